@@ -1,0 +1,126 @@
+"""What can go wrong, one class for each decision that a caller can take.
+
+All errors derive from `NactError`. Those that an engine raises carry the driver's own error as `__cause__`.
+Every error can be pickled and copied.
+"""
+
+from __future__ import annotations
+
+
+class NactError(Exception):
+    """The base of every error that nact raises on purpose."""
+
+
+# --- what an engine raises ---------------------------------------------------------------------------------------
+
+
+class InvalidEventError(NactError, ValueError):
+    """The event, snapshot or key can't be stored exactly, so nothing was stored. Mend the data."""
+
+
+class SequenceConflictError(NactError):
+    """Another writer owns this key now: the sequence number isn't the next one. Nothing was stored.
+
+    Attributes:
+        key: The persistence key.
+        attempted: The sequence number that was refused.
+        highest: The highest sequence number in the journal, or `None` where the engine couldn't tell.
+    """
+
+    def __init__(self, key: str, attempted: int, highest: int | None = None) -> None:
+        super().__init__(key, attempted, highest)
+        self.key = key
+        self.attempted = attempted
+        self.highest = highest
+
+    def __str__(self) -> str:
+        known = "" if self.highest is None else f": the journal's highest is {self.highest}"
+        return f"event {self.attempted} of key {self.key!r} was refused{known}; another writer uses this key"
+
+
+class EngineUnavailableError(NactError):
+    """The engine can't reach its storage now. Try again later.
+
+    Attributes:
+        outcome_known: True when nothing was stored for certain. False when the write may or may not have been stored;
+            persisting the same event (same `event_id`) again, or reading the journal, tells.
+    """
+
+    def __init__(self, message: str, outcome_known: bool) -> None:
+        super().__init__(message, outcome_known)
+        self.message = message
+        self.outcome_known = outcome_known
+
+    def __str__(self) -> str:
+        outcome = "nothing was stored" if self.outcome_known else "whether it was stored is not known"
+        return f"{self.message} ({outcome})"
+
+
+class CorruptJournalError(NactError):
+    """What the storage holds isn't a readable journal. Never retry: an operator has to look.
+
+    Attributes:
+        key: The persistence key, or `None` where the whole storage is concerned.
+        sequence_number: Where in the key's journal, or `None` where the key as a whole is concerned.
+        reason: What is wrong there.
+    """
+
+    def __init__(self, reason: str, key: str | None = None, sequence_number: int | None = None) -> None:
+        super().__init__(reason, key, sequence_number)
+        self.reason = reason
+        self.key = key
+        self.sequence_number = sequence_number
+
+    def __str__(self) -> str:
+        where = "" if self.key is None else f" of key {self.key!r}"
+        if self.sequence_number is not None:
+            where += f" at sequence number {self.sequence_number}"
+        return f"the journal{where} can't be read: {self.reason}"
+
+
+class EngineClosedError(NactError):
+    """The engine was used after `aclose()`. Make a new one."""
+
+
+class UnknownEngineError(NactError, ValueError):
+    """No installed package provides an engine for this URL. The message names the package to install."""
+
+
+# --- what actors raise -------------------------------------------------------------------------------------------
+
+
+class ActorStoppedError(NactError):
+    """The actor stopped, or never existed: it can't answer, nor have children."""
+
+
+class QueryTimeoutError(NactError, TimeoutError):
+    """No answer arrived within the query's timeout. Whether the message was handled is not known."""
+
+
+class NameInUseError(NactError, ValueError):
+    """A sibling, or a running system, already has this name."""
+
+
+class KeyInUseError(NactError, ValueError):
+    """A live persistent actor of this system already writes to this persistence key."""
+
+
+class PersistUsageError(NactError, RuntimeError):
+    """`ctx.persist` was used where it can't be: while recovering, after the message was done, or without `await`."""
+
+
+class SystemFailedError(NactError):
+    """Something failed in the actor system that no actor could handle. Says which actor, and why.
+
+    Attributes:
+        failures: A pair (path of the actor, its error) for each failure, oldest first.
+    """
+
+    def __init__(self, system: str, failures: tuple[tuple[str, BaseException], ...]) -> None:
+        super().__init__(system, failures)
+        self.system = system
+        self.failures = failures
+
+    def __str__(self) -> str:
+        told = "; ".join(f"{path}: {type(error).__name__}: {error}" for path, error in self.failures)
+        return f"actor system {self.system!r} failed: {told}"

@@ -1,0 +1,134 @@
+"""Group commit: writes that arrive while one is under way travel together in the next one.
+
+One round trip, one transaction, one fsync, and an outcome for each. The idea is DeWitt et al., "Implementation
+Techniques for Main Memory Database Systems" (1984); here it lives once, for every engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeAlias, TypeVar
+
+from nact.errors import EngineClosedError, EngineUnavailableError, NactError
+
+T = TypeVar("T")
+Outcome: TypeAlias = "Exception | None"
+"""What became of one item: `None` when it is stored, or the error for its writer."""
+
+
+class GroupCommit(Generic[T]):
+    """Gathers concurrent writes into batches and gives each writer its own outcome.
+
+    An item is what the engine makes of one `persist` or `persist_all`: its rows, its command. Items go out in the order
+    in which they were submitted, one batch at a time, so the order within a key is kept. A lone writer waits for no timer.
+    For several batches in flight, use several of these and choose by the key.
+
+    **Cancellation.** A writer that is cancelled before its item went out stores nothing. Afterwards the batch goes on
+    for the others, and the item is stored or not as the storage decides.
+
+    Args:
+        write: Writes a batch and returns an outcome for each item, in order. If it raises, every item gets that error
+            (an error that isn't a `NactError` becomes `EngineUnavailableError` with the outcome unknown).
+        max_items: At most so many items in a batch.
+        max_size: A batch ends with the item that brings the sum of sizes to this; the unit is the engine's.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Sequence[T]], Awaitable[Sequence[Outcome]]],
+        *,
+        max_items: int = 1000,
+        max_size: int = 8 * 1024 * 1024,
+    ) -> None:
+        if max_items < 1 or max_size < 1:
+            raise ValueError(f"max_items and max_size must be at least 1, not {max_items} and {max_size}")
+        self._write = write
+        self._max_items = max_items
+        self._max_size = max_size
+        self._waiting: deque[tuple[T, int, asyncio.Future[None]]] = deque()
+        self._flusher: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def submit(self, item: T, *, size: int = 0) -> asyncio.Future[None]:
+        """Queues the item for the next batch. Await what this returns; it raises the item's outcome.
+
+        Raises:
+            EngineClosedError: After `aclose` was called.
+        """
+        if self._closed:
+            raise EngineClosedError("the engine is closed; make a new one")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, size, done))
+        if self._flusher is None:
+            # A task begins in the next pass of the loop: what is submitted in this pass goes out together.
+            self._flusher = asyncio.create_task(self._flush(), name="nact group commit")
+        return done
+
+    async def aclose(self) -> None:
+        """Refuses new items, and returns when those already submitted are written. Can be called again."""
+        self._closed = True
+        if self._flusher is not None:
+            await asyncio.wait([self._flusher])
+
+    async def _flush(self) -> None:
+        try:
+            while self._waiting:
+                items, writers = self._next_batch()
+                if items:
+                    await self._write_batch(items, writers)
+        finally:
+            self._flusher = None
+            while self._waiting:  # the flusher itself was cancelled: the event loop is closing
+                *_, done = self._waiting.popleft()
+                _settle(done, EngineUnavailableError("the event loop is closing", outcome_known=True))
+
+    def _next_batch(self) -> tuple[list[T], list[asyncio.Future[None]]]:
+        items: list[T] = []
+        writers: list[asyncio.Future[None]] = []
+        room = self._max_size
+        while self._waiting and len(items) < self._max_items and room > 0:
+            item, size, done = self._waiting.popleft()
+            if not done.cancelled():
+                items.append(item)
+                writers.append(done)
+                room -= size
+        return items, writers
+
+    async def _write_batch(self, items: list[T], writers: list[asyncio.Future[None]]) -> None:
+        try:
+            outcomes = await self._write(items)
+            if len(outcomes) != len(items):
+                raise RuntimeError(f"the engine's write returned {len(outcomes)} outcomes for {len(items)} items")
+        except asyncio.CancelledError:
+            for done in writers:
+                _settle(done, EngineUnavailableError("the event loop is closing", outcome_known=False))
+            raise
+        except Exception as error:
+            for done in writers:
+                _settle(done, _for_one_writer(error))
+        else:
+            for done, outcome in zip(writers, outcomes, strict=True):
+                _settle(done, outcome)
+
+
+def _settle(done: asyncio.Future[None], outcome: Outcome) -> None:
+    if done.done():
+        return
+    if outcome is None:
+        done.set_result(None)
+    else:
+        done.set_exception(outcome)
+
+
+def _for_one_writer(error: Exception) -> NactError:
+    """A copy for each writer: an error raised in many places gathers all their tracebacks."""
+    if isinstance(error, NactError):
+        mine = copy.copy(error)
+        mine.__cause__ = error.__cause__
+        return mine
+    mine = EngineUnavailableError(f"the engine's write failed with {error!r}", outcome_known=False)
+    mine.__cause__ = error
+    return mine

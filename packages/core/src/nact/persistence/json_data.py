@@ -1,0 +1,108 @@
+"""Exact or refused: what may be stored, checked before anything is stored.
+
+JSON encoders alter what they can't express: NaN becomes null, tuples become lists, int keys become strings. So data
+is checked here first, and what wouldn't come back equal and of the same types is refused with the path to it.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+
+import msgspec
+
+from nact.errors import InvalidEventError
+from nact.persistence.records import JsonValue, is_unicode
+
+MAX_DEPTH = 128
+"""How deep lists and dicts may be nested."""
+
+MIN_INT, MAX_INT = -(2**63), 2**63 - 1
+
+_to_json = msgspec.json.Encoder().encode
+_from_json = msgspec.json.Decoder().decode
+
+
+def check(data: JsonValue) -> None:
+    """Returns if `data` is a JSON value that every store can hold exactly.
+
+    Raises:
+        InvalidEventError: Otherwise; it names the path, as in `contacts[3].birthday: datetime`.
+    """
+    if not _is_exact(data, MAX_DEPTH):
+        raise InvalidEventError(f"not a JSON value: {_fault(data, '', MAX_DEPTH)}")
+
+
+def encode(data: JsonValue) -> bytes:
+    """`data` as JSON text in UTF-8, from which `decode` gives back an equal value of the same types.
+
+    Raises:
+        InvalidEventError: If `check` refuses it.
+    """
+    check(data)
+    return _to_json(data)
+
+
+def decode(text: str | bytes) -> JsonValue:
+    """The value that `encode` was given.
+
+    Raises:
+        ValueError: If the text isn't JSON, or holds what `check` refuses (an int beyond 64 bits).
+    """
+    try:
+        return _from_json(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def _is_exact(value: JsonValue, depth: int) -> bool:
+    # By `type`, not isinstance: an IntEnum, a str subclass or a NamedTuple wouldn't come back as what it was.
+    kind = type(value)
+    if kind is str:
+        return is_unicode(value)
+    if kind is int:
+        fits: bool = MIN_INT <= value <= MAX_INT
+        return fits
+    if value is None or kind is bool:
+        return True
+    if kind is float:
+        return isfinite(value)
+    if depth == 0:
+        return False
+    if kind is dict:
+        for name, item in value.items():
+            if type(name) is not str or not is_unicode(name) or not _is_exact(item, depth - 1):
+                return False
+        return True
+    if kind is list:
+        for item in value:
+            if not _is_exact(item, depth - 1):
+                return False
+        return True
+    return False
+
+
+def _fault(value: JsonValue, path: str, depth: int) -> str:
+    """Where and why `_is_exact` said no, in the words of the error."""
+    here = path or "the value"
+    kind = type(value)
+    if kind is str:
+        return f"{here}: a str with a lone surrogate, {value!r:.80}"
+    if kind is int:
+        return f"{here}: an int beyond 64 bits signed, {value!r:.80}"
+    if kind is float:
+        return f"{here}: {value!r} (JSON has no such number)"
+    if kind is not dict and kind is not list:
+        return f"{here}: {kind.__name__}"
+    if depth == 0:
+        return f"{path[:40]}...: nested deeper than {MAX_DEPTH} (or contains itself)"
+    if kind is list:
+        place, item = next((n, item) for n, item in enumerate(value) if not _is_exact(item, depth - 1))
+        return _fault(item, f"{path}[{place}]", depth - 1)
+    for name, item in value.items():
+        if type(name) is not str:
+            return f"{here}: a dict with the key {name!r} ({type(name).__name__}; only str keys are JSON)"
+        if not is_unicode(name):
+            return f"{here}: a dict whose key {name!r} has a lone surrogate"
+        if not _is_exact(item, depth - 1):
+            return _fault(item, f"{path}.{name}" if path else name, depth - 1)
+    raise AssertionError("unreachable: the value is exact")

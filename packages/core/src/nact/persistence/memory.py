@@ -1,0 +1,177 @@
+"""The in-memory engine: the reference implementation of the contract, for tests. Nothing survives the process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from nact.errors import EngineClosedError, SequenceConflictError
+from nact.persistence import json_data
+from nact.persistence.records import (
+    PersistedEvent,
+    PersistedSnapshot,
+    check_batch,
+    check_key,
+    check_window,
+    sorted_tags,
+    tombstone,
+)
+
+
+class MemoryStorage:
+    """What in-memory engines store to. Engines that share one see each other's writes, like clients of one server.
+
+    Data is held as JSON text, so nobody who keeps the original can change what was stored.
+    """
+
+    def __init__(self) -> None:
+        self.events: dict[str, list[PersistedEvent]] = {}
+        self.snapshots: dict[str, dict[int, PersistedSnapshot]] = {}
+
+
+_named_storages: dict[str, MemoryStorage] = {}
+
+
+class MemoryPersistenceEngine:
+    """Keeps journals in this process's memory, with every ability of the contract.
+
+    Args:
+        storage: Where to keep them; a storage of its own if not given.
+    """
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        self._storage = MemoryStorage() if storage is None else storage
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        self._check_open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes this engine, not the storage that it may share. Can be called again."""
+        self._closed = True
+
+    # --- PersistenceEngine ---------------------------------------------------------------------------------------
+
+    async def events(
+        self, key: str, *, after: int = 0, limit: int | None = None, tags: Collection[str] = ()
+    ) -> AsyncIterator[PersistedEvent]:
+        self._check_open()
+        journal = self._storage.events.get(check_key(key), [])
+        wanted = set(sorted_tags(tags))
+        check_window(after, limit)
+        place = after
+        while limit is None or limit > 0:
+            stored = _first_behind(journal, place)
+            if stored is None:
+                return
+            place = stored.sequence_number
+            if wanted.issubset(stored.tags):
+                limit = limit if limit is None else limit - 1
+                yield _decoded(stored)
+                self._check_open()
+
+    async def persist(self, event: PersistedEvent) -> None:
+        await self.persist_all([event])
+
+    # --- AtomicBatches -------------------------------------------------------------------------------------------
+
+    async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
+        self._check_open()
+        check_batch(events)
+        encoded = [_encoded(event) for event in events]
+        if not encoded:
+            return
+        journal = self._storage.events.setdefault(encoded[0].key, [])
+        first, highest = encoded[0].sequence_number, _highest(journal)
+        if first == highest + 1:
+            journal.extend(encoded)
+        elif not _stored_before(journal, encoded):
+            raise SequenceConflictError(encoded[0].key, first, highest)
+
+    # --- EventDeletion, HighestSequenceNumber, KeyListing ----------------------------------------------------------
+
+    async def delete_events(self, key: str, *, up_to: int) -> None:
+        self._check_open()
+        journal = self._storage.events.get(check_key(key), [])
+        doomed = [event for event in journal if event.sequence_number <= up_to]
+        if doomed:
+            journal[: len(doomed)] = [tombstone(doomed[-1])]
+
+    async def highest_sequence_number(self, key: str) -> int:
+        self._check_open()
+        return _highest(self._storage.events.get(check_key(key), []))
+
+    async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
+        self._check_open()
+        for key in [key for key, journal in self._storage.events.items() if journal]:
+            if key.startswith(prefix):
+                yield key
+
+    # --- SnapshotStore ---------------------------------------------------------------------------------------------
+
+    async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
+        self._check_open()
+        kept = self._storage.snapshots.get(check_key(key), {})
+        number = max((n for n in kept if up_to is None or n <= up_to), default=None)
+        if number is None:
+            return None
+        return msgspec.structs.replace(kept[number], data=json_data.decode(kept[number].data))
+
+    async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
+        self._check_open()
+        encoded = msgspec.structs.replace(snapshot, data=json_data.encode(snapshot.data))
+        self._storage.snapshots.setdefault(snapshot.key, {})[snapshot.sequence_number] = encoded
+
+    async def delete_snapshots(self, key: str, *, up_to: int) -> None:
+        self._check_open()
+        kept = self._storage.snapshots.get(check_key(key), {})
+        for number in [n for n in kept if n <= up_to]:
+            del kept[number]
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineClosedError("this in-memory engine is closed; make a new one on the same MemoryStorage")
+
+
+def memory_engine_from_url(url: str) -> MemoryPersistenceEngine:
+    """The engine for `memory://` (a storage of its own) or `memory://name` (shared within the process)."""
+    name = urlsplit(url).netloc
+    return MemoryPersistenceEngine(_named_storages.setdefault(name, MemoryStorage()) if name else None)
+
+
+def _highest(journal: list[PersistedEvent]) -> int:
+    return journal[-1].sequence_number if journal else 0
+
+
+def _first_behind(journal: list[PersistedEvent], after: int) -> PersistedEvent | None:
+    """The first event above `after`. A journal is dense behind its first record, so its place is known."""
+    if not journal or after >= journal[-1].sequence_number:
+        return None
+    return journal[max(0, after + 1 - journal[0].sequence_number)]
+
+
+def _stored_before(journal: list[PersistedEvent], batch: list[PersistedEvent]) -> bool:
+    """Whether this very batch is in the journal already: the writer didn't hear that it was stored."""
+    for event in batch:
+        stored = _first_behind(journal, event.sequence_number - 1)
+        if stored is None or (stored.sequence_number, stored.event_id) != (event.sequence_number, event.event_id):
+            return False
+    return True
+
+
+def _encoded(event: PersistedEvent) -> PersistedEvent:
+    return msgspec.structs.replace(event, data=json_data.encode(event.data))
+
+
+def _decoded(event: PersistedEvent) -> PersistedEvent:
+    return event if event.is_deleted else msgspec.structs.replace(event, data=json_data.decode(event.data))

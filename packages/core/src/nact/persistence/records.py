@@ -1,0 +1,159 @@
+"""The two records that travel between actors and engines: `PersistedEvent` and `PersistedSnapshot`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import msgspec
+
+from nact.errors import InvalidEventError
+
+JsonValue: TypeAlias = Any
+"""`None`, `bool`, `int` within 64 bits signed, finite `float`, `str` of valid Unicode, lists, dicts with `str` keys."""
+
+MAX_SEQUENCE_NUMBER = 2**63 - 1
+
+
+def now_ms() -> int:
+    """The time as the journal writes it: milliseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def new_event_id() -> str:
+    """A fresh UUID (version 4), as text."""
+    return str(uuid4())
+
+
+class PersistedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of one key's journal.
+
+    Attributes:
+        key: The persistence key: any non-empty Unicode text.
+        sequence_number: The event's place in its key's journal, counted from 1 without gaps.
+        data: A JSON value.
+        tags: Labels to filter by, sorted, each once. Any collection of strings is taken.
+        created_at: When the writer made the event, in milliseconds since 1970-01-01 UTC.
+        is_deleted: True for a *tombstone*: the data of this event, and of all events before it, was deleted.
+        event_id: A UUID, as text, made by the writer. The same event persisted again is recognised by it.
+
+    Raises:
+        InvalidEventError: If the key, the sequence number or a tag can't be. (`data` is checked by the engine.)
+    """
+
+    key: str
+    sequence_number: int
+    data: JsonValue
+    tags: tuple[str, ...] = ()
+    created_at: int = msgspec.field(default_factory=now_ms)
+    is_deleted: bool = False
+    event_id: str = msgspec.field(default_factory=new_event_id)
+
+    def __post_init__(self) -> None:
+        _check_place(self.key, self.sequence_number)
+        if self.tags != ():
+            msgspec.structs.force_setattr(self, "tags", sorted_tags(self.tags))
+
+
+class PersistedSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of a key after the event with this sequence number.
+
+    Attributes:
+        key: The persistence key.
+        sequence_number: The last event that went into the state.
+        data: A JSON value.
+        created_at: In milliseconds since 1970-01-01 UTC.
+
+    Raises:
+        InvalidEventError: If the key or the sequence number can't be.
+    """
+
+    key: str
+    sequence_number: int
+    data: JsonValue
+    created_at: int = msgspec.field(default_factory=now_ms)
+
+    def __post_init__(self) -> None:
+        _check_place(self.key, self.sequence_number)
+
+
+def sorted_tags(tags: Collection[str]) -> tuple[str, ...]:
+    """The tags as the journal holds them: sorted, each once.
+
+    Raises:
+        InvalidEventError: If `tags` isn't a collection of non-empty strings of valid Unicode.
+    """
+    if isinstance(tags, str) or not isinstance(tags, Collection):
+        raise InvalidEventError(f"tags must be a collection of strings, not {tags!r}")
+    for tag in tags:
+        if type(tag) is not str or not tag or not is_unicode(tag):
+            raise InvalidEventError(f"a tag must be a non-empty string of valid Unicode, not {tag!r}")
+    return tuple(sorted(set(tags)))
+
+
+def check_key(key: str) -> str:
+    """Returns the persistence key, if it can be one.
+
+    Raises:
+        InvalidEventError: If it isn't a non-empty `str` of valid Unicode.
+    """
+    if type(key) is not str or not key or not is_unicode(key):
+        raise InvalidEventError(f"a persistence key must be a non-empty string of valid Unicode, not {key!r}")
+    return key
+
+
+def check_window(after: int, limit: int | None) -> None:
+    """Returns if `after` and `limit` can be arguments of `PersistenceEngine.events`.
+
+    Raises:
+        InvalidEventError: Otherwise.
+    """
+    if type(after) is not int or after < 0:
+        raise InvalidEventError(f"after must be an int from 0, not {after!r}")
+    if limit is not None and (type(limit) is not int or limit < 0):
+        raise InvalidEventError(f"limit must be None or an int from 0, not {limit!r}")
+
+
+def check_batch(events: Sequence[PersistedEvent]) -> None:
+    """Returns if the events can be stored by `persist` (one of them) or `persist_all`: one key, consecutive numbers.
+
+    Raises:
+        InvalidEventError: Otherwise.
+    """
+    for place, event in enumerate(events):
+        if not isinstance(event, PersistedEvent):
+            raise InvalidEventError(f"expected a PersistedEvent, not {event!r}")
+        if event.is_deleted:
+            raise InvalidEventError(f"event {event.sequence_number} of key {event.key!r} is a tombstone; use delete_events")
+        if event.key != events[0].key or event.sequence_number != events[0].sequence_number + place:
+            raise InvalidEventError(
+                f"a batch has one key and consecutive numbers: it began with {events[0].sequence_number} of key "
+                f"{events[0].key!r}, and has {event.sequence_number} of key {event.key!r} at place {place}"
+            )
+
+
+def tombstone(event: PersistedEvent) -> PersistedEvent:
+    """What remains of the last event that `EventDeletion.delete_events` removes."""
+    return msgspec.structs.replace(event, data=None, tags=(), is_deleted=True)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether the text can be written as UTF-8, which a lone surrogate can't."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_place(key: str, sequence_number: int) -> None:
+    if type(key) is not str or not key or not key.isascii():
+        check_key(key)
+    if type(sequence_number) is not int or not 1 <= sequence_number <= MAX_SEQUENCE_NUMBER:
+        raise InvalidEventError(
+            f"a sequence number of key {key!r} must be an int from 1 to 2**63-1, not {sequence_number!r}"
+        )
