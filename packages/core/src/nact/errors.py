@@ -93,6 +93,10 @@ class ActorStoppedError(NactError):
     """The actor stopped, or never existed: it can't answer, nor have children."""
 
 
+class HandlerCancelledError(NactError):
+    """A handler awaited something that was cancelled. (That would end a task; here it is a fault.)"""
+
+
 class QueryTimeoutError(NactError, TimeoutError):
     """No answer arrived within the query's timeout. Whether the message was handled is not known."""
 

@@ -1,0 +1,166 @@
+"""The project's chores: ``nox -s demo``, ``nox -s tests``, and everything else that CI runs.
+
+Packages and examples are found by looking: folders with a ``pyproject.toml`` and code under ``src``.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+SUPPORTED = nox.project.python_versions(nox.project.load_toml("packages/core/pyproject.toml"))
+PYTHONS = SUPPORTED if RUNNING in SUPPORTED else [*SUPPORTED, RUNNING]
+TYPING_TESTS = Path("packages/core/tests/typing")
+DIST = Path("dist").resolve()
+
+CHECK_INSTALLED = """
+import importlib, importlib.resources, sys
+for name in sys.argv[1:]:
+    module = importlib.import_module(name)
+    assert importlib.resources.files(name).joinpath("py.typed").is_file(), f"{name} has no py.typed"
+    print(f"{name} is typed, and imports from {module.__file__}")
+"""
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False  # in CI too: RUNNING is always there
+nox.options.sessions = ["lint", "types", "tests"]
+
+# pyenv's commands for Pythons that aren't its global ones fail, unless this names them.
+if pyenv := os.environ.get("PYENV_ROOT"):
+    installed = [folder.name for python in PYTHONS for folder in Path(pyenv, "versions").glob(f"{python}.*")]
+    os.environ.setdefault("PYENV_VERSION", ":".join(installed))
+
+
+def modules(project: Path) -> list[str]:
+    """The names that a project can be imported by."""
+    return [init.parent.name for init in project.glob("src/*/__init__.py")]
+
+
+def projects(*patterns: str) -> list[Path]:
+    """The folders among these that are projects with code in them, in order."""
+    folders = [folder for pattern in patterns for folder in sorted(Path().glob(pattern))]
+    return [folder for folder in folders if (folder / "pyproject.toml").is_file() and modules(folder)]
+
+
+PACKAGES = projects("packages/*", "conformance-tests")
+EXAMPLES = projects("examples/*")
+CONTACTS = Path("examples/contacts")
+
+
+def groups(*names: str) -> tuple[str, ...]:
+    """What these dependency groups require."""
+    return nox.project.dependency_groups(PROJECT, *names)
+
+
+def editable(project: Path) -> tuple[str, str]:
+    """The arguments that install a project from its folder, with all its extras."""
+    extras = nox.project.load_toml(project / "pyproject.toml")["project"].get("optional-dependencies", {})
+    return "-e", f"{project}[{','.join(extras)}]" if extras else str(project)
+
+
+def install_everything(session: nox.Session, *names: str) -> None:
+    """Install every package and example from its folder, and what these dependency groups require."""
+    session.install(*[part for project in PACKAGES + EXAMPLES for part in editable(project)], *groups(*names))
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the contacts example on SQLite: what was acknowledged outlives the process."""
+    session.install("-e", "packages/core", "-e", "packages/persistence-sqlite", "-e", str(CONTACTS))
+    session.run("python", "-m", "contacts.demo", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run all tests on each Python that is here; on the one that runs nox, check core's coverage too."""
+    install_everything(session, "tests")
+    if session.posargs or session.python != RUNNING:
+        session.run("pytest", *session.posargs)
+    else:
+        session.run("coverage", "run", "-m", "pytest")
+        session.run("coverage", "report")
+
+
+@nox.session
+def crash(session: nox.Session) -> None:
+    """Run the tests that kill processes, for many more rounds than ``tests`` does."""
+    install_everything(session, "tests")
+    rounds = os.environ.get("NACT_CRASH_ROUNDS", "50")
+    session.run("pytest", "-m", "crash", *session.posargs, env={"NACT_CRASH_ROUNDS": rounds})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format, and who may import whom."""
+    session.install("--no-deps", *[part for package in PACKAGES for part in ("-e", str(package))])
+    session.install(*groups("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    found = {module for package in PACKAGES for module in modules(package)}
+    if unlisted := found - set(PROJECT["tool"]["importlinter"]["root_packages"]):
+        session.error(f"pyproject.toml: [tool.importlinter] doesn't know {', '.join(sorted(unlisted))}")
+    session.run("lint-imports", "--no-logo", "--no-cache")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of all code, strictly, and what a user's programs are told by them."""
+    install_everything(session, "types", "bench")
+    for project in PACKAGES + EXAMPLES:
+        # These roots give two files of one name, in two folders of tests, two module names.
+        roots = os.pathsep.join(str(project / folder) for folder in ("src", "tests"))
+        session.run("mypy", "--explicit-package-bases", str(project), env={"MYPYPATH": roots})
+    session.run("mypy", "noxfile.py", *[str(folder) for folder in Path().glob("benchmarks")])
+    if TYPING_TESTS.is_dir():
+        session.run("pytest", str(TYPING_TESTS))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure, beside the peers; arguments after ``--`` go to ``python -m benchmarks``."""
+    install_everything(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build every package, check its metadata, then have ``wheels`` try the result."""
+    session.install(*groups("build"))
+    shutil.rmtree(DIST, ignore_errors=True)
+    for package in PACKAGES:
+        session.run("python", "-m", "build", "--no-isolation", "--outdir", str(DIST), str(package))
+    session.run("twine", "check", "--strict", f"{DIST}/*")
+    session.notify("wheels")
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Install the built wheels, each beside those before it, and use them as a stranger would."""
+    built: list[str] = []
+    for package in PACKAGES:
+        name = nox.project.load_toml(package / "pyproject.toml")["project"]["name"].replace("-", "_")
+        built += map(str, DIST.glob(f"{name}-*.whl"))
+        session.install(*built)
+        session.run("python", "-I", "-c", CHECK_INSTALLED, *modules(package), log=False)
+    if CONTACTS in EXAMPLES:
+        session.install(str(CONTACTS))
+        session.run("python", "-m", "contacts.demo")
+    session.run(*(["uv"] if session.venv_backend == "uv" else ["python", "-m"]), "pip", "check")
+    if Path("conformance-tests") in PACKAGES:
+        conformance(session)
+
+
+def conformance(session: nox.Session) -> None:
+    """Run the kit as a third party does: away from this repository's settings, without any code."""
+    elsewhere = Path(session.create_tmp())
+    (elsewhere / "pytest.ini").touch()
+    journal = (elsewhere / "laws.db").resolve()
+    journal.unlink(missing_ok=True)
+    session.chdir(elsewhere)
+    session.run("pytest", "--pyargs", "nact_conformance", "--engine-url", f"sqlite:///{journal}")

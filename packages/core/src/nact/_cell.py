@@ -1,0 +1,288 @@
+"""What is behind an actor's reference: its mailbox, its state, and whose turn it is.
+
+A cell is owned by one worker at a time (see `_scheduler`), and only its owner runs its handler or changes its state. Everybody
+else leaves it messages, and *orders* (start, reset, stop) that the owner obeys between two messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final
+
+from nact._family import Family
+from nact._idle import IdleTimer
+from nact._supervision import supervise
+from nact.context import Context
+from nact.errors import HandlerCancelledError
+from nact.references import NOBODY, ActorRef
+
+if TYPE_CHECKING:
+    from nact._options import Options
+    from nact._replies import Reply
+    from nact.persistence._journal import Journal
+
+MESSAGES_PER_TURN: Final = 32
+"""After so many messages it is the next actor's turn."""
+
+START: Final = 1
+RESET: Final = 2
+STOP: Final = 4
+ENDED: Final = 8
+
+_KEEP_STATE: Final = object()
+
+
+class Cell(Family):
+    """The inside of one actor."""
+
+    __slots__ = (
+        "context", "current", "f", "idle", "interruptible", "journal", "mailbox", "options", "orders", "parent", "queries",
+        "scheduled", "starts_failed", "state",
+    )  # fmt: skip
+
+    def __init__(
+        self, name: str, parent: Family, f: Callable[..., Any], options: Options, journal: Journal | None = None
+    ) -> None:
+        super().__init__(ActorRef(name, parent.ref, self), parent.system)
+        self.parent = parent
+        self.f = f
+        self.options = options
+        self.state: Any = options.initial_state
+        self.mailbox: deque[tuple[Any, ActorRef[Any]]] | None = None
+        self.scheduled = False
+        """Whether it stands in the run queue, or a worker owns it."""
+        self.orders = 0
+        self.current: object = None
+        """The message whose handler is suspended."""
+        self.journal = journal
+        self.context: Context[Any] = self.new_context(NOBODY)
+        self.queries: set[Reply] | None = None
+        """Questions asked of this actor and not answered yet."""
+        self.interruptible: asyncio.Task[Any] | None = None
+        """What the owner awaits, if a stop may cut it short."""
+        self.starts_failed = 0
+        self.idle = None if options.shutdown_after is None else IdleTimer(self, options.shutdown_after)
+
+    def begin(self) -> None:
+        """Takes the actor into service: its parent knows it, and it starts."""
+        self.parent.adopt(self.ref)
+        if self.journal is not None or self.options.initial_state_func is not None:
+            self._order(START)
+        elif self.idle is not None:
+            self.idle.start()
+
+    def new_context(self, sender: ActorRef[Any]) -> Context[Any]:
+        return Context(self, sender) if self.journal is None else self.journal.new_context(self, sender)
+
+    # --- from outside: messages and orders ---------------------------------------------------------------------------
+
+    def receive(self, msg: object, sender: ActorRef[Any]) -> None:
+        mailbox = self.mailbox
+        if mailbox is not None:
+            mailbox.append((msg, sender))
+            return
+        # Idle actors have no mailbox: an empty deque would be most of what they weigh.
+        self.mailbox = deque(((msg, sender),))
+        if not self.scheduled:
+            self.scheduled = True
+            self.system.scheduler.add(self)
+
+    def order_reset(self) -> None:
+        """Orders the actor to make its state anew, when the message in progress is done."""
+        if not self.orders & (STOP | ENDED):
+            self._order(RESET)
+
+    def stop(self) -> None:
+        """Orders the actor, and all below it, to stop when the messages in progress are done."""
+        told: list[Cell] = []
+        to_tell = [self]
+        while to_tell:
+            cell = to_tell.pop()
+            if not cell.orders & (STOP | ENDED):
+                to_tell += cell.cells()
+                cell._close()
+                told.append(cell)
+        for cell in reversed(told):  # children before parents
+            cell._leave()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop, or has ended."""
+        return bool(self.orders & (STOP | ENDED))
+
+    @property
+    def parent_cell(self) -> Cell | None:
+        """The parent's cell, or `None` at the top."""
+        return self.parent if isinstance(self.parent, Cell) else None
+
+    def all_left(self) -> None:
+        if self.orders and not self.scheduled:
+            self._leave() if self.orders & STOP else self._order(0)
+
+    def _order(self, order: int) -> None:
+        self.orders |= order
+        if not self.scheduled:
+            self.scheduled = True
+            self.system.scheduler.add(self)
+
+    def _close(self) -> None:
+        """From now on messages are dead letters, those that wait included, and questions fail."""
+        self.orders |= STOP
+        self.parent.let_go(self.ref)
+        self.ref._target = None
+        waiting, self.mailbox = self.mailbox, None
+        for msg, _ in waiting or ():
+            self.system.dead_letter(self.ref, msg)
+        questions, self.queries = self.queries, None
+        for reply in questions or ():
+            reply.target_stopped()
+        if self.interruptible is not None:
+            self.interruptible.cancel()
+
+    def _leave(self) -> None:
+        """Ends, at once where there is nothing to wait for."""
+        if self.scheduled or self.leaving:
+            return
+        if self.options.after_stop is None:
+            self._end()
+        else:
+            self._order(STOP)
+
+    def _end(self) -> None:
+        self.orders = ENDED
+        self.state = None
+        if self.journal is not None:
+            self.journal.release(self)
+        self.parent.left()
+
+    # --- from inside: what the owner does ---------------------------------------------------------------------------
+
+    def serve(self) -> Awaitable[object] | None:
+        if self.orders:
+            return self._obey()
+        mailbox = self.mailbox
+        if not mailbox:
+            return self._rest()
+        turn = min(len(mailbox), MESSAGES_PER_TURN)
+        self.system.scheduler.budget -= turn
+        f, journal, context = self.f, self.journal, self.context
+        while turn:
+            turn -= 1
+            msg, sender = mailbox.popleft()
+            if context.sender is not sender:
+                context = self.context = self.new_context(sender)
+            try:
+                result = f(self.state, msg, context)
+            except (Exception, asyncio.CancelledError) as error:
+                return self._crash(msg, error)
+            if type(result) is CoroutineType or hasattr(result, "__await__"):
+                self.current = msg
+                return result  # type: ignore[no-any-return]
+            if journal is not None and (fault := journal.after_message(self, result)) is not None:
+                return self._crash(msg, fault)
+            self.state = result
+            if self.orders:
+                break
+        return self._rest()
+
+    def completed(self, result: Any) -> Awaitable[object] | None:
+        if result is not _KEEP_STATE:
+            msg, self.current = self.current, None
+            if self.journal is not None and (fault := self.journal.after_message(self, result)) is not None:
+                return self._crash(msg, fault)
+            self.state = result
+        return self.serve()
+
+    def failed(self, error: Exception | asyncio.CancelledError) -> Awaitable[object] | None:
+        msg, self.current = self.current, None
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            # The event loop is closing, or the system lost patience with a handler that doesn't end.
+            self.system.log_fault(self.ref, f"stops: it was cancelled while it handled {msg!r:.200}", error)
+            self.stop()
+            return self.serve()
+        return self._crash(msg, error)
+
+    async def unless_stopped(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Awaits `work`, which a stop cuts short: then raises `asyncio.CancelledError`."""
+        self.interruptible = task = asyncio.create_task(work)
+        try:
+            await asyncio.wait([task])
+        finally:
+            self.interruptible = None
+            task.cancel()
+        return task.result()
+
+    def _rest(self) -> Awaitable[object] | None:
+        if self.orders:
+            return self._obey()
+        if self.mailbox:
+            self.system.scheduler.add(self)
+            return None
+        self.mailbox = None
+        self.scheduled = False
+        if self.idle is not None:
+            self.idle.start()
+        return None
+
+    def _obey(self) -> Awaitable[object] | None:
+        if self.orders & ENDED:
+            return None
+        if self.orders & RESET:
+            self.stop_children()
+        if self.leaving:  # the last one to leave wakes us
+            self.scheduled = False
+            return None
+        return self._finish() if self.orders & STOP else self._start()
+
+    async def _start(self) -> object:
+        """Makes the state: the initial one, and for a persistent actor what its journal tells."""
+        self.orders &= ~(START | RESET)
+        try:
+            if self.starts_failed:
+                await self.unless_stopped(asyncio.sleep(min(0.01 * 2**self.starts_failed, 30.0)))
+            self.state = await self._initial_state()
+            recovered = self.journal is None or await self.journal.recover(self)
+        except asyncio.CancelledError:
+            if not self.orders & STOP:
+                raise
+        except Exception as error:
+            self.starts_failed += 1
+            await self._crash(None, error)
+        else:
+            self.starts_failed = 0 if recovered else self.starts_failed + 1
+        return _KEEP_STATE
+
+    async def _initial_state(self) -> Any:
+        if self.options.initial_state_func is None:
+            return self.options.initial_state
+        state = self.options.initial_state_func(self.new_context(NOBODY))
+        return await state if hasattr(state, "__await__") else state
+
+    async def _crash(self, msg: object, error: Exception | asyncio.CancelledError) -> object:
+        if isinstance(error, asyncio.CancelledError):
+            cancelled, error = error, HandlerCancelledError("what the handler awaited was cancelled")
+            error.__cause__ = cancelled
+        if self.orders & STOP:
+            self.system.log_fault(self.ref, "failed after it was told to stop", error)
+            return _KEEP_STATE
+        await supervise(self, msg, error)
+        if self.journal is not None:
+            self.journal.after_crash(self)
+        return _KEEP_STATE
+
+    async def _finish(self) -> object:
+        after_stop = self.options.after_stop
+        try:
+            if after_stop is not None:
+                result = after_stop(self.state, self.new_context(NOBODY))
+                if hasattr(result, "__await__"):
+                    await result
+        except Exception as error:
+            self.system.record_failure(self.ref, "failed in after_stop", error)
+        finally:
+            self._end()
+        return _KEEP_STATE

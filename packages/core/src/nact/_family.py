@@ -1,0 +1,98 @@
+"""Parents and children: who may be found by name, and who has to end before whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+from nact.errors import ActorStoppedError, NameInUseError
+from nact.references import ActorRef
+
+if TYPE_CHECKING:
+    from nact._cell import Cell
+    from nact.system import ActorSystem
+
+_no_children: Mapping[str, ActorRef[Any]] = MappingProxyType({})
+
+
+class Family:
+    """What has children: the cell of an actor, or the root of a system.
+
+    A child's name is free again as soon as the child is told to stop. It *leaves* from then on until it has ended,
+    and its parent doesn't end before it.
+    """
+
+    __slots__ = ("_children", "leaving", "ref", "system")
+
+    ref: ActorRef[Any]
+    system: ActorSystem
+
+    def __init__(self, ref: ActorRef[Any], system: ActorSystem) -> None:
+        self.ref = ref
+        self.system = system
+        self.leaving = 0
+        """Children, and tasks, that were told to end and have not yet."""
+        self._children: dict[str, ActorRef[Any]] | None = None
+
+    @property
+    def children(self) -> Mapping[str, ActorRef[Any]]:
+        """The living children by name: a view, which changes as they come and go."""
+        return _no_children if self._children is None else MappingProxyType(self._children)
+
+    def cells(self) -> list[Cell]:
+        """The cells of the living children."""
+        return [cast("Cell", ref._target) for ref in self._children.values()] if self._children else []
+
+    def name_for_child(self, name: str | None) -> str:
+        """The name, checked, or one that no sibling has."""
+        if self.ref._target is not self:
+            raise ActorStoppedError(f"{self.ref.path} has stopped: it can't have children")
+        taken = self._children or ()
+        if name is None:
+            name = self.system.new_name()
+            while name in taken:
+                name = self.system.new_name()
+        elif name in taken:
+            raise NameInUseError(f"{self.ref.path} already has a child named {name!r}")
+        return name
+
+    def adopt(self, child: ActorRef[Any]) -> None:
+        """Takes the child in."""
+        if self._children is None:
+            self._children = {}
+        self._children[child.name] = child
+
+    def let_go(self, child: ActorRef[Any]) -> None:
+        """The child was told to stop: its name is free, its end awaited."""
+        if self._children is not None:
+            del self._children[child.name]
+        self.leaving += 1
+
+    def stop_children(self) -> None:
+        """Orders every child to stop."""
+        for cell in self.cells():
+            cell.stop()
+
+    def reset_children(self) -> None:
+        """Orders every child to make its state anew."""
+        for cell in self.cells():
+            cell.order_reset()
+
+    def left(self) -> None:
+        """A child, or a task, that was leaving has ended."""
+        self.leaving -= 1
+        if self.leaving == 0:
+            self.all_left()
+
+    def all_left(self) -> None:
+        """Nothing is awaited any more."""
+        raise NotImplementedError
+
+    def receive(self, msg: object, sender: ActorRef[Any]) -> None:
+        """Takes a message for whom this is the inside of."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Orders this, and all below, to stop."""
+        raise NotImplementedError

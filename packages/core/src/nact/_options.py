@@ -1,0 +1,69 @@
+"""The arguments that all kinds of `spawn` share, checked once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from nact.durations import Duration, in_seconds
+from nact.supervision import SupervisionPolicy, stop_on_crash
+
+_NAME = re.compile(r"[A-Za-z0-9\-$_.+!*'(),]+")
+
+
+class Options(NamedTuple):
+    """What an actor was spawned with, apart from its handler."""
+
+    initial_state: Any = None
+    initial_state_func: Callable[[Any], Any] | None = None
+    on_crash: SupervisionPolicy = stop_on_crash
+    after_stop: Callable[[Any, Any], Any] | None = None
+    shutdown_after: float | None = None
+
+
+_default_options = Options()
+
+
+def checked_options(
+    *,
+    initial_state: Any = None,
+    initial_state_func: Callable[[Any], Any] | None = None,
+    on_crash: SupervisionPolicy | None = None,
+    after_stop: Callable[[Any, Any], Any] | None = None,
+    shutdown_after: Duration | None = None,
+    default_policy: SupervisionPolicy = stop_on_crash,
+) -> Options:
+    """The options, or an error that names the argument."""
+    if initial_state_func is not None and initial_state is not None:
+        raise ValueError("give initial_state or initial_state_func, not both")
+    for argument, value in (
+        ("initial_state_func", initial_state_func),
+        ("on_crash", on_crash),
+        ("after_stop", after_stop),
+    ):
+        if value is not None:
+            check_callable(argument, value)
+    options = Options(
+        initial_state,
+        initial_state_func,
+        default_policy if on_crash is None else on_crash,
+        after_stop,
+        None if shutdown_after is None else in_seconds(shutdown_after, "shutdown_after"),
+    )
+    # Most actors have none: they share one, for their number's sake.
+    return _default_options if all(a is b for a, b in zip(options, _default_options, strict=True)) else options
+
+
+def check_callable(argument: str, value: object) -> None:
+    """Raises `TypeError` if the argument isn't a function."""
+    if not callable(value):
+        raise TypeError(f"{argument} must be a function, not {value!r}")
+
+
+def check_name(name: object, *, argument: str = "name") -> None:
+    """Raises if an actor, or a system, can't be called that."""
+    if not isinstance(name, str):
+        raise TypeError(f"{argument} must be a str, not {name!r}")
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{argument} must be made of A-Z a-z 0-9 - $ _ . + ! * ' ( ) , and not be empty, not {name!r}")

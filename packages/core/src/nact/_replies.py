@@ -1,0 +1,59 @@
+"""The other side of a `query`: a reference that takes one answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from nact.errors import ActorStoppedError, QueryTimeoutError
+from nact.references import ActorRef
+
+if TYPE_CHECKING:
+    from nact._cell import Cell
+    from nact._timers import Bucket
+
+
+class Reply(ActorRef[Any]):
+    """What a queried actor sees as the sender. The first message to it is the answer; later ones are dead letters."""
+
+    __slots__ = ("_asked", "_bucket", "_timeout", "answer")
+
+    def __init__(self, asked: Cell, timeout: float) -> None:
+        system = asked.system
+        super().__init__("query", system, self)
+        self._asked = asked
+        self._timeout = timeout
+        self.answer: asyncio.Future[Any] = system.scheduler.loop.create_future()
+        self._bucket: Bucket = system.timers.add(timeout, self)
+        if asked.queries is None:
+            asked.queries = set()
+        asked.queries.add(self)
+
+    def receive(self, msg: object, sender: ActorRef[Any]) -> None:
+        """Takes the answer."""
+        self._close()
+        if not self.answer.done():
+            self.answer.set_result(msg)
+
+    def stop(self) -> None:
+        """A question can't be stopped."""
+
+    def expire(self) -> None:
+        """The time is over. (Also the end of a question whose asker was cancelled.)"""
+        self._fail(QueryTimeoutError(f"{self._asked.ref.path} didn't answer within {self._timeout:g} s"))
+
+    def target_stopped(self) -> None:
+        """The actor that was asked has stopped."""
+        self._fail(ActorStoppedError(f"{self._asked.ref.path} stopped before it answered"))
+
+    def _fail(self, error: Exception) -> None:
+        self._close()
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def _close(self) -> None:
+        self._target = None
+        self._bucket.discard(self)
+        questions = self._asked.queries
+        if questions is not None:
+            questions.discard(self)

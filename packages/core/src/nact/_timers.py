@@ -1,0 +1,68 @@
+"""Deadlines of a whole actor system on one timer of the event loop.
+
+A timer of the loop for each query would cost more than the query. Deadlines are rounded up to the next tick and
+gathered there (the idea of Varghese and Lauck's timing wheels), so adding and removing one is a set operation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from heapq import heappop, heappush
+from typing import Protocol, TypeAlias
+
+TICKS_PER_SECOND = 100
+
+
+class Expiring(Protocol):
+    """Something with a deadline."""
+
+    def expire(self) -> None:
+        """Is called when the deadline has passed. Must not raise."""
+        ...
+
+
+Bucket: TypeAlias = "set[Expiring]"
+
+
+class Timers:
+    """Calls `expire()` of what was added, never early, and late by a tick (10 ms) at most when the loop isn't busy."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._buckets: dict[int, Bucket] = {}
+        self._ticks: list[int] = []
+        self._handle: asyncio.TimerHandle | None = None
+
+    def add(self, delay: float, item: Expiring) -> Bucket:
+        """Adds a deadline `delay` seconds from now. Discard the item from the bucket returned to call it off."""
+        tick = int((self._loop.time() + min(delay, 1e9)) * TICKS_PER_SECOND) + 1
+        bucket = self._buckets.get(tick)
+        if bucket is None:
+            bucket = self._buckets[tick] = set()
+            heappush(self._ticks, tick)
+            if self._ticks[0] == tick:
+                self._arm()
+        bucket.add(item)
+        return bucket
+
+    def close(self) -> None:
+        """Forgets all deadlines."""
+        if self._handle is not None:
+            self._handle.cancel()
+        self._buckets.clear()
+        self._ticks.clear()
+
+    def _arm(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        self._handle = self._loop.call_at(self._ticks[0] / TICKS_PER_SECOND, self._fire)
+
+    def _fire(self) -> None:
+        now = self._loop.time()
+        while self._ticks and self._ticks[0] / TICKS_PER_SECOND <= now:
+            due = self._buckets.pop(heappop(self._ticks))
+            while due:
+                due.pop().expire()
+        self._handle = None
+        if self._ticks:
+            self._arm()

@@ -1,0 +1,208 @@
+"""What actors log: `ctx.log`, the records it makes, and where they go (standard `logging`, unless told otherwise).
+
+The default engine writes to the logger `nact.actors`, with the actor's path, the event's name and its properties as
+fields of the `logging.LogRecord` (`nact_actor`, `nact_event`, `nact_properties`), which structured formatters pick up.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
+
+import msgspec
+
+from nact.references import ActorRef
+
+if TYPE_CHECKING:
+    from nact.system import ActorSystem
+
+actors_logger = logging.getLogger("nact.actors")
+
+
+class LogLevel(IntEnum):
+    """nact's levels, with the numbers of standard `logging`."""
+
+    TRACE = 5
+    DEBUG = logging.DEBUG
+    INFO = logging.INFO
+    WARN = logging.WARNING
+    ERROR = logging.ERROR
+    CRITICAL = logging.CRITICAL
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class LogTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of text."""
+
+    actor: ActorRef[Any]
+    level: LogLevel
+    message: str
+    created_at: datetime = msgspec.field(default_factory=_now)
+
+    @property
+    def text(self) -> str:
+        """The record as one line."""
+        return self.message
+
+
+class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened, with its properties."""
+
+    actor: ActorRef[Any]
+    name: str
+    properties: Mapping[str, Any]
+    created_at: datetime = msgspec.field(default_factory=_now)
+    level: LogLevel = LogLevel.INFO
+
+    @property
+    def text(self) -> str:
+        """The record as one line."""
+        return f"event {self.name} {dict(self.properties)!r}"
+
+
+class LogMetric(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was measured."""
+
+    actor: ActorRef[Any]
+    name: str
+    values: Mapping[str, Any]
+    created_at: datetime = msgspec.field(default_factory=_now)
+    level: LogLevel = LogLevel.INFO
+
+    @property
+    def text(self) -> str:
+        """The record as one line."""
+        return f"metric {self.name} {dict(self.values)!r}"
+
+
+class LogException(msgspec.Struct, frozen=True, kw_only=True):
+    """A fault, and what the actor was doing."""
+
+    actor: ActorRef[Any]
+    exception: BaseException
+    message: str
+    created_at: datetime = msgspec.field(default_factory=_now)
+    level: LogLevel = LogLevel.ERROR
+
+    @property
+    def text(self) -> str:
+        """The record as one line."""
+        return f"{self.message}: {self.exception!r}"
+
+
+LogRecord: TypeAlias = LogTrace | LogEvent | LogMetric | LogException
+LogEngine: TypeAlias = Callable[[LogRecord], None]
+"""Takes every record of a system. Is called inside the actor: it should be quick, and not raise."""
+
+
+class ActorLog:
+    """Logs in one actor's name."""
+
+    __slots__ = ("_actor", "_engine")
+
+    def __init__(self, engine: LogEngine, actor: ActorRef[Any]) -> None:
+        self._engine = engine
+        self._actor = actor
+
+    def trace(self, message: object) -> None:
+        """Logs finer than debug."""
+        self._write(LogLevel.TRACE, message)
+
+    def debug(self, message: object) -> None:
+        """Logs what helps a developer."""
+        self._write(LogLevel.DEBUG, message)
+
+    def info(self, message: object) -> None:
+        """Logs what is normal and worth knowing."""
+        self._write(LogLevel.INFO, message)
+
+    def warn(self, message: object) -> None:
+        """Logs what may become a problem."""
+        self._write(LogLevel.WARN, message)
+
+    def error(self, message: object) -> None:
+        """Logs what went wrong."""
+        self._write(LogLevel.ERROR, message)
+
+    def critical(self, message: object) -> None:
+        """Logs what needs somebody now."""
+        self._write(LogLevel.CRITICAL, message)
+
+    def event(self, name: str, properties: Mapping[str, Any] | None = None) -> None:
+        """Logs something that happened, with its properties."""
+        self._engine(LogEvent(actor=self._actor, name=name, properties=properties or {}))
+
+    def metric(self, name: str, values: Mapping[str, Any]) -> None:
+        """Logs something that was measured."""
+        self._engine(LogMetric(actor=self._actor, name=name, values=values))
+
+    def exception(self, exception: BaseException, message: str = "failed") -> None:
+        """Logs an error with its traceback."""
+        self._engine(LogException(actor=self._actor, exception=exception, message=message))
+
+    def _write(self, level: LogLevel, message: object) -> None:
+        self._engine(LogTrace(actor=self._actor, level=level, message=str(message)))
+
+
+def log_to_logging(record: LogRecord) -> None:
+    """The default engine: hands the record to the standard logger `nact.actors`."""
+    if not actors_logger.isEnabledFor(record.level):
+        return
+    fields: dict[str, Any] = {"nact_actor": record.actor.path}
+    error: BaseException | None = None
+    match record:
+        case LogEvent(name=name, properties=values) | LogMetric(name=name, values=values):
+            fields |= {"nact_event": name, "nact_properties": dict(values)}
+        case LogException(exception=error):
+            pass
+        case LogTrace():
+            pass
+    text = record.message if isinstance(record, LogException) else record.text
+    actors_logger.log(record.level, "%s: %s", record.actor.path, text, exc_info=error, extra=fields)
+
+
+def log_to_nothing(record: LogRecord) -> None:
+    """An engine that drops everything."""
+
+
+def log_to_console(
+    *, stream: TextIO | None = None, level: LogLevel = LogLevel.INFO, formatter: Callable[[LogRecord], str] | None = None
+) -> LogEngine:
+    """An engine that prints a line for each record.
+
+    Args:
+        stream: Where to; standard error, as it is when a line is printed, if not given.
+        level: Records below it are dropped.
+        formatter: Makes the line.
+    """
+    if formatter is not None and not callable(formatter):
+        raise TypeError(f"formatter must be a function, not {formatter!r}")
+    line = formatter or _line
+
+    def engine(record: LogRecord) -> None:
+        if record.level >= level:
+            print(line(record), file=stream or sys.stderr)
+
+    return engine
+
+
+def configure_logging(engine: LogEngine) -> Callable[[ActorSystem], None]:
+    """A plugin for `start`: all that actors log goes to `engine`."""
+    if not callable(engine):
+        raise TypeError(f"engine must be a function that takes a log record, not {engine!r}")
+
+    def plugin(system: ActorSystem) -> None:
+        system.log_engine = engine
+
+    return plugin
+
+
+def _line(record: LogRecord) -> str:
+    return f"[{record.level.name} @ {record.created_at:%H:%M:%S.%f}] {record.actor.path} - {record.text}"

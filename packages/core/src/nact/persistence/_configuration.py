@@ -1,0 +1,74 @@
+"""The plugin that gives an actor system its persistence engine, and what all its persistent actors share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nact.errors import KeyInUseError
+from nact.persistence.engine import PersistenceEngine
+
+if TYPE_CHECKING:
+    from nact._cell import Cell
+    from nact.system import ActorSystem
+
+
+class Persistence:
+    """What the persistent actors of one system share: the engine, who writes to which key, how many recover at once."""
+
+    def __init__(self, engine: PersistenceEngine, max_recoveries: int) -> None:
+        self.engine = engine
+        self.recoveries = asyncio.Semaphore(max_recoveries)
+        self.failed_snapshots = 0
+        """How many snapshots couldn't be taken or read, and were logged."""
+        self._writers: dict[str, Cell] = {}
+
+    def check_free(self, key: str) -> None:
+        """Raises `KeyInUseError` if a living actor of this system writes to the key."""
+        writer = self._writers.get(key)
+        if writer is not None and not writer.is_stopping:
+            raise KeyInUseError(
+                f"{writer.ref.path} already writes to the persistence key {key!r}; a key has one actor at a time"
+            )
+
+    def claim(self, key: str, cell: Cell) -> Cell | None:
+        """Makes the cell the writer of the key. Returns the one before, if it is still stopping."""
+        before = self._writers.get(key)
+        self._writers[key] = cell
+        return before
+
+    def release(self, key: str, cell: Cell) -> None:
+        """The cell has ended."""
+        if self._writers.get(key) is cell:
+            del self._writers[key]
+
+
+def configure_persistence(
+    engine: PersistenceEngine, *, max_recoveries: int = 64, close: bool = True
+) -> Callable[[ActorSystem], None]:
+    """A plugin for `start`: persistent actors keep their events with `engine`.
+
+    `async with start(configure_persistence(engine))` opens the engine, and closes it after the last actor has ended.
+
+    Args:
+        engine: The persistence engine.
+        max_recoveries: How many actors may recover at once; the others wait.
+        close: False leaves opening and closing the engine to the caller, who uses it elsewhere too.
+
+    Raises:
+        TypeError, ValueError: An argument can't be.
+    """
+    if not isinstance(engine, PersistenceEngine):
+        raise TypeError(f"engine must have the methods of PersistenceEngine (events, persist), which {engine!r} has not")
+    if type(max_recoveries) is not int or max_recoveries < 1:
+        raise ValueError(f"max_recoveries must be an int from 1, not {max_recoveries!r}")
+
+    def plugin(system: ActorSystem) -> None:
+        if system.persistence is not None:
+            raise ValueError(f"{system!r} already has a persistence engine, {system.persistence.engine!r}")
+        system.persistence = Persistence(engine, max_recoveries)
+        if close:
+            system.resources.add(engine)
+
+    return plugin

@@ -1,0 +1,228 @@
+"""One persistent actor's journal: its place in it, what is being written, and what is not known.
+
+Memory must never silently disagree with the journal. Whenever the outcome of a write isn't known, the actor is
+*astray*: it persists nothing more, and after the message in progress it recovers again, or stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Collection, Coroutine, Sequence
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from nact.errors import (
+    EngineClosedError,
+    EngineUnavailableError,
+    InvalidEventError,
+    PersistUsageError,
+    SequenceConflictError,
+)
+from nact.persistence._reading import Reader
+from nact.persistence._recovery import recover_state
+from nact.persistence._snapshots import Snapshots
+from nact.persistence.context import PersistentContext
+from nact.persistence.engine import AtomicBatches
+from nact.persistence.records import PersistedEvent
+from nact.references import NOBODY, ActorRef
+
+if TYPE_CHECKING:
+    from nact._cell import Cell
+    from nact.persistence._configuration import Persistence
+    from nact.persistence._options import JournalOptions
+
+T = TypeVar("T")
+
+
+class Journal:
+    """What makes a cell persistent."""
+
+    __slots__ = (
+        "_before", "_ended", "_over", "_turn", "_writes", "_writing", "astray", "key", "options", "persistence", "recovered",
+        "sequence_number", "snapshots",
+    )  # fmt: skip
+
+    def __init__(self, key: str, persistence: Persistence, options: JournalOptions) -> None:
+        self.key = key
+        self.persistence = persistence
+        self.options = options
+        self.sequence_number = 0
+        """Of the last event that is known to be stored."""
+        self.recovered = False
+        self.astray: Exception | asyncio.CancelledError | None = None
+        """Why memory may disagree with the journal."""
+        self.snapshots = None if options.snapshot_every is None else Snapshots(key, persistence, options)
+        self._writes: list[CoroutineType[Any, Any, Any]] = []  # begun by the message in progress
+        self._writing = False
+        self._turn: asyncio.Future[None] | None = None  # somebody waits until the write in progress is done
+        self._before: Cell | None = None  # the last actor that wrote to this key, if it hasn't ended yet
+        self._ended: asyncio.Future[None] | None = None  # somebody waits until this actor has ended
+        self._over = False
+
+    def new_context(self, cell: Cell, sender: ActorRef[Any]) -> PersistentContext[Any]:
+        return PersistentContext(cell, self, sender)
+
+    # --- the life of the actor ---------------------------------------------------------------------------------------
+
+    def claim(self, cell: Cell) -> None:
+        """Makes the actor the only writer of its key in this system."""
+        self._before = self.persistence.claim(self.key, cell)
+
+    def release(self, cell: Cell) -> None:
+        """The actor has ended: another one may write to its key."""
+        self.persistence.release(self.key, cell)
+        self._over = True
+        if self._ended is not None:
+            self._ended.set_result(None)
+
+    async def recover(self, cell: Cell) -> bool:
+        """Gives the cell the state that the journal tells.
+
+        Returns:
+            False if a fault on the way was judged, and the actor stops or begins again.
+        """
+        self.recovered = False
+        if self._before is not None and self._before.journal is not None:
+            await self._before.journal.ended()
+        self._before = None
+        while self._writing:
+            await self._write_in_progress()
+        async with self.persistence.recoveries:
+            if cell.is_stopping:
+                return False
+            reader = Reader(
+                self.persistence.engine, self.key, self.options.decoder, self.key, self.options.snapshot_decoder
+            )
+            if not await recover_state(cell, reader, self.new_context(cell, NOBODY)):
+                return False
+        self.sequence_number = reader.position
+        self.astray = None
+        self.recovered = True
+        self.persistence.failed_snapshots += reader.rejected
+        if self.snapshots is not None:
+            self.snapshots.begin(reader.start.sequence_number)
+            self.after_message(cell, cell.state)
+        return True
+
+    async def ended(self) -> None:
+        """Returns when the actor, which is stopping, has ended."""
+        if self._over:
+            return
+        if self._ended is None:
+            self._ended = asyncio.get_running_loop().create_future()
+        await asyncio.wait([self._ended])
+
+    def after_message(self, cell: Cell, state: Any) -> Exception | asyncio.CancelledError | None:
+        """Looks back on a message that was handled. Returns a fault, if there was one that the handler didn't raise."""
+        if self._writes:
+            self._check_writes()
+        if self.astray is not None:
+            return self.astray
+        if self.snapshots is not None and self.snapshots.are_due(self.sequence_number):
+            self.snapshots.take(cell, state, self.sequence_number)
+        return None
+
+    def after_crash(self, cell: Cell) -> None:
+        """Looks back on a fault that was judged. An actor that is astray doesn't just resume, whatever was decided."""
+        if self._writes:
+            self._check_writes()
+        if cell.is_stopping:
+            return
+        if isinstance(self.astray, SequenceConflictError):
+            cell.system.log_fault(cell.ref, f"stops: somebody else writes to its key {self.key!r}", self.astray)
+            cell.stop()
+        elif not self.recovered and not cell.orders:
+            cell.system.log_fault(cell.ref, "stops: it can't resume, for it has no state", RuntimeError("not recovered"))
+            cell.stop()
+        elif self.astray is not None:
+            cell.order_reset()
+
+    # --- writing -------------------------------------------------------------------------------------------------------
+
+    def persist(self, cell: Cell, msg: Any, tags: Collection[str]) -> Coroutine[Any, Any, PersistedEvent]:
+        self._check_may_persist(cell)
+        return self._begin(self._persist(msg, tags))
+
+    def persist_all(
+        self, cell: Cell, msgs: Sequence[Any], tags: Collection[str]
+    ) -> Coroutine[Any, Any, Sequence[PersistedEvent]]:
+        self._check_may_persist(cell)
+        if not isinstance(self.persistence.engine, AtomicBatches):
+            raise PersistUsageError(f"{self.persistence.engine!r} can't store several events atomically; persist them singly")
+        if isinstance(msgs, str | bytes) or not isinstance(msgs, Sequence):
+            raise PersistUsageError(f"persist_all takes a sequence of events, not {msgs!r:.200}")
+        return self._begin(self._persist_all(self.persistence.engine, msgs, tags))
+
+    async def _persist(self, msg: Any, tags: Collection[str]) -> PersistedEvent:
+        await self._my_turn()
+        event = self._event(msg, tags, 1)
+        await self._store(self.persistence.engine.persist(event), 1)
+        return event
+
+    async def _persist_all(self, engine: AtomicBatches, msgs: Sequence[Any], tags: Collection[str]) -> list[PersistedEvent]:
+        await self._my_turn()
+        events = [self._event(msg, tags, place) for place, msg in enumerate(msgs, 1)]
+        await self._store(engine.persist_all(events), len(events))
+        return events
+
+    async def _my_turn(self) -> None:
+        while self._writing:
+            await self._write_in_progress()
+        if self.astray is not None:
+            raise PersistUsageError("an earlier persist failed; this one isn't tried") from self.astray
+
+    def _event(self, msg: Any, tags: Collection[str], place: int) -> PersistedEvent:
+        encoder = self.options.encoder
+        return PersistedEvent(
+            key=self.key,
+            sequence_number=self.sequence_number + place,
+            data=msg if encoder is None else encoder(msg),
+            tags=tags,  # type: ignore[arg-type]  # any collection; the record sorts them
+        )
+
+    async def _store(self, write: Awaitable[None], count: int) -> None:
+        self._writing = True
+        try:
+            await write
+        except (InvalidEventError, EngineClosedError):
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            if not (isinstance(error, EngineUnavailableError) and error.outcome_known):
+                self.astray = error
+            raise
+        else:
+            self.sequence_number += count
+        finally:
+            self._writing = False
+            if self._turn is not None:
+                self._turn.set_result(None)
+                self._turn = None
+
+    async def _write_in_progress(self) -> None:
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().create_future()
+        await asyncio.wait([self._turn])  # not awaited itself: one who is cancelled would cancel it for the others
+
+    def _begin(self, write: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+        if len(self._writes) > 100:
+            self._writes = [write for write in self._writes if write.cr_frame is not None]
+        self._writes.append(cast("CoroutineType[Any, Any, Any]", write))
+        return write
+
+    def _check_may_persist(self, cell: Cell) -> None:
+        if not self.recovered:
+            raise PersistUsageError(
+                f"{cell.ref.path} is recovering: what it handles is in the journal already. Ask ctx.recovering first"
+            )
+        if not cell.scheduled:
+            raise PersistUsageError(f"{cell.ref.path} persists after its message was handled; await persist in the handler")
+
+    def _check_writes(self) -> None:
+        """The message is done. If a write of it isn't, nobody knows what the state stands for."""
+        for write in self._writes:
+            if write.cr_frame is not None and self.astray is None:
+                self.astray = PersistUsageError("the handler returned before its ctx.persist was done: await it")
+            if getcoroutinestate(write) == CORO_CREATED:
+                write.close()
+        self._writes.clear()

@@ -1,0 +1,43 @@
+"""How a persistent actor gets its state back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nact._supervision import supervise
+from nact.persistence._reading import Reader, Start
+from nact.persistence.context import PersistentContext
+
+if TYPE_CHECKING:
+    from nact._cell import Cell
+
+
+async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[Any]) -> bool:
+    """Gives the cell the state that the journal tells: what it read, handled one after another by its handler.
+
+    A fault of the handler is judged like any other; if it resumes, the event is passed over, as it was when live.
+
+    Returns:
+        False if the actor was told to stop, or to begin again.
+
+    Raises:
+        CorruptJournalError: The journal can't be read.
+    """
+    f, initial_state = cell.f, cell.state
+    async for item in reader.read():
+        if isinstance(item, Start):
+            cell.state = item.state if item.sequence_number else initial_state
+            continue
+        msg = reader.decode(item)
+        try:
+            result = f(cell.state, msg, context)
+            if hasattr(result, "__await__"):
+                result = await result
+        except Exception as error:
+            await supervise(cell, msg, error)
+        else:
+            cell.state = result
+        if cell.orders:
+            return False
+    return True
+

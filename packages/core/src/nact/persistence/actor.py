@@ -1,0 +1,149 @@
+"""`spawn_persistent`: actors whose state survives any crash."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, overload
+
+from nact._options import check_callable, checked_options
+from nact.durations import Duration
+from nact.persistence._configuration import Persistence
+from nact.persistence._journal import Journal
+from nact.persistence._options import Codec, JournalOptions, Retention, checked_journal_options
+from nact.persistence.context import PersistentContext
+from nact.persistence.records import check_key
+from nact.references import ActorRef
+from nact.spawning import living_family, spawn_cell
+from nact.supervision import SupervisionPolicy
+
+State = TypeVar("State")
+Msg = TypeVar("Msg")
+
+
+@overload
+def spawn_persistent(
+    parent: ActorRef[Any],
+    f: Callable[[State, Msg, PersistentContext[Msg]], Awaitable[State]],
+    key: str,
+    name: str | None = None,
+    *,
+    initial_state: State,
+    snapshot_every: int | None = None,
+    retention: Retention | None = None,
+    encoder: Codec | None = None,
+    decoder: Codec | None = None,
+    snapshot_encoder: Codec | None = None,
+    snapshot_decoder: Codec | None = None,
+    shutdown_after: Duration | None = None,
+    on_crash: SupervisionPolicy | None = None,
+    after_stop: Callable[[State, PersistentContext[Msg]], object] | None = None,
+) -> ActorRef[Msg]: ...
+@overload
+def spawn_persistent(
+    parent: ActorRef[Any],
+    f: Callable[[State, Msg, PersistentContext[Msg]], Awaitable[State]],
+    key: str,
+    name: str | None = None,
+    *,
+    initial_state_func: Callable[[PersistentContext[Msg]], Awaitable[State] | State],
+    snapshot_every: int | None = None,
+    retention: Retention | None = None,
+    encoder: Codec | None = None,
+    decoder: Codec | None = None,
+    snapshot_encoder: Codec | None = None,
+    snapshot_decoder: Codec | None = None,
+    shutdown_after: Duration | None = None,
+    on_crash: SupervisionPolicy | None = None,
+    after_stop: Callable[[State, PersistentContext[Msg]], object] | None = None,
+) -> ActorRef[Msg]: ...
+@overload
+def spawn_persistent(
+    parent: ActorRef[Any],
+    f: Callable[[Any, Msg, PersistentContext[Msg]], Any],
+    key: str,
+    name: str | None = None,
+    *,
+    snapshot_every: int | None = None,
+    retention: Retention | None = None,
+    encoder: Codec | None = None,
+    decoder: Codec | None = None,
+    snapshot_encoder: Codec | None = None,
+    snapshot_decoder: Codec | None = None,
+    shutdown_after: Duration | None = None,
+    on_crash: SupervisionPolicy | None = None,
+    after_stop: Callable[[Any, PersistentContext[Msg]], object] | None = None,
+) -> ActorRef[Msg]: ...
+def spawn_persistent(
+    parent: ActorRef[Any],
+    f: Callable[..., Any],
+    key: str,
+    name: str | None = None,
+    *,
+    initial_state: Any = None,
+    initial_state_func: Callable[..., Any] | None = None,
+    snapshot_every: int | None = None,
+    retention: Retention | None = None,
+    encoder: Codec | None = None,
+    decoder: Codec | None = None,
+    snapshot_encoder: Codec | None = None,
+    snapshot_decoder: Codec | None = None,
+    shutdown_after: Duration | None = None,
+    on_crash: SupervisionPolicy | None = None,
+    after_stop: Callable[..., object] | None = None,
+) -> ActorRef[Any]:
+    """A new actor that keeps what it `ctx.persist`s in the journal of `key`, and recovers from there when it starts.
+
+    It first receives everything that was persisted under `key`, in order, with `ctx.recovering` true and nobody as sender
+    (or begins with the latest snapshot, and receives what came after it); then new messages, which wait so long. `f`
+    should change the state in the same way for both, and act on the world only when `ctx.recovering` is false.
+
+    Args:
+        parent: The system, or the actor above. The system needs `configure_persistence`.
+        f: The handler `f(state, msg, ctx)`; see `spawn`.
+        key: The persistence key: any non-empty text. In a system, one living actor at a time writes to a key; another
+            process that does makes this actor stop with a `SequenceConflictError`.
+        name: See `spawn`.
+        initial_state: See `spawn`. The state before the first event.
+        initial_state_func: See `spawn`.
+        snapshot_every: Take a snapshot of the state after so many events.
+        retention: How many snapshots are kept, and whether events that they cover are. By default everything is.
+        encoder: Makes a JSON value of a message that is persisted.
+        decoder: Makes the message of it again. See `TypedCodec` for both.
+        snapshot_encoder: Makes a JSON value of the state.
+        snapshot_decoder: Makes the state of it again.
+        shutdown_after: See `spawn`.
+        on_crash: See `spawn`. A journal that can't be read is a fault, too. Whatever is decided, an actor whose memory may
+            disagree with its journal doesn't just resume: it recovers again, or stops.
+        after_stop: See `spawn`.
+
+    Raises:
+        KeyInUseError: A living actor of this system writes to `key`.
+        ActorStoppedError, NameInUseError: See `spawn`.
+        TypeError, ValueError: Another argument can't be, or the system has no persistence engine.
+    """
+    check_callable("f", f)
+    check_key(key)
+    options = checked_options(
+        initial_state=initial_state,
+        initial_state_func=initial_state_func,
+        on_crash=on_crash,
+        after_stop=after_stop,
+        shutdown_after=shutdown_after,
+    )
+    persistence = persistence_of(parent)
+    persistence.check_free(key)
+    journal_options = checked_journal_options(
+        persistence.engine,
+        JournalOptions(snapshot_every, retention, encoder, decoder, snapshot_encoder, snapshot_decoder),
+    )
+    return spawn_cell(parent, f, name, options, Journal(key, persistence, journal_options))
+
+
+def persistence_of(parent: ActorRef[Any]) -> Persistence:
+    """The persistence of the system that `parent` belongs to."""
+    system = living_family(parent).system
+    if system.persistence is None:
+        raise ValueError(
+            f"the actor system {system.name!r} has no persistence engine: start(configure_persistence(engine))"
+        )
+    return system.persistence

@@ -1,0 +1,126 @@
+"""`TypedCodec`: dataclasses, msgspec Structs and pydantic models as events and snapshots, and how they may change.
+
+What is stored is readable and says what it is: `{"type": "ContactCreated", "version": 2, "data": {...}}`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from types import UnionType
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from nact.errors import InvalidEventError
+from nact.persistence.records import JsonValue
+
+T = TypeVar("T")
+
+Upcaster: TypeAlias = Callable[[Any], JsonValue]
+"""Makes the JSON data of one version into that of the next."""
+
+
+class _Known(NamedTuple):
+    tag: str
+    type: type
+    upcasters: Sequence[Upcaster]
+
+
+class TypedCodec(Generic[T]):
+    """An encoder and a decoder for a union of types: `TypedCodec(ContactCreated | ContactRemoved)`.
+
+    Give `codec.encode` and `codec.decode` to `spawn_persistent`. Fields may have any type that msgspec can write as JSON
+    (dates, UUIDs, enums, tuples, nested types, ...): it is restored from the type's annotations.
+
+    Args:
+        types: A dataclass, a msgspec Struct or a pydantic model, or a union of them.
+        upcasters: For a type that has changed, the functions that bring old data up to date: the first one makes
+            version 2 of version 1, and so on. The type's version is one more than their number.
+        aliases: Names that stand in old journals for types that are called otherwise now.
+
+    Raises:
+        TypeError, ValueError: A type can't be, or two have one name.
+    """
+
+    def __init__(
+        self,
+        types: type[T] | UnionType,
+        *,
+        upcasters: Mapping[type, Sequence[Upcaster]] | None = None,
+        aliases: Mapping[str, type] | None = None,
+    ) -> None:
+        members = get_args(types) if get_origin(types) in (Union, UnionType) else (types,)
+        self._by_type: dict[type, _Known] = {}
+        self._by_tag: dict[str, _Known] = {}
+        for member in members:
+            _check_type(member)
+            self._add(_Known(member.__name__, member, tuple((upcasters or {}).get(member, ()))))
+        for kind in {*(upcasters or {}), *(aliases or {}).values()}:
+            if kind not in self._by_type:
+                raise ValueError(f"{kind!r} has upcasters or an alias, and isn't one of the codec's types")
+        for tag, kind in (aliases or {}).items():
+            self._by_tag[tag] = self._by_type[kind]
+
+    def encode(self, value: T) -> JsonValue:
+        """The value as JSON data that says its type and version.
+
+        Raises:
+            InvalidEventError: The value isn't of one of the codec's types, or a field can't be written.
+        """
+        known = self._by_type.get(type(value))
+        if known is None:
+            expected = ", ".join(sorted(known.tag for known in self._by_type.values()))
+            raise InvalidEventError(f"expected one of {expected}, not {value!r:.200} ({type(value).__name__})")
+        try:
+            data = _written(value)
+        except (TypeError, ValueError) as error:
+            raise InvalidEventError(f"{value!r:.200} can't be written as JSON: {error}") from error
+        return {"type": known.tag, "version": len(known.upcasters) + 1, "data": data}
+
+    def decode(self, data: JsonValue) -> T:
+        """The value again, brought up to date where an older version wrote it.
+
+        Raises:
+            ValueError: The data isn't what `encode` made, or a newer program wrote it. Says what is wrong.
+        """
+        match data:
+            case {"type": str(tag), "version": int(version), "data": content} if tag in self._by_tag:
+                known = self._by_tag[tag]
+            case {"type": tag}:
+                raise ValueError(f"type {tag!r} is none of {', '.join(sorted(self._by_tag))}")
+            case _:
+                raise ValueError("expected an object with type, version and data")
+        current = len(known.upcasters) + 1
+        if not 1 <= version <= current:
+            raise ValueError(f"{tag} has version {version}; this program knows up to {current}")
+        for upcast in known.upcasters[version - 1 :]:
+            content = upcast(content)
+        value: T = _read(known.type, content)
+        return value
+
+    def _add(self, known: _Known) -> None:
+        if known.tag in self._by_tag:
+            raise ValueError(f"two types are called {known.tag!r}")
+        self._by_tag[known.tag] = self._by_type[known.type] = known
+
+
+def _written(value: Any) -> JsonValue:
+    return value.model_dump(mode="json") if _is_model(type(value)) else msgspec.to_builtins(value)
+
+
+def _read(kind: Any, content: JsonValue) -> Any:
+    return kind.model_validate(content) if _is_model(kind) else msgspec.convert(content, kind)
+
+
+def _is_model(kind: type) -> bool:
+    """Whether it is a pydantic model, by what it can do: pydantic needn't be installed."""
+    return hasattr(kind, "model_validate") and hasattr(kind, "model_dump")
+
+
+def _check_type(kind: Any) -> None:
+    if not (
+        isinstance(kind, type)
+        and (dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct) or _is_model(kind))
+    ):
+        raise TypeError(f"expected dataclasses, msgspec Structs or pydantic models, not {kind!r}")

@@ -1,0 +1,56 @@
+"""What a persistent actor's handler is given beside the message."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nact.context import Context, Msg
+from nact.references import ActorRef
+
+if TYPE_CHECKING:
+    from nact._cell import Cell
+    from nact.persistence._journal import Journal
+    from nact.persistence.records import PersistedEvent
+
+
+class PersistentContext(Context[Msg]):
+    """The context of one message of a persistent actor."""
+
+    __slots__ = ("_journal",)
+
+    def __init__(self, cell: Cell, journal: Journal, sender: ActorRef[Any]) -> None:
+        super().__init__(cell, sender)
+        self._journal = journal
+
+    @property
+    def recovering(self) -> bool:
+        """Whether the message is replayed from the journal: its effects on the world have happened already."""
+        return not self._journal.recovered
+
+    def persist(self, msg: Any, tags: Collection[str] = ()) -> Awaitable[PersistedEvent]:
+        """Stores `msg` as the actor's next event. It must be awaited, before the handler returns.
+
+        When this returns, the event survives any crash, and is given to the handler again whenever the actor starts.
+        If it raises, change nothing in the state. Where it isn't known whether the event was stored (the engine lost
+        its connection, or the wait was cancelled), the actor recovers again, or stops, after the message.
+
+        Args:
+            msg: The event: a JSON value, or what the actor's `encoder` makes one of.
+            tags: Labels to filter events by.
+
+        Raises:
+            PersistUsageError: At the call: while recovering, or when the message is done.
+            InvalidEventError: The event can't be stored exactly. Nothing was stored, and the actor keeps its state.
+            SequenceConflictError: Another writer uses this actor's key. The actor will stop.
+            EngineUnavailableError: The engine can't reach its storage; `outcome_known` tells if nothing was stored.
+        """
+        return self._journal.persist(self._cell, msg, tags)
+
+    def persist_all(self, msgs: Sequence[Any], tags: Collection[str] = ()) -> Awaitable[Sequence[PersistedEvent]]:
+        """Stores several events, all or none. Otherwise like `persist`.
+
+        Raises:
+            PersistUsageError: Also where the engine can't store several events atomically (`AtomicBatches`).
+        """
+        return self._journal.persist_all(self._cell, msgs, tags)

@@ -1,0 +1,145 @@
+"""`persistent_query`: reads what an actor persisted, without being that actor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+from nact._options import check_callable
+from nact.durations import Duration, in_seconds
+from nact.persistence._options import Codec, JournalOptions, checked_journal_options
+from nact.persistence._reading import Reader, Start
+from nact.persistence._snapshots import captured, log_failed
+from nact.persistence._configuration import Persistence
+from nact.persistence.actor import persistence_of
+from nact.persistence.engine import SnapshotStore
+from nact.persistence.records import check_key
+from nact.references import ActorRef
+
+State = TypeVar("State")
+
+
+def persistent_query(
+    parent: ActorRef[Any],
+    f: Callable[[State, Any], Awaitable[State] | State],
+    key: str,
+    *,
+    initial_state: State | None = None,
+    snapshot_key: str | None = None,
+    snapshot_every: int | None = None,
+    cache_duration: Duration | None = None,
+    encoder: Codec | None = None,
+    decoder: Codec | None = None,
+    snapshot_encoder: Codec | None = None,
+    snapshot_decoder: Codec | None = None,
+) -> Callable[[], Awaitable[State]]:
+    """A function that folds the events of `key` into a state: `state = await query()`.
+
+    Nothing is read before the first call. Each call reads only what is new since the last one; calls at the same time
+    share one read. The state is the same object from call to call: don't change it.
+
+    Args:
+        parent: The system, or an actor: whose persistence engine is used.
+        f: Makes the next state of a state and an event, sync or async.
+        key: The persistence key.
+        initial_state: The state before the first event. `f` mustn't change it in place.
+        snapshot_key: Where snapshots of the state are kept: a key of its own.
+        snapshot_every: Take a snapshot after so many events.
+        cache_duration: The state is forgotten when nobody asked for so long; by default never.
+        encoder: Taken so that a query can be given the options of its actor; a query writes no events.
+        decoder: Makes an event of what is in the journal.
+        snapshot_encoder: Makes a JSON value of the state.
+        snapshot_decoder: Makes the state of it again.
+
+    Raises:
+        TypeError, ValueError: An argument can't be. A call raises what reading raises (see `PersistenceEngine.events`),
+            or what `f` raises, and forgets the state; the next call begins anew.
+    """
+    check_callable("f", f)
+    check_key(key)
+    persistence = persistence_of(parent)
+    if snapshot_key is not None:
+        check_key(snapshot_key)
+        if snapshot_key == key:
+            raise ValueError("snapshot_key must be a key of its own: the actor of the key keeps its snapshots there")
+    elif snapshot_every is not None:
+        raise ValueError("snapshot_every needs a snapshot_key")
+    options = checked_journal_options(
+        persistence.engine, JournalOptions(snapshot_every, None, encoder, decoder, snapshot_encoder, snapshot_decoder)
+    )
+    cached_for = None if cache_duration is None else in_seconds(cache_duration, "cache_duration")
+    return _Query(f, key, snapshot_key, initial_state, options, persistence, cached_for)
+
+
+class _Query(Generic[State]):
+    """The function that `persistent_query` returns."""
+
+    def __init__(
+        self,
+        f: Callable[[Any, Any], Any],
+        key: str,
+        snapshot_key: str | None,
+        initial_state: Any,
+        options: JournalOptions,
+        persistence: Persistence,
+        cached_for: float | None,
+    ) -> None:
+        self._f = f
+        self._key = key
+        self._snapshot_key = snapshot_key
+        self._initial_state = initial_state
+        self._options = options
+        self._persistence = persistence
+        self._cached_for = cached_for
+        self._reading: asyncio.Task[State] | None = None
+        self._forgetting: asyncio.TimerHandle | None = None
+        self._forget()
+
+    async def __call__(self) -> State:
+        if self._reading is None:
+            if self._forgetting is not None:
+                self._forgetting.cancel()
+            self._reading = asyncio.create_task(self._read(), name=f"nact persistent query of {self._key!r}")
+            self._reading.add_done_callback(self._has_read)
+        # Shielded: one caller who gives up doesn't end the read for the others.
+        return await asyncio.shield(self._reading)
+
+    def _forget(self) -> None:
+        options = self._options
+        self._reader = Reader(
+            self._persistence.engine, self._key, options.decoder, self._snapshot_key, options.snapshot_decoder
+        )
+        self._state = self._initial_state
+        self._last_snapshot = 0
+
+    def _has_read(self, reading: asyncio.Task[State]) -> None:
+        self._reading = None
+        if reading.cancelled() or reading.exception() is not None:
+            self._forget()
+        elif self._cached_for is not None:
+            self._forgetting = reading.get_loop().call_later(self._cached_for, self._forget)
+
+    async def _read(self) -> State:
+        async for item in self._reader.read():
+            if isinstance(item, Start):
+                self._state = item.state if item.sequence_number else self._initial_state
+                self._last_snapshot = item.sequence_number
+                continue
+            result = self._f(self._state, self._reader.decode(item))
+            self._state = await result if hasattr(result, "__await__") else result
+        await self._take_snapshot()
+        state: State = self._state
+        return state
+
+    async def _take_snapshot(self) -> None:
+        every, position = self._options.snapshot_every, self._reader.position
+        if every is None or self._snapshot_key is None or position - self._last_snapshot < every:
+            return
+        self._last_snapshot = position
+        store = self._persistence.engine
+        assert isinstance(store, SnapshotStore)
+        try:
+            await store.take_snapshot(captured(self._snapshot_key, position, self._state, self._options))
+        except Exception as error:
+            log_failed(self._persistence, self._snapshot_key, position, error)

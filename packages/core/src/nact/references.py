@@ -1,0 +1,69 @@
+"""References: what you send messages to. They stay valid, and harmless, when the actor is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+
+if TYPE_CHECKING:
+    from nact._family import Family
+    from nact._replies import Reply
+
+Msg_contra = TypeVar("Msg_contra", contravariant=True)
+
+
+class ActorRef(Generic[Msg_contra]):
+    """Refers to one actor that takes messages of type `Msg`.
+
+    Send with `dispatch` or `query`. When the actor has stopped, what is sent is a dead letter; an actor spawned later
+    under the same name is another actor. References are equal only to themselves.
+    """
+
+    __slots__ = ("__weakref__", "_target", "name", "parent")
+
+    _target: Family | Reply | None
+    name: Final[str]
+    """Unique among siblings."""
+    parent: Final[ActorRef[Any] | None]
+    """The reference of the parent, or `None` for a system."""
+
+    def __init__(self, name: str, parent: ActorRef[Any] | None, target: Family | Reply | None) -> None:
+        self.name = name
+        self.parent = parent
+        self._target = target
+
+    @property
+    def path(self) -> str:
+        """Where the actor is, as in `system://parent/child`."""
+        names: list[str] = []
+        ref: ActorRef[Any] = self
+        while ref.parent is not None:
+            names.append(ref.name)
+            ref = ref.parent
+        return f"{ref.name}://{'/'.join(reversed(names))}"
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether messages to it are dead letters."""
+        return self._target is None
+
+    def dead_letter(self, ref: ActorRef[Any], msg: object) -> None:
+        """Called on the top of the path when a message to `ref` is dropped. Nobody counts unless it is a system."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.path}{' stopped' if self.is_stopped else ''}>"
+
+
+@final
+class Nobody(ActorRef[object]):
+    """Takes any message and drops it. The sender of a message that has none."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__("nobody", None, None)
+
+    def __repr__(self) -> str:
+        return "<Nobody>"
+
+
+NOBODY: Final = Nobody()

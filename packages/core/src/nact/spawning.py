@@ -1,0 +1,159 @@
+"""`spawn` and `spawn_stateless`: how actors come to be."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+
+from nact._cell import Cell
+from nact._family import Family
+from nact._options import Options, check_callable, check_name, checked_options
+from nact._stateless import Stateless
+from nact.context import Context
+from nact.durations import Duration
+from nact.errors import ActorStoppedError
+from nact.references import ActorRef
+from nact.supervision import SupervisionPolicy, resume_on_crash
+
+if TYPE_CHECKING:
+    from nact.persistence._journal import Journal
+
+State = TypeVar("State")
+Msg = TypeVar("Msg")
+
+
+@overload
+def spawn(
+    parent: ActorRef[Any],
+    f: Callable[[State, Msg, Context[Msg]], Awaitable[State]],
+    name: str | None = None,
+    *,
+    initial_state: State,
+    shutdown_after: Duration | None = None,
+    on_crash: SupervisionPolicy | None = None,
+    after_stop: Callable[[State, Context[Msg]], object] | None = None,
+) -> ActorRef[Msg]: ...
+@overload
+def spawn(
+    parent: ActorRef[Any],
+    f: Callable[[State, Msg, Context[Msg]], State],
+    name: str | None = None,
+    *,
+    initial_state: State,
+    shutdown_after: Duration | None = None,
+    on_crash: SupervisionPolicy | None = None,
+    after_stop: Callable[[State, Context[Msg]], object] | None = None,
+) -> ActorRef[Msg]: ...
+@overload
+def spawn(
+    parent: ActorRef[Any],
+    f: Callable[[State, Msg, Context[Msg]], Awaitable[State] | State],
+    name: str | None = None,
+    *,
+    initial_state_func: Callable[[Context[Msg]], Awaitable[State] | State],
+    shutdown_after: Duration | None = None,
+    on_crash: SupervisionPolicy | None = None,
+    after_stop: Callable[[State, Context[Msg]], object] | None = None,
+) -> ActorRef[Msg]: ...
+@overload
+def spawn(
+    parent: ActorRef[Any],
+    f: Callable[[Any, Msg, Context[Msg]], Any],
+    name: str | None = None,
+    *,
+    shutdown_after: Duration | None = None,
+    on_crash: SupervisionPolicy | None = None,
+    after_stop: Callable[[Any, Context[Msg]], object] | None = None,
+) -> ActorRef[Msg]: ...
+def spawn(
+    parent: ActorRef[Any],
+    f: Callable[..., Any],
+    name: str | None = None,
+    *,
+    initial_state: Any = None,
+    initial_state_func: Callable[..., Any] | None = None,
+    shutdown_after: Duration | None = None,
+    on_crash: SupervisionPolicy | None = None,
+    after_stop: Callable[..., object] | None = None,
+) -> ActorRef[Any]:
+    """A new actor, which handles one message at a time, in order, with `f(state, msg, ctx)`.
+
+    What `f` returns, or returns when awaited, is the next state. Returns at once; messages sent before the actor has its
+    initial state wait for it.
+
+    Args:
+        parent: The system, or the actor above. When it stops, the new actor does.
+        f: The handler, sync or async. If it raises, the state stays as it was, and `on_crash` decides.
+        name: Unique among siblings, of `A-Z a-z 0-9 - $ _ . + ! * ' ( ) ,`; made up if not given.
+        initial_state: The first state, and the state after a reset. If handlers change it in place, use
+            `initial_state_func` instead: a reset wouldn't undo that.
+        initial_state_func: Makes the initial state from the context, sync or async. If it raises, `on_crash` is
+            asked, with `None` as the message; repeated resets then wait longer and longer, up to 30 s.
+        shutdown_after: Stops the actor when it had nothing to do for so long: seconds, or a `timedelta`.
+        on_crash: The supervision policy; by default the fault is logged and the actor stopped.
+        after_stop: Called with the last state when the actor, and all below it, has ended; sync or async.
+
+    Raises:
+        ActorStoppedError: The parent has stopped.
+        NameInUseError: A living sibling has this name.
+        TypeError, ValueError: Another argument can't be. It is named.
+    """
+    options = checked_options(
+        initial_state=initial_state,
+        initial_state_func=initial_state_func,
+        on_crash=on_crash,
+        after_stop=after_stop,
+        shutdown_after=shutdown_after,
+    )
+    check_callable("f", f)
+    return spawn_cell(parent, f, name, options)
+
+
+def spawn_stateless(
+    parent: ActorRef[Any],
+    f: Callable[[Msg, Context[Msg]], object],
+    name: str | None = None,
+    *,
+    shutdown_after: Duration | None = None,
+    on_crash: SupervisionPolicy | None = None,
+) -> ActorRef[Msg]:
+    """A new actor without a state, which handles messages with `f(msg, ctx)`, concurrently where `f` is async.
+
+    Messages are begun in order. A fault doesn't stop the actor unless `on_crash` says so; by default it is logged.
+    When the actor is told to stop, the messages in progress are finished.
+
+    Args and Raises are those of `spawn`.
+    """
+    options = checked_options(on_crash=on_crash, shutdown_after=shutdown_after, default_policy=resume_on_crash)
+    check_callable("f", f)
+    return spawn_cell(parent, Stateless(f), name, options)
+
+
+def spawn_cell(
+    parent: ActorRef[Any],
+    f: Callable[..., Any],
+    name: str | None,
+    options: Options,
+    journal: Journal | None = None,
+) -> ActorRef[Any]:
+    """What all kinds of `spawn` end in."""
+    family = living_family(parent)
+    if name is not None:
+        check_name(name)
+    cell = Cell(family.name_for_child(name), family, f, options, journal)
+    if isinstance(f, Stateless):
+        f.cell = cell
+    if journal is not None:
+        journal.claim(cell)
+    cell.begin()
+    return cell.ref
+
+
+def living_family(parent: ActorRef[Any]) -> Family:
+    """The inside of `parent`, where it is a system or an actor that hasn't stopped."""
+    if not isinstance(parent, ActorRef):
+        raise TypeError(f"parent must be an actor system or an ActorRef, not {parent!r}")
+    family = parent._target
+    if not isinstance(family, Family):
+        raise ActorStoppedError(f"{parent.path} has stopped or never existed: it can't have children")
+    return family

@@ -1,0 +1,128 @@
+"""Supervision: what becomes of an actor whose handler raised.
+
+A *supervision policy* is a function `on_crash(msg, error, ctx, child=None)`, sync or async, that returns a `Decision`. It is
+asked about the actor's own fault, and, with the child's reference, about a child's fault that was escalated to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+from nact.durations import Duration, in_seconds
+from nact.references import ActorRef
+
+if TYPE_CHECKING:
+    from nact.context import CrashContext
+
+
+class Decision(Enum):
+    """What to do about a fault. `self` is the actor whose policy decides.
+
+    Attributes:
+        STOP: Stop self.
+        STOP_ALL: Stop self and all its siblings.
+        STOP_CHILD: Stop the child that escalated.
+        STOP_ALL_CHILDREN: Stop all children, and go on.
+        RESUME: Go on with the next message and the state as it was before the one that failed.
+        RESET: Stop the children, make the state anew (a persistent actor recovers), keep the mailbox, go on.
+        RESET_ALL: Reset self and all its siblings.
+        RESET_CHILD: Reset the child that escalated.
+        RESET_ALL_CHILDREN: Reset all children, and go on.
+        ESCALATE: Let the parent's policy decide. At the top, the child stops and the system has failed.
+    """
+
+    STOP = "stop"
+    STOP_ALL = "stop_all"
+    STOP_CHILD = "stop_child"
+    STOP_ALL_CHILDREN = "stop_all_children"
+    RESUME = "resume"
+    RESET = "reset"
+    RESET_ALL = "reset_all"
+    RESET_CHILD = "reset_child"
+    RESET_ALL_CHILDREN = "reset_all_children"
+    ESCALATE = "escalate"
+
+
+SupervisionPolicy: TypeAlias = Callable[
+    [Any, Exception, "CrashContext[Any]", "ActorRef[Any] | None"], "Decision | Awaitable[Decision]"
+]
+
+
+def stop_on_crash(
+    msg: object, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None
+) -> Decision:
+    """The default policy: log the fault and stop the actor."""
+    by = "" if child is None else f" by its child {child.name!r}"
+    ctx.log.exception(error, f"stops after a fault{by} while it handled {msg!r:.200}")
+    return Decision.STOP
+
+
+def resume_on_crash(
+    msg: object, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None
+) -> Decision:
+    """The default policy of stateless actors: log the fault and go on."""
+    ctx.log.exception(error, f"goes on after a fault while it handled {msg!r:.200}")
+    return Decision.RESUME
+
+
+class RestartWithBackoff:
+    """A policy that resets whoever failed, after a delay that grows from fault to fault, up to a limit.
+
+    Messages that arrive during the delay wait. One policy may serve many actors; faults are counted for each by itself.
+
+    Args:
+        initial: The delay before the first restart.
+        factor: By how much each delay is longer than the one before.
+        maximum: The longest delay.
+        limit: After so many faults in a row, `otherwise` decides.
+        forgive_after: A fault that comes so long after the one before counts as the first.
+        otherwise: The policy for an actor that is past the limit; by default it is stopped.
+    """
+
+    def __init__(
+        self,
+        *,
+        initial: Duration = 0.1,
+        factor: float = 2.0,
+        maximum: Duration = 30.0,
+        limit: int = 10,
+        forgive_after: Duration = 60.0,
+        otherwise: SupervisionPolicy = stop_on_crash,
+    ) -> None:
+        self._initial = in_seconds(initial, "initial")
+        self._maximum = in_seconds(maximum, "maximum")
+        self._forgive_after = in_seconds(forgive_after, "forgive_after")
+        if type(factor) not in (int, float) or not factor >= 1:
+            raise ValueError(f"factor must be a number from 1, not {factor!r}")
+        if type(limit) is not int or limit < 1:
+            raise ValueError(f"limit must be an int from 1, not {limit!r}")
+        if not callable(otherwise):
+            raise TypeError(f"otherwise must be a supervision policy, not {otherwise!r}")
+        self._factor = factor
+        self._limit = limit
+        self._otherwise = otherwise
+        self._faults: WeakKeyDictionary[ActorRef[Any], tuple[int, float]] = WeakKeyDictionary()
+
+    async def __call__(
+        self, msg: object, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None
+    ) -> Decision:
+        count = self._count(ctx.self if child is None else child)
+        if count > self._limit:
+            decision = self._otherwise(msg, error, ctx, child)
+            return decision if isinstance(decision, Decision) else await decision
+        delay = min(self._initial * self._factor ** (count - 1), self._maximum)
+        whom = ctx.path if child is None else child.path
+        ctx.log.warn(f"restarts {whom} in {delay:g} s, attempt {count} of {self._limit}, after {error!r}")
+        await asyncio.sleep(delay)
+        return Decision.RESET if child is None else Decision.RESET_CHILD
+
+    def _count(self, ref: ActorRef[Any]) -> int:
+        now = asyncio.get_running_loop().time()
+        count, last = self._faults.get(ref, (0, now))
+        count = 1 if now - last > self._forgive_after else count + 1
+        self._faults[ref] = (count, now)
+        return count

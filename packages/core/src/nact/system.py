@@ -1,0 +1,189 @@
+"""The actor system: where actors live, from `start` until the last of them has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from itertools import count
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, final
+
+from nact._family import Family
+from nact._options import check_name
+from nact._resources import Resources
+from nact._scheduler import Scheduler
+from nact._timers import Timers
+from nact.durations import Duration, in_seconds
+from nact.errors import SystemFailedError
+from nact.monitoring import ActorLog, LogEngine, log_to_logging
+from nact.references import ActorRef
+
+if TYPE_CHECKING:
+    from nact.persistence._configuration import Persistence
+
+Plugin: TypeAlias = "Callable[[ActorSystem], None]"
+
+dead_letters_logger = logging.getLogger("nact.dead_letters")
+
+_system_numbers = count(1)
+
+
+def start(*plugins: Plugin, name: str | None = None, stop_timeout: Duration | None = None) -> ActorSystem:
+    """A running actor system. Use it as `async with start(...) as system:`, or call `stop(system)` in the end.
+
+    Args:
+        plugins: What the system can do besides: `configure_persistence(engine)`, `configure_logging(engine)`.
+        name: The first part of all paths; one is made up if it isn't given.
+        stop_timeout: When the system is told to stop, handlers that are still in progress after so long are cancelled.
+            Without it they have all the time they need.
+
+    Raises:
+        RuntimeError: No event loop is running.
+        TypeError, ValueError: An argument can't be.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError("start() needs a running event loop: call it inside `async def main()`") from None
+    if name is None:
+        name = f"system-{next(_system_numbers)}"
+    check_name(name)
+    for plugin in plugins:
+        if not callable(plugin):
+            raise TypeError(f"a plugin is what a configure_... function returns, not {plugin!r}")
+    system = ActorSystem(name, loop, None if stop_timeout is None else in_seconds(stop_timeout, "stop_timeout"))
+    for plugin in plugins:
+        plugin(system)
+    return system
+
+
+@final
+class ActorSystem(ActorRef[Any]):
+    """The parent of all parents, made by `start`. It is a reference itself: `spawn(system, ...)`, `stop(system)`.
+
+    Leaving its `async with` block stops every actor, and returns when all have ended and their `after_stop` has run.
+    """
+
+    __slots__ = (
+        "_anonymous", "_dead_letters", "_ended", "_failures", "_root", "_stop_timeout", "log_engine", "persistence",
+        "resources", "scheduler", "timers",
+    )  # fmt: skip
+
+    def __init__(self, name: str, loop: asyncio.AbstractEventLoop, stop_timeout: float | None) -> None:
+        self._root = _Root(self, self)
+        super().__init__(name, None, self._root)
+        self.scheduler = Scheduler(loop)
+        self.timers = Timers(loop)
+        self.log_engine: LogEngine = log_to_logging
+        self.persistence: Persistence | None = None
+        self.resources = Resources()
+        self._stop_timeout = stop_timeout
+        self._ended = loop.create_future()
+        self._failures: list[tuple[str, BaseException]] = []
+        self._dead_letters = 0
+        self._anonymous = count(1)
+
+    @property
+    def children(self) -> Mapping[str, ActorRef[Any]]:
+        """The living actors at the top, by name: a view, which changes as they come and go."""
+        return self._root.children
+
+    @property
+    def dead_letters(self) -> int:
+        """How many messages were sent to actors that had stopped, or waited in their mailboxes when they did."""
+        return self._dead_letters
+
+    @property
+    def failures(self) -> tuple[tuple[str, BaseException], ...]:
+        """What no actor could handle so far, as pairs (path, error): faults escalated at the top, `after_stop` that raised."""
+        return tuple(self._failures)
+
+    async def stopped(self) -> None:
+        """Returns when the system was told to stop, every actor has ended, and what the system opened is closed."""
+        await asyncio.shield(self._ended)
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.resources.open()
+        except BaseException:
+            self._root.stop()
+            await self.stopped()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._root.stop()
+        try:
+            async with asyncio.timeout(self._stop_timeout):
+                await self.stopped()
+        except TimeoutError:
+            self.scheduler.interrupt()
+            await self.stopped()
+        except asyncio.CancelledError:
+            self.scheduler.interrupt()
+            await self.stopped()
+            raise
+        if self._failures and error is None:
+            raise SystemFailedError(self.name, self.failures) from self._failures[0][1]
+
+    # --- for the runtime -----------------------------------------------------------------------------------------
+
+    def new_name(self) -> str:
+        """A name for an actor that was given none. Never the same twice."""
+        return f"anonymous-{next(self._anonymous)}"
+
+    def dead_letter(self, ref: ActorRef[Any], msg: object) -> None:
+        """Counts and logs a message that nobody will handle."""
+        self._dead_letters += 1
+        if dead_letters_logger.isEnabledFor(logging.INFO):
+            dead_letters_logger.info("%s has stopped; dropped %.200r", ref.path, msg, extra={"nact_actor": ref.path})
+
+    def log_fault(self, ref: ActorRef[Any], what: str, error: BaseException) -> None:
+        """Logs an error in the actor's name."""
+        ActorLog(self.log_engine, ref).exception(error, what)
+
+    def record_failure(self, ref: ActorRef[Any], what: str, error: BaseException) -> None:
+        """Logs an error that no actor handles, and keeps it for the end of the system."""
+        self.log_fault(ref, what, error)
+        self._failures.append((ref.path, error))
+
+    def all_ended(self) -> None:
+        """The last actor has ended."""
+        self.timers.close()
+        # Not in a worker's task: closing must not be interrupted with the handlers.
+        closing = asyncio.ensure_future(self._close())
+        closing.add_done_callback(lambda _: self._ended.set_result(None))
+
+    async def _close(self) -> None:
+        try:
+            await self.resources.close()
+        except Exception as error:
+            self.record_failure(self, "failed to close what it had opened", error)
+
+
+class _Root(Family):
+    """The parent of the actors at the top."""
+
+    __slots__ = ("_stopping",)
+
+    def __init__(self, ref: ActorRef[Any], system: ActorSystem) -> None:
+        super().__init__(ref, system)
+        self._stopping = False
+
+    def receive(self, msg: object, sender: ActorRef[Any]) -> None:
+        self.system.dead_letter(self.ref, msg)
+
+    def stop(self) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self.ref._target = None
+            self.leaving += 1  # so that nothing ends before all are told
+            self.stop_children()
+            self.left()
+
+    def all_left(self) -> None:
+        if self._stopping:
+            self.system.all_ended()
