@@ -1,7 +1,7 @@
 """What is behind an actor's reference: its mailbox, its state, and whose turn it is.
 
-A cell is owned by one worker at a time (see `_scheduler`), and only its owner runs its handler or changes its state. Everybody
-else leaves it messages, and *orders* (start, reset, stop) that the owner obeys between two messages.
+A cell is owned by one worker at a time (see `_scheduler`), and only its owner runs its handler or changes its state.
+Everybody else leaves it messages, and *orders* (start, reset, stop) that the owner obeys between two messages.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nact._family import Family
 from nact._idle import IdleTimer
-from nact._supervision import supervise
+from nact._life import KEEP_STATE, crash, finish, start
+from nact._orders import ENDED, RESET, START, STOP
 from nact.context import Context
-from nact.errors import HandlerCancelledError
 from nact.references import NOBODY, ActorRef
 
 if TYPE_CHECKING:
@@ -27,20 +27,13 @@ if TYPE_CHECKING:
 MESSAGES_PER_TURN: Final = 32
 """After so many messages it is the next actor's turn."""
 
-START: Final = 1
-RESET: Final = 2
-STOP: Final = 4
-ENDED: Final = 8
-
-_KEEP_STATE: Final = object()
-
 
 class Cell(Family):
     """The inside of one actor."""
 
     __slots__ = (
-        "context", "current", "f", "idle", "interruptible", "journal", "mailbox", "options", "orders", "parent", "queries",
-        "scheduled", "starts_failed", "state",
+        "context", "current", "f", "idle", "interruptible", "journal", "mailbox", "options", "orders", "parent",
+        "queries", "scheduled", "starts_failed", "state",
     )  # fmt: skip
 
     def __init__(
@@ -147,11 +140,12 @@ class Cell(Family):
         if self.scheduled or self.leaving:
             return
         if self.options.after_stop is None:
-            self._end()
+            self.end()
         else:
             self._order(STOP)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Is no more. Its parent needn't wait for it any longer."""
         self.orders = ENDED
         self.state = None
         if self.journal is not None:
@@ -161,9 +155,9 @@ class Cell(Family):
     # --- from inside: what the owner does ---------------------------------------------------------------------------
 
     def serve(self) -> Awaitable[object] | None:
-        if self.orders:
+        orders, mailbox = self.orders, self.mailbox
+        if orders:
             return self._obey()
-        mailbox = self.mailbox
         if not mailbox:
             return self._rest()
         turn = min(len(mailbox), MESSAGES_PER_TURN)
@@ -177,22 +171,22 @@ class Cell(Family):
             try:
                 result = f(self.state, msg, context)
             except (Exception, asyncio.CancelledError) as error:
-                return self._crash(msg, error)
+                return crash(self, msg, error)
             if type(result) is CoroutineType or hasattr(result, "__await__"):
                 self.current = msg
                 return result  # type: ignore[no-any-return]
             if journal is not None and (fault := journal.after_message(self, result)) is not None:
-                return self._crash(msg, fault)
+                return crash(self, msg, fault)
             self.state = result
             if self.orders:
                 break
         return self._rest()
 
     def completed(self, result: Any) -> Awaitable[object] | None:
-        if result is not _KEEP_STATE:
+        if result is not KEEP_STATE:
             msg, self.current = self.current, None
             if self.journal is not None and (fault := self.journal.after_message(self, result)) is not None:
-                return self._crash(msg, fault)
+                return crash(self, msg, fault)
             self.state = result
         return self.serve()
 
@@ -204,7 +198,7 @@ class Cell(Family):
             self.system.log_fault(self.ref, f"stops: it was cancelled while it handled {msg!r:.200}", error)
             self.stop()
             return self.serve()
-        return self._crash(msg, error)
+        return crash(self, msg, error)
 
     async def unless_stopped(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Awaits `work`, which a stop cuts short: then raises `asyncio.CancelledError`."""
@@ -236,53 +230,4 @@ class Cell(Family):
         if self.leaving:  # the last one to leave wakes us
             self.scheduled = False
             return None
-        return self._finish() if self.orders & STOP else self._start()
-
-    async def _start(self) -> object:
-        """Makes the state: the initial one, and for a persistent actor what its journal tells."""
-        self.orders &= ~(START | RESET)
-        try:
-            if self.starts_failed:
-                await self.unless_stopped(asyncio.sleep(min(0.01 * 2**self.starts_failed, 30.0)))
-            self.state = await self._initial_state()
-            recovered = self.journal is None or await self.journal.recover(self)
-        except asyncio.CancelledError:
-            if not self.orders & STOP:
-                raise
-        except Exception as error:
-            self.starts_failed += 1
-            await self._crash(None, error)
-        else:
-            self.starts_failed = 0 if recovered else self.starts_failed + 1
-        return _KEEP_STATE
-
-    async def _initial_state(self) -> Any:
-        if self.options.initial_state_func is None:
-            return self.options.initial_state
-        state = self.options.initial_state_func(self.new_context(NOBODY))
-        return await state if hasattr(state, "__await__") else state
-
-    async def _crash(self, msg: object, error: Exception | asyncio.CancelledError) -> object:
-        if isinstance(error, asyncio.CancelledError):
-            cancelled, error = error, HandlerCancelledError("what the handler awaited was cancelled")
-            error.__cause__ = cancelled
-        if self.orders & STOP:
-            self.system.log_fault(self.ref, "failed after it was told to stop", error)
-            return _KEEP_STATE
-        await supervise(self, msg, error)
-        if self.journal is not None:
-            self.journal.after_crash(self)
-        return _KEEP_STATE
-
-    async def _finish(self) -> object:
-        after_stop = self.options.after_stop
-        try:
-            if after_stop is not None:
-                result = after_stop(self.state, self.new_context(NOBODY))
-                if hasattr(result, "__await__"):
-                    await result
-        except Exception as error:
-            self.system.record_failure(self.ref, "failed in after_stop", error)
-        finally:
-            self._end()
-        return _KEEP_STATE
+        return finish(self) if self.orders & STOP else start(self)

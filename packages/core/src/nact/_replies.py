@@ -39,7 +39,7 @@ class Reply(ActorRef[Any]):
         """A question can't be stopped."""
 
     def expire(self) -> None:
-        """The time is over. (Also the end of a question whose asker was cancelled.)"""
+        """The time is over. Also the end of a question whose asker was cancelled."""
         self._fail(QueryTimeoutError(f"{self._asked.ref.path} didn't answer within {self._timeout:g} s"))
 
     def target_stopped(self) -> None:

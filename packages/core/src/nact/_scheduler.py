@@ -22,6 +22,9 @@ MOST_NEW_WORKERS: Final = 64
 """When handlers suspend while others wait in the queue, so many workers at most are started at once."""
 
 
+_PASS: Final = object()  # what a worker yields that waits for the next pass of the loop, and for nothing else
+
+
 class Served(Protocol):
     """What stands in the queue: an actor's cell."""
 
@@ -106,36 +109,36 @@ class Scheduler:
                 error = thrown
             self._serving += 1
 
-    async def _serve_queue(self) -> None:
+    @coroutine
+    def _serve_queue(self) -> Generator[Any, Any, None]:
         ready = self._ready
-        cancelled: asyncio.CancelledError | None = None
         while True:
             self.budget = MESSAGES_PER_PASS
             while ready and self.budget > 0:
                 cell = ready.popleft()
                 waiting = cell.serve()
-                while waiting is not None:
-                    try:
-                        result = await waiting
-                    except Exception as error:
-                        waiting = cell.failed(error)
-                    except asyncio.CancelledError as error:
-                        cancelled, waiting = error, cell.failed(error)
-                    else:
-                        waiting = cell.completed(result)
-                if cancelled is not None:
-                    raise cancelled
+                if waiting is not None:
+                    yield from _serve_on(cell, waiting)
             if self._serving > 1 and not ready:
                 return
             # One more pass before the worker ends: whoever was answered just now may ask again in this one.
-            await _next_pass()
+            yield _PASS
             if not ready:
                 return
 
 
-_PASS: Final = object()
-
-
-@coroutine
-def _next_pass() -> Generator[object, None, None]:
-    yield _PASS
+async def _serve_on(cell: Served, waiting: Awaitable[object]) -> None:
+    """Ends the turn of a cell that has something to wait for."""
+    cancelled: asyncio.CancelledError | None = None
+    next_wait: Awaitable[object] | None = waiting
+    while next_wait is not None:
+        try:
+            result = await next_wait
+        except Exception as error:
+            next_wait = cell.failed(error)
+        except asyncio.CancelledError as error:
+            cancelled, next_wait = error, cell.failed(error)
+        else:
+            next_wait = cell.completed(result)
+    if cancelled is not None:
+        raise cancelled

@@ -12,6 +12,9 @@ from typing import Protocol, TypeAlias
 
 TICKS_PER_SECOND = 100
 
+LONGEST = 1e9
+"""Seconds: thirty years stand for ever."""
+
 
 class Expiring(Protocol):
     """Something with a deadline."""
@@ -29,13 +32,14 @@ class Timers:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._time = loop.time
         self._buckets: dict[int, Bucket] = {}
         self._ticks: list[int] = []
         self._handle: asyncio.TimerHandle | None = None
 
     def add(self, delay: float, item: Expiring) -> Bucket:
         """Adds a deadline `delay` seconds from now. Discard the item from the bucket returned to call it off."""
-        tick = int((self._loop.time() + min(delay, 1e9)) * TICKS_PER_SECOND) + 1
+        tick = int((self._time() + min(delay, LONGEST)) * TICKS_PER_SECOND) + 1
         bucket = self._buckets.get(tick)
         if bucket is None:
             bucket = self._buckets[tick] = set()
@@ -58,7 +62,7 @@ class Timers:
         self._handle = self._loop.call_at(self._ticks[0] / TICKS_PER_SECOND, self._fire)
 
     def _fire(self) -> None:
-        now = self._loop.time()
+        now = self._time()
         while self._ticks and self._ticks[0] / TICKS_PER_SECOND <= now:
             due = self._buckets.pop(heappop(self._ticks))
             while due:

@@ -23,6 +23,8 @@ def in_seconds(duration: Duration, argument: str) -> float:
         TypeError: It isn't a number or a `timedelta`. The message names the argument.
         ValueError: It isn't above zero.
     """
+    if type(duration) is float and duration > 0:
+        return duration  # each query comes this way
     if isinstance(duration, timedelta):
         duration = duration.total_seconds()
     if type(duration) is bool or not isinstance(duration, int | float):

@@ -94,7 +94,7 @@ class ActorStoppedError(NactError):
 
 
 class HandlerCancelledError(NactError):
-    """A handler awaited something that was cancelled. (That would end a task; here it is a fault.)"""
+    """A handler awaited something that was cancelled. That would end a task; in an actor it is a fault."""
 
 
 class QueryTimeoutError(NactError, TimeoutError):

@@ -46,15 +46,14 @@ def dispatch(ref: ActorRef[Msg], msg: Msg, sender: ActorRef[Any] | None = None) 
 
 
 @overload
-def query(
-    ref: ActorRef[Msg], msg: Callable[[ActorRef[Answer]], Msg], timeout: Duration
-) -> Future[Answer]: ...
+def query(ref: ActorRef[Msg], msg: Callable[[ActorRef[Answer]], Msg], timeout: Duration) -> Future[Answer]: ...
 @overload
 def query(ref: ActorRef[Msg], msg: Msg, timeout: Duration) -> Future[Any]: ...
 def query(ref: ActorRef[Any], msg: Any, timeout: Duration) -> Future[Any]:
-    """Sends `msg` at once, and returns what to await for the answer: `reply = await query(ref, msg, 5 * seconds)`.
+    """Sends `msg` at once, and returns a future of the answer.
 
-    The answer is the first message dispatched to `ctx.sender`. Cancelling the wait doesn't take the message back.
+    As in `reply = await query(ref, msg, 5 * seconds)`. The answer is the first message dispatched to `ctx.sender`.
+    Cancelling the wait doesn't take the message back.
 
     Args:
         ref: Whom to ask.

@@ -173,7 +173,10 @@ def log_to_nothing(record: LogRecord) -> None:
 
 
 def log_to_console(
-    *, stream: TextIO | None = None, level: LogLevel = LogLevel.INFO, formatter: Callable[[LogRecord], str] | None = None
+    *,
+    stream: TextIO | None = None,
+    level: LogLevel = LogLevel.INFO,
+    formatter: Callable[[LogRecord], str] | None = None,
 ) -> LogEngine:
     """An engine that prints a line for each record.
 

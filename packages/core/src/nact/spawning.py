@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from nact._cell import Cell
 from nact._family import Family
@@ -78,8 +78,8 @@ def spawn(
 ) -> ActorRef[Any]:
     """A new actor, which handles one message at a time, in order, with `f(state, msg, ctx)`.
 
-    What `f` returns, or returns when awaited, is the next state. Returns at once; messages sent before the actor has its
-    initial state wait for it.
+    What `f` returns, or returns when awaited, is the next state. Returns at once; messages sent before the actor has
+    its initial state wait for it.
 
     Args:
         parent: The system, or the actor above. When it stops, the new actor does.

@@ -1,7 +1,7 @@
 """Supervision: what becomes of an actor whose handler raised.
 
-A *supervision policy* is a function `on_crash(msg, error, ctx, child=None)`, sync or async, that returns a `Decision`. It is
-asked about the actor's own fault, and, with the child's reference, about a child's fault that was escalated to it.
+A *supervision policy* is a function `on_crash(msg, error, ctx, child=None)`, sync or async, that returns a `Decision`.
+It is asked about the actor's own fault, and, with the child's reference, about a fault that a child escalated.
 """
 
 from __future__ import annotations

@@ -30,7 +30,9 @@ _system_numbers = count(1)
 
 
 def start(*plugins: Plugin, name: str | None = None, stop_timeout: Duration | None = None) -> ActorSystem:
-    """A running actor system. Use it as `async with start(...) as system:`, or call `stop(system)` in the end.
+    """A running actor system.
+
+    Use it as `async with start(...) as system:`, or call `stop(system)` in the end.
 
     Args:
         plugins: What the system can do besides: `configure_persistence(engine)`, `configure_logging(engine)`.
@@ -96,7 +98,7 @@ class ActorSystem(ActorRef[Any]):
 
     @property
     def failures(self) -> tuple[tuple[str, BaseException], ...]:
-        """What no actor could handle so far, as pairs (path, error): faults escalated at the top, `after_stop` that raised."""
+        """What no actor could handle, as pairs (path, error): faults escalated at the top, failed `after_stop`."""
         return tuple(self._failures)
 
     async def stopped(self) -> None:

@@ -60,7 +60,7 @@ def configure_persistence(
         TypeError, ValueError: An argument can't be.
     """
     if not isinstance(engine, PersistenceEngine):
-        raise TypeError(f"engine must have the methods of PersistenceEngine (events, persist), which {engine!r} has not")
+        raise TypeError(f"engine must be a PersistenceEngine, with events and persist, not {engine!r}")
     if type(max_recoveries) is not int or max_recoveries < 1:
         raise ValueError(f"max_recoveries must be an int from 1, not {max_recoveries!r}")
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Collection, Coroutine, Sequence
 from inspect import CORO_CREATED, getcoroutinestate
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from nact.errors import (
     EngineClosedError,
@@ -34,13 +34,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+WRITES_REMEMBERED: Final = 100
+"""A message that persists more often has those that are done forgotten now and then."""
+
 
 class Journal:
     """What makes a cell persistent."""
 
     __slots__ = (
-        "_before", "_ended", "_over", "_turn", "_writes", "_writing", "astray", "key", "options", "persistence", "recovered",
-        "sequence_number", "snapshots",
+        "_before", "_ended", "_over", "_turn", "_writes", "_writing", "astray", "key", "options", "persistence",
+        "recovered", "sequence_number", "snapshots",
     )  # fmt: skip
 
     def __init__(self, key: str, persistence: Persistence, options: JournalOptions) -> None:
@@ -133,12 +136,13 @@ class Journal:
             cell.system.log_fault(cell.ref, f"stops: somebody else writes to its key {self.key!r}", self.astray)
             cell.stop()
         elif not self.recovered and not cell.orders:
-            cell.system.log_fault(cell.ref, "stops: it can't resume, for it has no state", RuntimeError("not recovered"))
+            error = PersistUsageError("resume isn't possible for an actor that hasn't recovered")
+            cell.system.log_fault(cell.ref, "stops: it has no state to go on with", error)
             cell.stop()
         elif self.astray is not None:
             cell.order_reset()
 
-    # --- writing -------------------------------------------------------------------------------------------------------
+    # --- writing ----------------------------------------------------------------------------------------------------
 
     def persist(self, cell: Cell, msg: Any, tags: Collection[str]) -> Coroutine[Any, Any, PersistedEvent]:
         self._check_may_persist(cell)
@@ -149,7 +153,7 @@ class Journal:
     ) -> Coroutine[Any, Any, Sequence[PersistedEvent]]:
         self._check_may_persist(cell)
         if not isinstance(self.persistence.engine, AtomicBatches):
-            raise PersistUsageError(f"{self.persistence.engine!r} can't store several events atomically; persist them singly")
+            raise PersistUsageError(f"{self.persistence.engine!r} can't store several events atomically")
         if isinstance(msgs, str | bytes) or not isinstance(msgs, Sequence):
             raise PersistUsageError(f"persist_all takes a sequence of events, not {msgs!r:.200}")
         return self._begin(self._persist_all(self.persistence.engine, msgs, tags))
@@ -160,7 +164,9 @@ class Journal:
         await self._store(self.persistence.engine.persist(event), 1)
         return event
 
-    async def _persist_all(self, engine: AtomicBatches, msgs: Sequence[Any], tags: Collection[str]) -> list[PersistedEvent]:
+    async def _persist_all(
+        self, engine: AtomicBatches, msgs: Sequence[Any], tags: Collection[str]
+    ) -> Sequence[PersistedEvent]:
         await self._my_turn()
         events = [self._event(msg, tags, place) for place, msg in enumerate(msgs, 1)]
         await self._store(engine.persist_all(events), len(events))
@@ -205,7 +211,7 @@ class Journal:
         await asyncio.wait([self._turn])  # not awaited itself: one who is cancelled would cancel it for the others
 
     def _begin(self, write: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
-        if len(self._writes) > 100:
+        if len(self._writes) >= WRITES_REMEMBERED:
             self._writes = [write for write in self._writes if write.cr_frame is not None]
         self._writes.append(cast("CoroutineType[Any, Any, Any]", write))
         return write
@@ -216,7 +222,7 @@ class Journal:
                 f"{cell.ref.path} is recovering: what it handles is in the journal already. Ask ctx.recovering first"
             )
         if not cell.scheduled:
-            raise PersistUsageError(f"{cell.ref.path} persists after its message was handled; await persist in the handler")
+            raise PersistUsageError(f"{cell.ref.path} has handled its message; await ctx.persist inside the handler")
 
     def _check_writes(self) -> None:
         """The message is done. If a write of it isn't, nobody knows what the state stands for."""

@@ -36,8 +36,10 @@ class Reader:
         rejected: How many snapshots couldn't be used.
     """
 
-    __slots__ = ("_begun", "_decoder", "_engine", "_key", "_rejected_at", "_snapshot_decoder", "_snapshot_key", "position",
-                 "rejected", "start")  # fmt: skip
+    __slots__ = (
+        "_begun", "_decoder", "_engine", "_key", "_rejected_at", "_snapshot_decoder", "_snapshot_key", "position",
+        "rejected", "start",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -112,7 +114,7 @@ class Reader:
     async def _reaches(self, begins_at: int) -> bool:
         """Whether the journal goes as far as the snapshot that it was read from."""
         if self.position == 0 and self._rejected_at is not None:
-            reason = f"there is a snapshot at {self._rejected_at}, but no event; restore the events, or delete the snapshot"
+            reason = f"there is a snapshot at {self._rejected_at}, but no event: restore those, or delete it"
             raise CorruptJournalError(reason, self._key)
         if self.position < begins_at and isinstance(self._engine, HighestSequenceNumber):
             self.position = min(begins_at, await self._engine.highest_sequence_number(self._key))

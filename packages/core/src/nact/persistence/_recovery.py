@@ -40,4 +40,3 @@ async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[A
         if cell.orders:
             return False
     return True
-

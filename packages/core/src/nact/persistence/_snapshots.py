@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nact.persistence import json_data
-from nact.persistence.engine import EventDeletion, SnapshotStore
 from nact.persistence.records import PersistedSnapshot
 
 if TYPE_CHECKING:
     from nact._cell import Cell
     from nact.persistence._configuration import Persistence
     from nact.persistence._options import JournalOptions, Retention
+    from nact.persistence.engine import EventDeletion, SnapshotStore
 
 logger = logging.getLogger("nact.persistence")
 
 
 class Snapshots:
-    """Takes one actor's snapshots beside its messages, one at a time. They are an optimisation: failing is never fatal."""
+    """Takes one actor's snapshots beside its messages, one at a time. Failing is never fatal."""
 
-    __slots__ = ("_key", "_kept", "_last", "_options", "_persistence", "_taking")
+    __slots__ = ("_engine", "_kept", "_key", "_last", "_options", "_persistence", "_taking")
 
     def __init__(self, key: str, persistence: Persistence, options: JournalOptions) -> None:
         self._key = key
         self._persistence = persistence
         self._options = options
+        self._engine = cast("SnapshotStore", persistence.engine)  # as `checked_journal_options` made sure
         self._last = 0  # where one was last tried
         self._kept: deque[int] = deque()  # the sequence numbers of those known to be stored, oldest first
         self._taking = False
@@ -54,29 +55,26 @@ class Snapshots:
         _ = cell.system.scheduler.spawn(self._store(cell, snapshot))
 
     async def _store(self, cell: Cell, snapshot: PersistedSnapshot) -> None:
-        engine = self._persistence.engine
-        assert isinstance(engine, SnapshotStore)
         try:
-            await engine.take_snapshot(snapshot)
+            await self._engine.take_snapshot(snapshot)
             self._kept.append(snapshot.sequence_number)
             if self._options.retention is not None:
-                await self._retain(engine, self._options.retention)
+                await self._retain(self._options.retention)
         except Exception as error:
             self._failed(snapshot.sequence_number, error)
         finally:
             self._taking = False
             cell.left()
 
-    async def _retain(self, engine: SnapshotStore, retention: Retention) -> None:
+    async def _retain(self, retention: Retention) -> None:
         """Snapshots first: an event goes only when no snapshot that needs it is left."""
         too_old = 0
         while len(self._kept) > retention.snapshots:
             too_old = self._kept.popleft()
         if too_old:
-            await engine.delete_snapshots(self._key, up_to=too_old)
+            await self._engine.delete_snapshots(self._key, up_to=too_old)
         if retention.delete_events and len(self._kept) == retention.snapshots:
-            assert isinstance(engine, EventDeletion)
-            await engine.delete_events(self._key, up_to=self._kept[0])
+            await cast("EventDeletion", self._engine).delete_events(self._key, up_to=self._kept[0])
 
     def _failed(self, sequence_number: int, error: Exception) -> None:
         log_failed(self._persistence, self._key, sequence_number, error)

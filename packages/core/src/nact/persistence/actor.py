@@ -93,9 +93,9 @@ def spawn_persistent(
 ) -> ActorRef[Any]:
     """A new actor that keeps what it `ctx.persist`s in the journal of `key`, and recovers from there when it starts.
 
-    It first receives everything that was persisted under `key`, in order, with `ctx.recovering` true and nobody as sender
-    (or begins with the latest snapshot, and receives what came after it); then new messages, which wait so long. `f`
-    should change the state in the same way for both, and act on the world only when `ctx.recovering` is false.
+    It first receives everything that was persisted under `key`, in order, with `ctx.recovering` true and nobody as
+    sender (or begins with the latest snapshot, and receives what came after it); then new messages, which wait so long.
+    `f` should change the state in the same way for both, and act on the world only when `ctx.recovering` is false.
 
     Args:
         parent: The system, or the actor above. The system needs `configure_persistence`.
@@ -112,8 +112,8 @@ def spawn_persistent(
         snapshot_encoder: Makes a JSON value of the state.
         snapshot_decoder: Makes the state of it again.
         shutdown_after: See `spawn`.
-        on_crash: See `spawn`. A journal that can't be read is a fault, too. Whatever is decided, an actor whose memory may
-            disagree with its journal doesn't just resume: it recovers again, or stops.
+        on_crash: See `spawn`. A journal that can't be read is a fault, too. Whatever is decided, an actor whose memory
+            may disagree with its journal doesn't just resume: it recovers again, or stops.
         after_stop: See `spawn`.
 
     Raises:

@@ -30,8 +30,8 @@ class _Known(NamedTuple):
 class TypedCodec(Generic[T]):
     """An encoder and a decoder for a union of types: `TypedCodec(ContactCreated | ContactRemoved)`.
 
-    Give `codec.encode` and `codec.decode` to `spawn_persistent`. Fields may have any type that msgspec can write as JSON
-    (dates, UUIDs, enums, tuples, nested types, ...): it is restored from the type's annotations.
+    Give `codec.encode` and `codec.decode` to `spawn_persistent`. Fields may have any type that msgspec can write as
+    JSON (dates, UUIDs, enums, tuples, nested types, ...): it is restored from the type's annotations.
 
     Args:
         types: A dataclass, a msgspec Struct or a pydantic model, or a union of them.

@@ -12,9 +12,10 @@ sees the truth. A cancelled read releases what it held.
 **Lifecycle.** A constructor does no I/O. An engine opens itself at first use. One that also is an async context manager
 is opened and closed by the actor system that it was given to.
 
-**Deletion.** `EventDeletion.delete_events(key, up_to=n)` removes the data of the events 1 to n for good. The last of them
-remains as a *tombstone* (`is_deleted`, `data` None, no tags): it says that the gap before it is meant, and keeps the highest
-sequence number. `events` yields it like an event. Old journals may hold several deleted events; each is yielded.
+**Deletion.** `EventDeletion.delete_events(key, up_to=n)` removes the data of the events 1 to n for good. The last of
+them remains as a *tombstone* (`is_deleted`, `data` None, no tags): it says that the gap before it is meant, and keeps
+the highest sequence number. `events` yields it like an event. Old journals may hold several deleted events; each is
+yielded.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class PersistenceEngine(Protocol):
         ...
 
     async def persist(self, event: PersistedEvent) -> None:
-        """Stores the event. When this returns, the event survives the death of the process and of the storage's process.
+        """Stores the event. When this returns, it survives the death of the process, and of the storage's process.
 
         The sequence number must be the key's next one. The same event again (same key, number and `event_id`)
         succeeds and stores nothing. Concurrent calls, for one key or many, don't fail or delay each other.

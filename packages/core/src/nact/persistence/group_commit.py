@@ -23,8 +23,8 @@ class GroupCommit(Generic[T]):
     """Gathers concurrent writes into batches and gives each writer its own outcome.
 
     An item is what the engine makes of one `persist` or `persist_all`: its rows, its command. Items go out in the order
-    in which they were submitted, one batch at a time, so the order within a key is kept. A lone writer waits for no timer.
-    For several batches in flight, use several of these and choose by the key.
+    in which they were submitted, one batch at a time, so the order within a key is kept. A lone writer waits for no
+    timer. For several batches in flight, use several of these and choose by the key.
 
     **Cancellation.** A writer that is cancelled before its item went out stores nothing. Afterwards the batch goes on
     for the others, and the item is stored or not as the storage decides.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from nact._options import check_callable
 from nact.durations import Duration, in_seconds
+from nact.persistence._configuration import Persistence
 from nact.persistence._options import Codec, JournalOptions, checked_journal_options
 from nact.persistence._reading import Reader, Start
 from nact.persistence._snapshots import captured, log_failed
-from nact.persistence._configuration import Persistence
 from nact.persistence.actor import persistence_of
 from nact.persistence.engine import SnapshotStore
 from nact.persistence.records import check_key
@@ -69,7 +69,9 @@ def persistent_query(
         persistence.engine, JournalOptions(snapshot_every, None, encoder, decoder, snapshot_encoder, snapshot_decoder)
     )
     cached_for = None if cache_duration is None else in_seconds(cache_duration, "cache_duration")
-    return _Query(f, key, snapshot_key, initial_state, options, persistence, cached_for)
+    return _Query(
+        f, key, persistence, options, initial_state=initial_state, snapshot_key=snapshot_key, cached_for=cached_for
+    )
 
 
 class _Query(Generic[State]):
@@ -79,10 +81,11 @@ class _Query(Generic[State]):
         self,
         f: Callable[[Any, Any], Any],
         key: str,
-        snapshot_key: str | None,
-        initial_state: Any,
-        options: JournalOptions,
         persistence: Persistence,
+        options: JournalOptions,
+        *,
+        initial_state: Any,
+        snapshot_key: str | None,
         cached_for: float | None,
     ) -> None:
         self._f = f
@@ -137,8 +140,7 @@ class _Query(Generic[State]):
         if every is None or self._snapshot_key is None or position - self._last_snapshot < every:
             return
         self._last_snapshot = position
-        store = self._persistence.engine
-        assert isinstance(store, SnapshotStore)
+        store = cast("SnapshotStore", self._persistence.engine)  # as `checked_journal_options` made sure
         try:
             await store.take_snapshot(captured(self._snapshot_key, position, self._state, self._options))
         except Exception as error:

@@ -126,7 +126,7 @@ def check_batch(events: Sequence[PersistedEvent]) -> None:
         if not isinstance(event, PersistedEvent):
             raise InvalidEventError(f"expected a PersistedEvent, not {event!r}")
         if event.is_deleted:
-            raise InvalidEventError(f"event {event.sequence_number} of key {event.key!r} is a tombstone; use delete_events")
+            raise InvalidEventError(f"event {event.sequence_number} of {event.key!r} is a tombstone; use delete_events")
         if event.key != events[0].key or event.sequence_number != events[0].sequence_number + place:
             raise InvalidEventError(
                 f"a batch has one key and consecutive numbers: it began with {events[0].sequence_number} of key "
