@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nact._family import Family
 from nact._idle import IdleTimer
-from nact._life import KEEP_STATE, crash, finish, start
+from nact._life import KEEP_STATE, NO_STATE, crash, finish, start
 from nact._orders import ENDED, RESET, START, STOP
+from nact._repr import shortly
+from nact._supervision import interrupted
 from nact.context import Context
 from nact.references import NOBODY, ActorRef
 
@@ -43,7 +45,7 @@ class Cell(Family):
         self.parent = parent
         self.f = f
         self.options = options
-        self.state: Any = options.initial_state
+        self.state: Any = options.initial_state if options.initial_state_func is None else NO_STATE
         self.mailbox: deque[tuple[Any, ActorRef[Any]]] | None = None
         self.scheduled = False
         """Whether it stands in the run queue, or a worker owns it."""
@@ -54,8 +56,8 @@ class Cell(Family):
         self.context: Context[Any] = self.new_context(NOBODY)
         self.queries: set[Reply] | None = None
         """Questions asked of this actor and not answered yet."""
-        self.interruptible: asyncio.Task[Any] | None = None
-        """What the owner awaits, if a stop may cut it short."""
+        self.interruptible: set[asyncio.Task[Any]] | None = None
+        """What is awaited for the actor, and cut short by a stop."""
         self.starts_failed = 0
         self.idle = None if options.shutdown_after is None else IdleTimer(self, options.shutdown_after)
 
@@ -84,9 +86,10 @@ class Cell(Family):
             self.system.scheduler.add(self)
 
     def order_reset(self) -> None:
-        """Orders the actor to make its state anew, when the message in progress is done."""
+        """Orders the actor to make its state anew, when the message in progress is done. Its children stop now."""
         if not self.orders & (STOP | ENDED):
             self._order(RESET)
+            self.stop_children()
 
     def stop(self) -> None:
         """Orders the actor, and all below it, to stop when the messages in progress are done."""
@@ -99,7 +102,17 @@ class Cell(Family):
                 cell._close()
                 told.append(cell)
         for cell in reversed(told):  # children before parents
-            cell._leave()
+            parent = cell._leave()
+            if parent is not None:
+                parent.left()
+
+    def abandon(self) -> None:
+        """Its handler ended the program. It stops, and nobody waits for the handler."""
+        self.scheduled = False
+        if self.orders & STOP:
+            self._order(STOP)
+        else:
+            self.stop()
 
     @property
     def is_stopping(self) -> bool:
@@ -111,9 +124,12 @@ class Cell(Family):
         """The parent's cell, or `None` at the top."""
         return self.parent if isinstance(self.parent, Cell) else None
 
-    def all_left(self) -> None:
-        if self.orders and not self.scheduled:
-            self._leave() if self.orders & STOP else self._order(0)
+    def all_left(self) -> Family | None:
+        if self.orders & STOP:
+            return self._leave()
+        if self.orders:
+            self._order(0)
+        return None
 
     def _order(self, order: int) -> None:
         self.orders |= order
@@ -132,33 +148,36 @@ class Cell(Family):
         questions, self.queries = self.queries, None
         for reply in questions or ():
             reply.target_stopped()
-        if self.interruptible is not None:
-            self.interruptible.cancel()
+        for task in self.interruptible or ():
+            task.cancel()
+        if self.idle is not None:
+            self.idle.cancel()
 
-    def _leave(self) -> None:
-        """Ends, at once where there is nothing to wait for."""
-        if self.scheduled or self.leaving:
-            return
+    def _leave(self) -> Family | None:
+        """Ends, at once where there is nothing to wait for: then returns the family that it has left."""
+        if self.scheduled or self.leaving or self.orders & ENDED:
+            return None
         if self.options.after_stop is None:
-            self.end()
-        else:
-            self._order(STOP)
+            return self._end()
+        self._order(STOP)
+        return None
 
     def end(self) -> None:
         """Is no more. Its parent needn't wait for it any longer."""
+        self._end().left()
+
+    def _end(self) -> Family:
         self.orders = ENDED
         self.state = None
         if self.journal is not None:
             self.journal.release(self)
-        self.parent.left()
+        return self.parent
 
     # --- from inside: what the owner does ---------------------------------------------------------------------------
 
     def serve(self) -> Awaitable[object] | None:
         orders, mailbox = self.orders, self.mailbox
-        if orders:
-            return self._obey()
-        if not mailbox:
+        if orders or not mailbox:
             return self._rest()
         turn = min(len(mailbox), MESSAGES_PER_TURN)
         self.system.scheduler.budget -= turn
@@ -171,12 +190,13 @@ class Cell(Family):
             try:
                 result = f(self.state, msg, context)
             except (Exception, asyncio.CancelledError) as error:
-                return crash(self, msg, error)
+                return crash(self, msg, error, sender)
             if type(result) is CoroutineType or hasattr(result, "__await__"):
                 self.current = msg
+                self.system.scheduler.budget += turn
                 return result  # type: ignore[no-any-return]
             if journal is not None and (fault := journal.after_message(self, result)) is not None:
-                return crash(self, msg, fault)
+                return crash(self, msg, fault, sender)
             self.state = result
             if self.orders:
                 break
@@ -186,27 +206,31 @@ class Cell(Family):
         if result is not KEEP_STATE:
             msg, self.current = self.current, None
             if self.journal is not None and (fault := self.journal.after_message(self, result)) is not None:
-                return crash(self, msg, fault)
+                return crash(self, msg, fault, self.context.sender)
             self.state = result
-        return self.serve()
+        # An async handler that never suspends must not keep the worker for itself.
+        return self.serve() if self.system.scheduler.budget > 0 else self._rest()
 
     def failed(self, error: Exception | asyncio.CancelledError) -> Awaitable[object] | None:
         msg, self.current = self.current, None
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-            # The event loop is closing, or the system lost patience with a handler that doesn't end.
-            self.system.log_fault(self.ref, f"stops: it was cancelled while it handled {msg!r:.200}", error)
+        if isinstance(error, asyncio.CancelledError) and interrupted():
+            self.system.log_fault(self.ref, f"stops: it was cancelled while it handled {shortly(msg)}", error)
             self.stop()
             return self.serve()
-        return crash(self, msg, error)
+        return crash(self, msg, error, self.context.sender)
 
     async def unless_stopped(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Awaits `work`, which a stop cuts short: then raises `asyncio.CancelledError`."""
-        self.interruptible = task = asyncio.create_task(work)
+        if self.interruptible is None:
+            self.interruptible = set()
+        task = asyncio.create_task(work)
+        self.interruptible.add(task)
+        if self.is_stopping:
+            task.cancel()
         try:
             await asyncio.wait([task])
         finally:
-            self.interruptible = None
+            self.interruptible.discard(task)
             task.cancel()
         return task.result()
 

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
-from nact.errors import ActorStoppedError, NameInUseError
+from nact.errors import NameInUseError
 from nact.references import ActorRef
 
 if TYPE_CHECKING:
     from nact._cell import Cell
     from nact.system import ActorSystem
-
-_no_children: Mapping[str, ActorRef[Any]] = MappingProxyType({})
 
 
 class Family:
@@ -38,7 +36,9 @@ class Family:
     @property
     def children(self) -> Mapping[str, ActorRef[Any]]:
         """The living children by name: a view, which changes as they come and go."""
-        return _no_children if self._children is None else MappingProxyType(self._children)
+        if self._children is None:
+            self._children = {}
+        return MappingProxyType(self._children)
 
     def cells(self) -> list[Cell]:
         """The cells of the living children."""
@@ -46,8 +46,6 @@ class Family:
 
     def name_for_child(self, name: str | None) -> str:
         """The name, checked, or one that no sibling has."""
-        if self.ref._target is not self:
-            raise ActorStoppedError(f"{self.ref.path} has stopped: it can't have children")
         taken = self._children or ()
         if name is None:
             name = self.system.new_name()
@@ -81,12 +79,13 @@ class Family:
 
     def left(self) -> None:
         """A child, or a task, that was leaving has ended."""
-        self.leaving -= 1
-        if self.leaving == 0:
-            self.all_left()
+        family: Family | None = self
+        while family is not None:  # not by recursion: families can be deep
+            family.leaving -= 1
+            family = None if family.leaving else family.all_left()
 
-    def all_left(self) -> None:
-        """Nothing is awaited any more."""
+    def all_left(self) -> Family | None:
+        """Nothing is awaited any more. Returns the family that this one has left now, if it ended at once."""
         raise NotImplementedError
 
     def receive(self, msg: object, sender: ActorRef[Any]) -> None:

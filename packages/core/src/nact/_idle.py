@@ -6,36 +6,43 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nact._cell import Cell
+    from nact._timers import Bucket
 
 
 class IdleTimer:
     """Measures how long an actor has been idle. A message costs it nothing: the deadline is checked when it comes."""
 
-    __slots__ = ("_armed", "_cell", "_duration", "_since")
+    __slots__ = ("_bucket", "_cell", "_duration", "_since")
 
     def __init__(self, cell: Cell, duration: float) -> None:
         self._cell = cell
         self._duration = duration
         self._since = 0.0
-        self._armed = False
+        self._bucket: Bucket | None = None
 
     def start(self) -> None:
         """The actor is idle from now on."""
         self._since = self._cell.system.scheduler.loop.time()
-        if not self._armed:
+        if self._bucket is None:
             self._arm(self._duration)
 
+    def cancel(self) -> None:
+        """The actor stops."""
+        if self._bucket is not None:
+            self._bucket.discard(self)
+
     def expire(self) -> None:
-        self._armed = False
+        self._bucket = None
         cell = self._cell
         if cell.scheduled or cell.orders:
             return  # busy; when it rests, `start` is called
         remaining = self._since + self._duration - cell.system.scheduler.loop.time()
         if remaining > 0:
             self._arm(remaining)
+        elif cell.leaving:  # handlers of a stateless actor, or children, that are not done
+            self._arm(self._duration)
         else:
             cell.stop()
 
     def _arm(self, delay: float) -> None:
-        self._armed = True
-        self._cell.system.timers.add(delay, self)
+        self._bucket = self._cell.system.timers.add(delay, self)

@@ -9,15 +9,19 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from nact._orders import RESET, START
-from nact._supervision import supervise
+from nact._repr import shortly
+from nact._supervision import interrupted, supervise
 from nact.errors import HandlerCancelledError
-from nact.references import NOBODY
+from nact.references import NOBODY, ActorRef
 
 if TYPE_CHECKING:
     from nact._cell import Cell
 
 KEEP_STATE: Final = object()
 """The result of what isn't a message: the state stays as it is."""
+
+NO_STATE: Final = object()
+"""The state of an actor that has none yet: its `initial_state_func` hasn't returned."""
 
 FIRST_DELAY: Final = 0.02
 LONGEST_DELAY: Final = 30.0
@@ -26,50 +30,66 @@ LONGEST_DELAY: Final = 30.0
 async def start(cell: Cell) -> object:
     """Makes the state: the initial one, and for a persistent actor what its journal tells."""
     cell.orders &= ~(START | RESET)
+    if cell.journal is not None:
+        cell.journal.recovered = False
     try:
         if cell.starts_failed:
-            delay = min(FIRST_DELAY * 2 ** (cell.starts_failed - 1), LONGEST_DELAY)
+            delay = min(FIRST_DELAY * 2 ** min(cell.starts_failed - 1, 30), LONGEST_DELAY)
             await cell.unless_stopped(asyncio.sleep(delay))
         cell.state = await _initial_state(cell)
         recovered = cell.journal is None or await cell.journal.recover(cell)
-    except asyncio.CancelledError:
-        if not cell.is_stopping:
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and interrupted():
             raise
-    except Exception as error:
-        cell.starts_failed += 1
-        await crash(cell, None, error)
+        await _start_failed(cell, error)
     else:
         cell.starts_failed = 0 if recovered else cell.starts_failed + 1
     return KEEP_STATE
 
 
-async def crash(cell: Cell, msg: object, error: Exception | asyncio.CancelledError) -> object:
+async def crash(
+    cell: Cell, msg: object, error: Exception | asyncio.CancelledError, sender: ActorRef[Any] = NOBODY
+) -> object:
     """Has the fault judged."""
     if isinstance(error, asyncio.CancelledError):
         cancelled, error = error, HandlerCancelledError("what the handler awaited was cancelled")
         error.__cause__ = cancelled
+    if cell.journal is not None:
+        cell.journal.before_judgement()
     if cell.is_stopping:
-        cell.system.log_fault(cell.ref, f"failed, after it was told to stop, while it handled {msg!r:.200}", error)
+        cell.system.log_fault(cell.ref, f"failed, after it was told to stop, while it handled {shortly(msg)}", error)
         return KEEP_STATE
-    await supervise(cell, msg, error)
+    await supervise(cell, msg, error, sender)
     if cell.journal is not None:
         cell.journal.after_crash(cell)
     return KEEP_STATE
 
 
 async def finish(cell: Cell) -> object:
-    """Runs `after_stop` with the last state."""
+    """Runs `after_stop` with the last state, if there ever was one."""
     after_stop = cell.options.after_stop
     try:
-        if after_stop is not None:
+        if after_stop is not None and cell.state is not NO_STATE:
             result = after_stop(cell.state, cell.new_context(NOBODY))
             if hasattr(result, "__await__"):
                 await result
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and interrupted():
+            raise
         cell.system.record_failure(cell.ref, "failed in after_stop", error)
     finally:
         cell.end()
     return KEEP_STATE
+
+
+async def _start_failed(cell: Cell, error: Exception | asyncio.CancelledError) -> None:
+    if cell.is_stopping and isinstance(error, asyncio.CancelledError):
+        return  # the stop cut it short
+    cell.starts_failed += 1
+    await crash(cell, None, error)
+    if cell.state is NO_STATE and not cell.orders:
+        cell.system.log_fault(cell.ref, "stops: it has no state to go on with", error)
+        cell.stop()
 
 
 async def _initial_state(cell: Cell) -> Any:

@@ -31,9 +31,11 @@ class Reply(ActorRef[Any]):
 
     def receive(self, msg: object, sender: ActorRef[Any]) -> None:
         """Takes the answer."""
-        self._close()
-        if not self.answer.done():
-            self.answer.set_result(msg)
+        answer = self.close()
+        if not answer.done():
+            answer.set_result(msg)
+        else:  # the asker was cancelled
+            self._asked.system.dead_letter(self, msg)
 
     def stop(self) -> None:
         """A question can't be stopped."""
@@ -47,13 +49,17 @@ class Reply(ActorRef[Any]):
         self._fail(ActorStoppedError(f"{self._asked.ref.path} stopped before it answered"))
 
     def _fail(self, error: Exception) -> None:
-        self._close()
-        if not self.answer.done():
-            self.answer.set_exception(error)
+        answer = self.close()
+        if not answer.done():
+            answer.set_exception(error)
 
-    def _close(self) -> None:
+    def close(self) -> asyncio.Future[Any]:
+        """From now on answers are dead letters. Lets go of the future: an idle actor's context still holds this."""
         self._target = None
         self._bucket.discard(self)
         questions = self._asked.queries
         if questions is not None:
             questions.discard(self)
+        answer = self.answer
+        del self.answer
+        return answer

@@ -40,6 +40,10 @@ class Served(Protocol):
         """Goes on after what was awaited raised. Returns like `serve`."""
         ...
 
+    def abandon(self) -> None:
+        """Its turn ended the program, by `SystemExit` or `KeyboardInterrupt`."""
+        ...
+
 
 class Scheduler:
     """Serves the actors of one system on one event loop."""
@@ -60,7 +64,12 @@ class Scheduler:
             self._start_workers(1)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Runs `work` in a task beside the queue."""
+        """Runs `work` in a task beside the queue.
+
+        The first thing that `work` does must be `await first_step()`. A `finally` around that runs even if the task is
+        cancelled before its first step, when asyncio would drop a coroutine without running any of it.
+        """
+        work.send(None)
         # Not by loop.create_task: an eager task factory would run it at once, inside a handler.
         task = asyncio.Task(work, loop=self.loop, context=self._context.copy())
         self._tasks.add(task)
@@ -79,6 +88,7 @@ class Scheduler:
 
     async def _work(self) -> None:
         try:
+            await first_step()
             await self._step_by_step()
         finally:
             self._serving -= 1
@@ -116,15 +126,25 @@ class Scheduler:
             self.budget = MESSAGES_PER_PASS
             while ready and self.budget > 0:
                 cell = ready.popleft()
-                waiting = cell.serve()
-                if waiting is not None:
-                    yield from _serve_on(cell, waiting)
+                try:
+                    waiting = cell.serve()
+                    if waiting is not None:
+                        yield from _serve_on(cell, waiting)
+                except (KeyboardInterrupt, SystemExit):
+                    cell.abandon()
+                    raise
             if self._serving > 1 and not ready:
                 return
             # One more pass before the worker ends: whoever was answered just now may ask again in this one.
             yield _PASS
             if not ready:
                 return
+
+
+@coroutine
+def first_step() -> Generator[object, None, None]:
+    """What work for `Scheduler.spawn` begins with. Returns in its task."""
+    yield _PASS
 
 
 async def _serve_on(cell: Served, waiting: Awaitable[object]) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from nact._supervision import supervise
+from nact._life import crash
+from nact._repr import shortly
+from nact._scheduler import first_step
+from nact._supervision import interrupted
 from nact.context import Context
+from nact.references import ActorRef
 
 if TYPE_CHECKING:
     from nact._cell import Cell
@@ -24,18 +30,23 @@ class Stateless:
 
     def __call__(self, state: None, msg: Any, context: Context[Any]) -> None:
         result = self._f(msg, context)
-        if isinstance(result, Awaitable):
+        if type(result) is CoroutineType or hasattr(result, "__await__"):
             self.cell.leaving += 1
-            _ = self.cell.system.scheduler.spawn(self._finish(msg, result))
+            _ = self.cell.system.scheduler.spawn(self._finish(msg, result, context.sender))
 
-    async def _finish(self, msg: Any, work: Awaitable[object]) -> None:
+    async def _finish(self, msg: Any, work: Awaitable[object], sender: ActorRef[Any]) -> None:
         cell = self.cell
         try:
+            await first_step()
             await work
-        except Exception as error:
-            if cell.is_stopping:
-                cell.system.log_fault(cell.ref, "failed after it was told to stop", error)
-            else:
-                await supervise(cell, msg, error)
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and interrupted():
+                cell.system.log_fault(cell.ref, f"was cancelled while it handled {shortly(msg)}", error)
+                raise
+            await crash(cell, msg, error, sender)
         finally:
+            if isinstance(work, CoroutineType):
+                work.close()  # it may not have begun
             cell.left()
+            if cell.idle is not None and not cell.orders:
+                cell.idle.start()

@@ -4,48 +4,59 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, TypeVar
+from inspect import iscoroutine
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nact._repr import shortly
 from nact.context import CrashContext
+from nact.references import NOBODY, ActorRef
 from nact.supervision import Decision
 
 if TYPE_CHECKING:
     from nact._cell import Cell
 
-T = TypeVar("T")
-
 _NEED_A_CHILD = (Decision.STOP_CHILD, Decision.RESET_CHILD)
 
 
-async def supervise(faulted: Cell, msg: object, error: Exception) -> None:
+class _Fault(NamedTuple):
+    faulted: Cell
+    msg: object
+    error: Exception
+    sender: ActorRef[Any]
+
+
+async def supervise(faulted: Cell, msg: object, error: Exception, sender: ActorRef[Any] = NOBODY) -> None:
     """Returns when the orders that follow from the fault are given. The faulted actor handles nothing meanwhile."""
-    judge, child = faulted, None
+    judge: Cell = faulted
+    child: Cell | None = None
+    fault = _Fault(faulted, msg, error, sender)
     while True:
-        decision = await _decide(judge, child, faulted, msg, error)
+        decision = await _decide(judge, child, fault)
         if decision is not Decision.ESCALATE:
             return _carry_out(decision, judge, child)
         above = judge.parent_cell
         if above is None:
-            judge.system.record_failure(judge.ref, f"failed while it handled {msg!r:.200}", error)
+            faulted.system.record_failure(faulted.ref, f"failed while it handled {shortly(msg)}", error)
             return judge.stop()
         judge, child = above, judge
 
 
-async def _decide(judge: Cell, child: Cell | None, faulted: Cell, msg: object, error: Exception) -> Decision:
-    system = judge.system
-    context: CrashContext[Any] = CrashContext(judge, faulted.context.sender)
+async def _decide(judge: Cell, child: Cell | None, fault: _Fault) -> Decision:
+    faulted, msg, error, sender = fault
+    context: CrashContext[Any] = CrashContext(judge, sender)
     try:
         decision: Any = judge.options.on_crash(msg, error, context, None if child is None else child.ref)
         if hasattr(decision, "__await__"):
-            decision = await faulted.unless_stopped(_await(decision))
+            decision = await faulted.unless_stopped(decision if iscoroutine(decision) else _wait_for(decision))
         return _checked(decision, child)
-    except asyncio.CancelledError:
-        if not faulted.is_stopping:
-            raise
-        return Decision.RESUME  # told to stop while the policy waited: nothing is left to decide
-    except Exception as second:
-        system.log_fault(faulted.ref, f"failed while it handled {msg!r:.200}", error)
-        system.log_fault(judge.ref, "stops, because its on_crash failed", second)
+    except (Exception, asyncio.CancelledError) as second:
+        if isinstance(second, asyncio.CancelledError):
+            if interrupted():
+                raise
+            if faulted.is_stopping:
+                return Decision.RESUME  # told to stop while the policy waited: nothing is left to decide
+        faulted.system.log_fault(faulted.ref, f"failed while it handled {shortly(msg)}", error)
+        judge.system.log_fault(judge.ref, "stops, because its on_crash failed", second)
         return Decision.STOP
 
 
@@ -79,5 +90,11 @@ def _carry_out(decision: Decision, judge: Cell, child: Cell | None) -> None:
             pass
 
 
-async def _await(awaitable: Awaitable[T]) -> T:
-    return await awaitable
+def interrupted() -> bool:
+    """Whether this task was cancelled, not only what it awaits: the loop is closing, or the system lost patience."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _wait_for(decision: Awaitable[Decision]) -> Decision:
+    return await decision

@@ -12,6 +12,8 @@ from typing import Protocol, TypeAlias
 
 TICKS_PER_SECOND = 100
 
+FIRST_BUCKETS = 1024
+
 LONGEST = 1e9
 """Seconds: thirty years stand for ever."""
 
@@ -36,12 +38,15 @@ class Timers:
         self._buckets: dict[int, Bucket] = {}
         self._ticks: list[int] = []
         self._handle: asyncio.TimerHandle | None = None
+        self._most_buckets = FIRST_BUCKETS
 
     def add(self, delay: float, item: Expiring) -> Bucket:
         """Adds a deadline `delay` seconds from now. Discard the item from the bucket returned to call it off."""
         tick = int((self._time() + min(delay, LONGEST)) * TICKS_PER_SECOND) + 1
         bucket = self._buckets.get(tick)
         if bucket is None:
+            if len(self._buckets) >= self._most_buckets:
+                self._drop_empty_buckets()
             bucket = self._buckets[tick] = set()
             heappush(self._ticks, tick)
             if self._ticks[0] == tick:
@@ -55,6 +60,12 @@ class Timers:
             self._handle.cancel()
         self._buckets.clear()
         self._ticks.clear()
+
+    def _drop_empty_buckets(self) -> None:
+        """Deadlines that are far away and called off leave nothing behind."""
+        self._buckets = {tick: bucket for tick, bucket in self._buckets.items() if bucket}
+        self._ticks = sorted(self._buckets)
+        self._most_buckets = max(FIRST_BUCKETS, 2 * len(self._buckets))
 
     def _arm(self) -> None:
         if self._handle is not None:

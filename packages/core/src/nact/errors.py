@@ -102,7 +102,7 @@ class QueryTimeoutError(NactError, TimeoutError):
 
 
 class NameInUseError(NactError, ValueError):
-    """A sibling, or a running system, already has this name."""
+    """A living sibling already has this name."""
 
 
 class KeyInUseError(NactError, ValueError):

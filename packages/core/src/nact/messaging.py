@@ -73,7 +73,7 @@ def query(ref: ActorRef[Any], msg: Any, timeout: Duration) -> Future[Any]:
     if not isinstance(target, Cell):
         return _failed(ActorStoppedError(f"{ref.path} has stopped or never existed: it can't answer"))
     reply = Reply(target, wait)
-    target.receive(msg(reply) if callable(msg) else msg, reply)
+    target.receive(_made(msg, reply) if callable(msg) else msg, reply)
     return reply.answer
 
 
@@ -90,6 +90,14 @@ def stop(ref: ActorRef[Any]) -> None:
         raise _not_a_reference("ref", ref)
     if ref._target is not None:
         ref._target.stop()
+
+
+def _made(factory: Callable[[ActorRef[Any]], Any], reply: Reply) -> Any:
+    try:
+        return factory(reply)
+    except BaseException:
+        reply.close()
+        raise
 
 
 def _failed(error: Exception) -> Future[Any]:

@@ -99,7 +99,7 @@ class LogException(msgspec.Struct, frozen=True, kw_only=True):
 
 LogRecord: TypeAlias = LogTrace | LogEvent | LogMetric | LogException
 LogEngine: TypeAlias = Callable[[LogRecord], None]
-"""Takes every record of a system. Is called inside the actor: it should be quick, and not raise."""
+"""Takes every record of a system. Is called inside the actor: it should be quick. If it raises, the record is lost."""
 
 
 class ActorLog:
@@ -137,18 +137,24 @@ class ActorLog:
 
     def event(self, name: str, properties: Mapping[str, Any] | None = None) -> None:
         """Logs something that happened, with its properties."""
-        self._engine(LogEvent(actor=self._actor, name=name, properties=properties or {}))
+        self._hand_over(LogEvent(actor=self._actor, name=name, properties=properties or {}))
 
     def metric(self, name: str, values: Mapping[str, Any]) -> None:
         """Logs something that was measured."""
-        self._engine(LogMetric(actor=self._actor, name=name, values=values))
+        self._hand_over(LogMetric(actor=self._actor, name=name, values=values))
 
     def exception(self, exception: BaseException, message: str = "failed") -> None:
         """Logs an error with its traceback."""
-        self._engine(LogException(actor=self._actor, exception=exception, message=message))
+        self._hand_over(LogException(actor=self._actor, exception=exception, message=message))
 
     def _write(self, level: LogLevel, message: object) -> None:
-        self._engine(LogTrace(actor=self._actor, level=level, message=str(message)))
+        self._hand_over(LogTrace(actor=self._actor, level=level, message=str(message)))
+
+    def _hand_over(self, record: LogRecord) -> None:
+        try:
+            self._engine(record)
+        except Exception:  # a log that fails must not become a fault of the actor, which would be logged
+            actors_logger.exception("%s: the log engine failed; what it was given is lost", self._actor.path)
 
 
 def log_to_logging(record: LogRecord) -> None:
@@ -185,6 +191,10 @@ def log_to_console(
         level: Records below it are dropped.
         formatter: Makes the line.
     """
+    if stream is not None and not hasattr(stream, "write"):
+        raise TypeError(f"stream must be a text stream, not {stream!r}")
+    if not isinstance(level, int):
+        raise TypeError(f"level must be a LogLevel, not {level!r}")
     if formatter is not None and not callable(formatter):
         raise TypeError(f"formatter must be a function, not {formatter!r}")
     line = formatter or _line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from nact._cell import Cell
 from nact._family import Family
@@ -22,10 +22,26 @@ State = TypeVar("State")
 Msg = TypeVar("Msg")
 
 
+# The types of handlers are protocols, one for each kind: from plain callables a type checker infers the state too late
+# to know what `initial_state=[]` is a list of.
+
+
+class AsyncHandler(Protocol[State, Msg]):
+    """An async handler."""
+
+    def __call__(self, state: State, msg: Msg, ctx: Context[Msg], /) -> Awaitable[State]: ...
+
+
+class SyncHandler(Protocol[State, Msg]):
+    """A handler that isn't async."""
+
+    def __call__(self, state: State, msg: Msg, ctx: Context[Msg], /) -> State: ...
+
+
 @overload
 def spawn(
     parent: ActorRef[Any],
-    f: Callable[[State, Msg, Context[Msg]], Awaitable[State]],
+    f: AsyncHandler[State, Msg],
     name: str | None = None,
     *,
     initial_state: State,
@@ -36,7 +52,7 @@ def spawn(
 @overload
 def spawn(
     parent: ActorRef[Any],
-    f: Callable[[State, Msg, Context[Msg]], State],
+    f: SyncHandler[State, Msg],
     name: str | None = None,
     *,
     initial_state: State,
@@ -47,7 +63,7 @@ def spawn(
 @overload
 def spawn(
     parent: ActorRef[Any],
-    f: Callable[[State, Msg, Context[Msg]], Awaitable[State] | State],
+    f: AsyncHandler[State, Msg],
     name: str | None = None,
     *,
     initial_state_func: Callable[[Context[Msg]], Awaitable[State] | State],
@@ -58,7 +74,18 @@ def spawn(
 @overload
 def spawn(
     parent: ActorRef[Any],
-    f: Callable[[Any, Msg, Context[Msg]], Any],
+    f: SyncHandler[State, Msg],
+    name: str | None = None,
+    *,
+    initial_state_func: Callable[[Context[Msg]], Awaitable[State] | State],
+    shutdown_after: Duration | None = None,
+    on_crash: SupervisionPolicy | None = None,
+    after_stop: Callable[[State, Context[Msg]], object] | None = None,
+) -> ActorRef[Msg]: ...
+@overload
+def spawn(
+    parent: ActorRef[Any],
+    f: Callable[[None, Msg, Context[Msg]], Any],
     name: str | None = None,
     *,
     shutdown_after: Duration | None = None,

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
+from nact._repr import shortly
 from nact.durations import Duration, in_seconds
 from nact.references import ActorRef
 
@@ -57,7 +58,7 @@ def stop_on_crash(
 ) -> Decision:
     """The default policy: log the fault and stop the actor."""
     by = "" if child is None else f" by its child {child.name!r}"
-    ctx.log.exception(error, f"stops after a fault{by} while it handled {msg!r:.200}")
+    ctx.log.exception(error, f"stops after a fault{by} while it handled {shortly(msg)}")
     return Decision.STOP
 
 
@@ -65,7 +66,7 @@ def resume_on_crash(
     msg: object, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None
 ) -> Decision:
     """The default policy of stateless actors: log the fault and go on."""
-    ctx.log.exception(error, f"goes on after a fault while it handled {msg!r:.200}")
+    ctx.log.exception(error, f"goes on after a fault while it handled {shortly(msg)}")
     return Decision.RESUME
 
 
@@ -79,7 +80,7 @@ class RestartWithBackoff:
         factor: By how much each delay is longer than the one before.
         maximum: The longest delay.
         limit: After so many faults in a row, `otherwise` decides.
-        forgive_after: A fault that comes so long after the one before counts as the first.
+        forgive_after: A fault that comes so long after the last restart counts as the first.
         otherwise: The policy for an actor that is past the limit; by default it is stopped.
     """
 
@@ -110,19 +111,23 @@ class RestartWithBackoff:
     async def __call__(
         self, msg: object, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None
     ) -> Decision:
-        count = self._count(ctx.self if child is None else child)
+        ref = ctx.self if child is None else child
+        now = asyncio.get_running_loop().time()
+        count, last = self._faults.get(ref, (0, now))
+        count = 1 if now - last > self._forgive_after else count + 1
         if count > self._limit:
+            self._faults[ref] = (count, now)
             decision = self._otherwise(msg, error, ctx, child)
             return decision if isinstance(decision, Decision) else await decision
-        delay = min(self._initial * self._factor ** (count - 1), self._maximum)
+        delay = self._delay(count)
+        self._faults[ref] = (count, now + delay)
         whom = ctx.path if child is None else child.path
         ctx.log.warn(f"restarts {whom} in {delay:g} s, attempt {count} of {self._limit}, after {error!r}")
         await asyncio.sleep(delay)
         return Decision.RESET if child is None else Decision.RESET_CHILD
 
-    def _count(self, ref: ActorRef[Any]) -> int:
-        now = asyncio.get_running_loop().time()
-        count, last = self._faults.get(ref, (0, now))
-        count = 1 if now - last > self._forgive_after else count + 1
-        self._faults[ref] = (count, now)
-        return count
+    def _delay(self, count: int) -> float:
+        try:
+            return min(self._initial * self._factor ** (count - 1), self._maximum)
+        except OverflowError:
+            return self._maximum

@@ -37,8 +37,8 @@ def start(*plugins: Plugin, name: str | None = None, stop_timeout: Duration | No
     Args:
         plugins: What the system can do besides: `configure_persistence(engine)`, `configure_logging(engine)`.
         name: The first part of all paths; one is made up if it isn't given.
-        stop_timeout: When the system is told to stop, handlers that are still in progress after so long are cancelled.
-            Without it they have all the time they need.
+        stop_timeout: When the system is told to stop, handlers that are still in progress after so long are cancelled;
+            and those of `after_stop` that begin then, after as long again. Without it they have all the time they need.
 
     Raises:
         RuntimeError: No event loop is running.
@@ -68,8 +68,8 @@ class ActorSystem(ActorRef[Any]):
     """
 
     __slots__ = (
-        "_anonymous", "_dead_letters", "_ended", "_failures", "_root", "_stop_timeout", "log_engine", "persistence",
-        "resources", "scheduler", "timers",
+        "_anonymous", "_closing", "_dead_letters", "_ended", "_failures", "_root", "_stop_timeout", "log_engine",
+        "persistence", "resources", "scheduler", "timers",
     )  # fmt: skip
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, stop_timeout: float | None) -> None:
@@ -119,17 +119,21 @@ class ActorSystem(ActorRef[Any]):
     ) -> None:
         self._root.stop()
         try:
-            async with asyncio.timeout(self._stop_timeout):
-                await self.stopped()
-        except TimeoutError:
-            self.scheduler.interrupt()
-            await self.stopped()
+            await self._patiently_stopped()
         except asyncio.CancelledError:
             self.scheduler.interrupt()
-            await self.stopped()
+            await self._patiently_stopped()
             raise
         if self._failures and error is None:
             raise SystemFailedError(self.name, self.failures) from self._failures[0][1]
+
+    async def _patiently_stopped(self) -> None:
+        while not self._ended.done():
+            try:
+                async with asyncio.timeout(self._stop_timeout):
+                    await self.stopped()
+            except TimeoutError:
+                self.scheduler.interrupt()
 
     # --- for the runtime -----------------------------------------------------------------------------------------
 
@@ -156,8 +160,8 @@ class ActorSystem(ActorRef[Any]):
         """The last actor has ended."""
         self.timers.close()
         # Not in a worker's task: closing must not be interrupted with the handlers.
-        closing = asyncio.ensure_future(self._close())
-        closing.add_done_callback(lambda _: self._ended.set_result(None))
+        self._closing = asyncio.ensure_future(self._close())
+        self._closing.add_done_callback(lambda _: self._ended.set_result(None))
 
     async def _close(self) -> None:
         try:

@@ -38,10 +38,14 @@ class Persistence:
         self._writers[key] = cell
         return before
 
-    def release(self, key: str, cell: Cell) -> None:
-        """The cell has ended."""
-        if self._writers.get(key) is cell:
+    def release(self, key: str, cell: Cell, former: Cell | None) -> None:
+        """The cell has ended. It may be that one before it, which it didn't wait for, has not."""
+        if self._writers.get(key) is not cell:
+            return
+        if former is None:
             del self._writers[key]
+        else:
+            self._writers[key] = former
 
 
 def configure_persistence(

@@ -42,8 +42,8 @@ class Journal:
     """What makes a cell persistent."""
 
     __slots__ = (
-        "_before", "_ended", "_over", "_turn", "_writes", "_writing", "astray", "key", "options", "persistence",
-        "recovered", "sequence_number", "snapshots",
+        "_before", "_ended", "_over", "_stored", "_turn", "_writes", "_writing", "astray", "key", "options",
+        "persistence", "recovered", "sequence_number", "snapshots",
     )  # fmt: skip
 
     def __init__(self, key: str, persistence: Persistence, options: JournalOptions) -> None:
@@ -58,6 +58,7 @@ class Journal:
         self.snapshots = None if options.snapshot_every is None else Snapshots(key, persistence, options)
         self._writes: list[CoroutineType[Any, Any, Any]] = []  # begun by the message in progress
         self._writing = False
+        self._stored = False  # something, by the message in progress
         self._turn: asyncio.Future[None] | None = None  # somebody waits until the write in progress is done
         self._before: Cell | None = None  # the last actor that wrote to this key, if it hasn't ended yet
         self._ended: asyncio.Future[None] | None = None  # somebody waits until this actor has ended
@@ -74,7 +75,7 @@ class Journal:
 
     def release(self, cell: Cell) -> None:
         """The actor has ended: another one may write to its key."""
-        self.persistence.release(self.key, cell)
+        self.persistence.release(self.key, cell, self._former())
         self._over = True
         if self._ended is not None:
             self._ended.set_result(None)
@@ -85,28 +86,30 @@ class Journal:
         Returns:
             False if a fault on the way was judged, and the actor stops or begins again.
         """
-        self.recovered = False
-        if self._before is not None and self._before.journal is not None:
-            await self._before.journal.ended()
-        self._before = None
+        while (former := self._former()) is not None and former.journal is not None:
+            await former.journal.ended()
         while self._writing:
             await self._write_in_progress()
         async with self.persistence.recoveries:
             if cell.is_stopping:
                 return False
-            reader = Reader(
-                self.persistence.engine, self.key, self.options.decoder, self.key, self.options.snapshot_decoder
-            )
-            if not await recover_state(cell, reader, self.new_context(cell, NOBODY)):
+            reader = Reader(self.persistence, self.key, self.options.decoder, self.key, self.options.snapshot_decoder)
+            context = self.new_context(cell, NOBODY)
+            if not await recover_state(cell, reader, context, self.persistence.recoveries):
                 return False
         self.sequence_number = reader.position
         self.astray = None
         self.recovered = True
-        self.persistence.failed_snapshots += reader.rejected
         if self.snapshots is not None:
             self.snapshots.begin(reader.start.sequence_number)
             self.after_message(cell, cell.state)
         return True
+
+    def _former(self) -> Cell | None:
+        """The last actor that wrote to this key, if it hasn't ended yet."""
+        while self._before is not None and (journal := self._before.journal) is not None and journal._over:
+            self._before = journal._before  # it may have been stopped before it saw the end of the one before it
+        return self._before
 
     async def ended(self) -> None:
         """Returns when the actor, which is stopping, has ended."""
@@ -120,16 +123,23 @@ class Journal:
         """Looks back on a message that was handled. Returns a fault, if there was one that the handler didn't raise."""
         if self._writes:
             self._check_writes()
+            self._stored = False
         if self.astray is not None:
             return self.astray
         if self.snapshots is not None and self.snapshots.are_due(self.sequence_number):
             self.snapshots.take(cell, state, self.sequence_number)
         return None
 
-    def after_crash(self, cell: Cell) -> None:
-        """Looks back on a fault that was judged. An actor that is astray doesn't just resume, whatever was decided."""
+    def before_judgement(self) -> None:
+        """Looks back on a message whose handler raised: the state stays as it was, whatever was stored."""
         if self._writes:
             self._check_writes()
+        if self._stored and self.astray is None:
+            self.astray = PersistUsageError("the handler raised after it had persisted")
+        self._stored = False
+
+    def after_crash(self, cell: Cell) -> None:
+        """Looks back on a fault that was judged. An actor that is astray doesn't just resume, whatever was decided."""
         if cell.is_stopping:
             return
         if isinstance(self.astray, SequenceConflictError):
@@ -199,6 +209,7 @@ class Journal:
             raise
         else:
             self.sequence_number += count
+            self._stored = True
         finally:
             self._writing = False
             if self._turn is not None:

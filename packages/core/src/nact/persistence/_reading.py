@@ -6,13 +6,16 @@ Used by actors that recover and by persistent queries.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nact.errors import CorruptJournalError
 from nact.persistence._options import Codec
-from nact.persistence.engine import HighestSequenceNumber, PersistenceEngine, SnapshotStore
+from nact.persistence.engine import HighestSequenceNumber, SnapshotStore
 from nact.persistence.records import PersistedEvent
+
+if TYPE_CHECKING:
+    from nact.persistence._configuration import Persistence
 
 logger = logging.getLogger("nact.persistence")
 
@@ -27,29 +30,29 @@ class Start(NamedTuple):
 class Reader:
     """Reads one key's journal to its end, and later on from there.
 
-    A snapshot that can't be read, or is ahead of the journal, is reported, and an older one, or none, is used instead.
+    A snapshot that can't be read, or is ahead of the journal, is logged and counted; an older one, or none, is used.
     That must lose nothing: where the events that the snapshot stood for were deleted, the journal is corrupt.
 
     Attributes:
         position: The sequence number of the last event read, deleted ones counted.
         start: What it was read from.
-        rejected: How many snapshots couldn't be used.
     """
 
     __slots__ = (
-        "_begun", "_decoder", "_engine", "_key", "_rejected_at", "_snapshot_decoder", "_snapshot_key", "position",
-        "rejected", "start",
+        "_begun", "_decoder", "_engine", "_key", "_persistence", "_rejected_at", "_snapshot_decoder", "_snapshot_key",
+        "position", "start",
     )  # fmt: skip
 
     def __init__(
         self,
-        engine: PersistenceEngine,
+        persistence: Persistence,
         key: str,
         decoder: Codec | None,
         snapshot_key: str | None,
         snapshot_decoder: Codec | None,
     ) -> None:
-        self._engine = engine
+        self._persistence = persistence
+        self._engine = persistence.engine
         self._key = key
         self._decoder = decoder
         self._snapshot_key = snapshot_key
@@ -58,9 +61,8 @@ class Reader:
         self._rejected_at: int | None = None
         self.position = 0
         self.start = Start(None, 0)
-        self.rejected = 0
 
-    async def read(self) -> AsyncIterator[Start | PersistedEvent]:
+    async def read(self) -> AsyncGenerator[Start | PersistedEvent, None]:
         """A `Start`, then every event behind it that isn't deleted; called again, only what is new since.
 
         Another `Start` in between says that the one before was no good, and that all begins again.
@@ -76,10 +78,15 @@ class Reader:
                 # From the snapshot's own event on: that it is there shows that the snapshot isn't ahead.
                 self.position = max(0, begins_at - 1)
                 yield self.start
-            async for event in self._engine.events(self._key, after=self.position):
-                self._advance(event, begins_at)
-                if event.sequence_number > begins_at and not event.is_deleted:
-                    yield event
+            events = self._engine.events(self._key, after=self.position)
+            try:
+                async for event in events:
+                    self._advance(event, begins_at)
+                    if event.sequence_number > begins_at and not event.is_deleted:
+                        yield event
+            finally:
+                if isinstance(events, AsyncGenerator):
+                    await events.aclose()  # now, and not when it is collected: the engine may be closed by then
             if self._begun or await self._reaches(begins_at):
                 self._begun = True
                 return
@@ -144,7 +151,7 @@ class Reader:
         return Start(None, 0)
 
     def _reject(self, sequence_number: int, why: Exception) -> None:
-        self.rejected += 1
+        self._persistence.failed_snapshots += 1
         self._rejected_at = sequence_number
         logger.error(
             "the snapshot of key %r at %d can't be used; going on with an older one, or all events: %r",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from nact._supervision import supervise
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from nact._cell import Cell
 
 
-async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[Any]) -> bool:
+async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[Any], slots: asyncio.Semaphore) -> bool:
     """Gives the cell the state that the journal tells: what it read, handled one after another by its handler.
 
     A fault of the handler is judged like any other; if it resumes, the event is passed over, as it was when live.
@@ -24,19 +26,28 @@ async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[A
         CorruptJournalError: The journal can't be read.
     """
     f, initial_state = cell.f, cell.state
-    async for item in reader.read():
-        if isinstance(item, Start):
-            cell.state = item.state if item.sequence_number else initial_state
-            continue
-        msg = reader.decode(item)
-        try:
-            result = f(cell.state, msg, context)
-            if hasattr(result, "__await__"):
-                result = await result
-        except Exception as error:
-            await supervise(cell, msg, error)
-        else:
-            cell.state = result
-        if cell.orders:
-            return False
+    async with aclosing(reader.read()) as items:
+        async for item in items:
+            if isinstance(item, Start):
+                cell.state = item.state if item.sequence_number else initial_state
+                continue
+            msg = reader.decode(item)
+            try:
+                result = f(cell.state, msg, context)
+                if hasattr(result, "__await__"):
+                    result = await result
+            except Exception as error:
+                await _judge(cell, msg, error, slots)
+            else:
+                cell.state = result
+            if cell.orders:
+                return False
     return True
+
+
+async def _judge(cell: Cell, msg: Any, error: Exception, slots: asyncio.Semaphore) -> None:
+    slots.release()  # others may recover while the policy takes its time
+    try:
+        await supervise(cell, msg, error)
+    finally:
+        await slots.acquire()

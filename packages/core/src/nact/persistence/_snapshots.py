@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
+from nact._scheduler import first_step
 from nact.persistence import json_data
 from nact.persistence.records import PersistedSnapshot
 
@@ -56,6 +57,7 @@ class Snapshots:
 
     async def _store(self, cell: Cell, snapshot: PersistedSnapshot) -> None:
         try:
+            await first_step()
             await self._engine.take_snapshot(snapshot)
             self._kept.append(snapshot.sequence_number)
             if self._options.retention is not None:

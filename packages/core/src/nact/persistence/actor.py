@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, overload
+from typing import Any, Protocol, TypeVar, overload
 
 from nact._options import check_callable, checked_options
 from nact.durations import Duration
@@ -20,10 +20,16 @@ State = TypeVar("State")
 Msg = TypeVar("Msg")
 
 
+class PersistentHandler(Protocol[State, Msg]):
+    """A persistent actor's handler. It is async, for it awaits `ctx.persist`."""
+
+    def __call__(self, state: State, msg: Msg, ctx: PersistentContext[Msg], /) -> Awaitable[State]: ...
+
+
 @overload
 def spawn_persistent(
     parent: ActorRef[Any],
-    f: Callable[[State, Msg, PersistentContext[Msg]], Awaitable[State]],
+    f: PersistentHandler[State, Msg],
     key: str,
     name: str | None = None,
     *,
@@ -41,7 +47,7 @@ def spawn_persistent(
 @overload
 def spawn_persistent(
     parent: ActorRef[Any],
-    f: Callable[[State, Msg, PersistentContext[Msg]], Awaitable[State]],
+    f: PersistentHandler[State, Msg],
     key: str,
     name: str | None = None,
     *,
@@ -59,7 +65,7 @@ def spawn_persistent(
 @overload
 def spawn_persistent(
     parent: ActorRef[Any],
-    f: Callable[[Any, Msg, PersistentContext[Msg]], Any],
+    f: Callable[[None, Msg, PersistentContext[Msg]], Any],
     key: str,
     name: str | None = None,
     *,

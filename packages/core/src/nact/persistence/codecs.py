@@ -28,7 +28,9 @@ class _Known(NamedTuple):
 
 
 class TypedCodec(Generic[T]):
-    """An encoder and a decoder for a union of types: `TypedCodec(ContactCreated | ContactRemoved)`.
+    """An encoder and a decoder for a type, or a union of types.
+
+    A type checker has to be told the union: `codec: TypedCodec[Created | Removed] = TypedCodec(Created | Removed)`.
 
     Give `codec.encode` and `codec.decode` to `spawn_persistent`. Fields may have any type that msgspec can write as
     JSON (dates, UUIDs, enums, tuples, nested types, ...): it is restored from the type's annotations.
@@ -60,6 +62,8 @@ class TypedCodec(Generic[T]):
             if kind not in self._by_type:
                 raise ValueError(f"{kind!r} has upcasters or an alias, and isn't one of the codec's types")
         for tag, kind in (aliases or {}).items():
+            if tag in self._by_tag:
+                raise ValueError(f"the alias {tag!r} is the name of one of the codec's types")
             self._by_tag[tag] = self._by_type[kind]
 
     def encode(self, value: T) -> JsonValue:
@@ -87,7 +91,7 @@ class TypedCodec(Generic[T]):
         match data:
             case {"type": str(tag), "version": int(version), "data": content} if tag in self._by_tag:
                 known = self._by_tag[tag]
-            case {"type": tag}:
+            case {"type": str(tag)} if tag not in self._by_tag:
                 raise ValueError(f"type {tag!r} is none of {', '.join(sorted(self._by_tag))}")
             case _:
                 raise ValueError("expected an object with type, version and data")
@@ -106,16 +110,27 @@ class TypedCodec(Generic[T]):
 
 
 def _written(value: Any) -> JsonValue:
-    return value.model_dump(mode="json") if _is_model(type(value)) else msgspec.to_builtins(value)
+    if _is_model(type(value)):
+        return value.model_dump(mode="json", by_alias=True, round_trip=True)
+    return _with_lists(msgspec.to_builtins(value, str_keys=True))
+
+
+def _with_lists(value: Any) -> JsonValue:
+    """The value with lists for tuples, which msgspec leaves as they are."""
+    if type(value) is dict:
+        return {name: _with_lists(item) for name, item in value.items()}
+    return [_with_lists(item) for item in value] if type(value) in (list, tuple) else value
 
 
 def _read(kind: Any, content: JsonValue) -> Any:
-    return kind.model_validate(content) if _is_model(kind) else msgspec.convert(content, kind)
+    if _is_model(kind):
+        return kind.model_validate_json(msgspec.json.encode(content))  # as JSON: strict models take dates as text there
+    return msgspec.convert(content, kind, str_keys=True)
 
 
 def _is_model(kind: type) -> bool:
     """Whether it is a pydantic model, by what it can do: pydantic needn't be installed."""
-    return hasattr(kind, "model_validate") and hasattr(kind, "model_dump")
+    return hasattr(kind, "model_validate_json") and hasattr(kind, "model_dump")
 
 
 def _check_type(kind: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nact.context import Context, Msg
@@ -28,7 +28,7 @@ class PersistentContext(Context[Msg]):
         """Whether the message is replayed from the journal: its effects on the world have happened already."""
         return not self._journal.recovered
 
-    def persist(self, msg: Any, tags: Collection[str] = ()) -> Awaitable[PersistedEvent]:
+    def persist(self, msg: Any, tags: Collection[str] = ()) -> Coroutine[Any, Any, PersistedEvent]:
         """Stores `msg` as the actor's next event. It must be awaited, before the handler returns.
 
         When this returns, the event survives any crash, and is given to the handler again whenever the actor starts.
@@ -47,7 +47,9 @@ class PersistentContext(Context[Msg]):
         """
         return self._journal.persist(self._cell, msg, tags)
 
-    def persist_all(self, msgs: Sequence[Any], tags: Collection[str] = ()) -> Awaitable[Sequence[PersistedEvent]]:
+    def persist_all(
+        self, msgs: Sequence[Any], tags: Collection[str] = ()
+    ) -> Coroutine[Any, Any, Sequence[PersistedEvent]]:
         """Stores several events, all or none. Otherwise like `persist`.
 
         Raises:

@@ -63,27 +63,34 @@ class GroupCommit(Generic[T]):
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, size, done))
         if self._flusher is None:
-            # A task begins in the next pass of the loop: what is submitted in this pass goes out together.
-            self._flusher = asyncio.create_task(self._flush(), name="nact group commit")
+            self._start_flusher()
         return done
 
     async def aclose(self) -> None:
         """Refuses new items, and returns when those already submitted are written. Can be called again."""
         self._closed = True
-        if self._flusher is not None:
+        while self._flusher is not None:
             await asyncio.wait([self._flusher])
 
+    def _start_flusher(self) -> None:
+        # A task begins in the next pass of the loop: what is submitted in this pass goes out together.
+        self._flusher = asyncio.create_task(self._flush(), name="nact group commit")
+        self._flusher.add_done_callback(self._flushed)
+
     async def _flush(self) -> None:
-        try:
+        while self._waiting:
+            items, writers = self._next_batch()
+            if items:
+                await self._write_batch(items, writers)
+
+    def _flushed(self, flusher: asyncio.Task[None]) -> None:
+        self._flusher = None
+        if flusher.cancelled():  # perhaps before it began
             while self._waiting:
-                items, writers = self._next_batch()
-                if items:
-                    await self._write_batch(items, writers)
-        finally:
-            self._flusher = None
-            while self._waiting:  # the flusher itself was cancelled: the event loop is closing
                 *_, done = self._waiting.popleft()
                 _settle(done, EngineUnavailableError("the event loop is closing", outcome_known=True))
+        elif self._waiting:
+            self._start_flusher()
 
     def _next_batch(self) -> tuple[list[T], list[asyncio.Future[None]]]:
         items: list[T] = []
@@ -100,8 +107,7 @@ class GroupCommit(Generic[T]):
     async def _write_batch(self, items: list[T], writers: list[asyncio.Future[None]]) -> None:
         try:
             outcomes = await self._write(items)
-            if len(outcomes) != len(items):
-                raise RuntimeError(f"the engine's write returned {len(outcomes)} outcomes for {len(items)} items")
+            _check_outcomes(outcomes, len(items))
         except asyncio.CancelledError:
             for done in writers:
                 _settle(done, EngineUnavailableError("the event loop is closing", outcome_known=False))
@@ -112,6 +118,14 @@ class GroupCommit(Generic[T]):
         else:
             for done, outcome in zip(writers, outcomes, strict=True):
                 _settle(done, outcome)
+
+
+def _check_outcomes(outcomes: Sequence[Outcome], expected: int) -> None:
+    if len(outcomes) != expected:
+        raise RuntimeError(f"the engine's write returned {len(outcomes)} outcomes for {expected} items")
+    for outcome in outcomes:
+        if outcome is not None and not isinstance(outcome, Exception):
+            raise RuntimeError(f"the engine's write returned {outcome!r}; an outcome is None or an Exception")
 
 
 def _settle(done: asyncio.Future[None], outcome: Outcome) -> None:

@@ -46,7 +46,7 @@ def decode(text: str | bytes) -> JsonValue:
     """The value that `encode` was given.
 
     Raises:
-        ValueError: If the text isn't JSON, or holds what `check` refuses (an int beyond 64 bits).
+        ValueError: If the text isn't JSON.
     """
     try:
         return _from_json(text)

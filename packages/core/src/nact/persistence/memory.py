@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Collection, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
-from nact.errors import EngineClosedError, SequenceConflictError
+from nact.errors import CorruptJournalError, EngineClosedError, SequenceConflictError
 from nact.persistence import json_data
 from nact.persistence.records import (
     PersistedEvent,
@@ -20,6 +21,8 @@ from nact.persistence.records import (
     sorted_tags,
     tombstone,
 )
+
+Record = TypeVar("Record", PersistedEvent, PersistedSnapshot)
 
 
 class MemoryStorage:
@@ -74,6 +77,8 @@ class MemoryPersistenceEngine:
             stored = _first_behind(journal, place)
             if stored is None:
                 return
+            if not stored.is_deleted and not wanted and stored.sequence_number != place + 1:
+                raise CorruptJournalError("the events before this one are missing", key, stored.sequence_number)
             place = stored.sequence_number
             if wanted.issubset(stored.tags):
                 limit = limit if limit is None else limit - 1
@@ -123,9 +128,7 @@ class MemoryPersistenceEngine:
         self._check_open()
         kept = self._storage.snapshots.get(check_key(key), {})
         number = max((n for n in kept if up_to is None or n <= up_to), default=None)
-        if number is None:
-            return None
-        return msgspec.structs.replace(kept[number], data=json_data.decode(kept[number].data))
+        return None if number is None else _decoded(kept[number])
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
         self._check_open()
@@ -154,10 +157,12 @@ def _highest(journal: list[PersistedEvent]) -> int:
 
 
 def _first_behind(journal: list[PersistedEvent], after: int) -> PersistedEvent | None:
-    """The first event above `after`. A journal is dense behind its first record, so its place is known."""
-    if not journal or after >= journal[-1].sequence_number:
-        return None
-    return journal[max(0, after + 1 - journal[0].sequence_number)]
+    place = bisect_right(journal, after, key=_number)
+    return journal[place] if place < len(journal) else None
+
+
+def _number(event: PersistedEvent) -> int:
+    return event.sequence_number
 
 
 def _stored_before(journal: list[PersistedEvent], batch: list[PersistedEvent]) -> bool:
@@ -173,5 +178,8 @@ def _encoded(event: PersistedEvent) -> PersistedEvent:
     return msgspec.structs.replace(event, data=json_data.encode(event.data))
 
 
-def _decoded(event: PersistedEvent) -> PersistedEvent:
-    return event if event.is_deleted else msgspec.structs.replace(event, data=json_data.decode(event.data))
+def _decoded(record: Record) -> Record:
+    try:
+        return record if record.data is None else msgspec.structs.replace(record, data=json_data.decode(record.data))
+    except ValueError as error:
+        raise CorruptJournalError(f"not JSON: {error}", record.key, record.sequence_number) from error

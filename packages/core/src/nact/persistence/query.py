@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar, cast
+from contextlib import aclosing
+from typing import Any, Generic, Protocol, TypeVar, cast, overload
 
 from nact._options import check_callable
 from nact.durations import Duration, in_seconds
@@ -20,12 +21,25 @@ from nact.references import ActorRef
 State = TypeVar("State")
 
 
+class AsyncFold(Protocol[State]):
+    """An async fold."""
+
+    def __call__(self, state: State, event: Any, /) -> Awaitable[State]: ...
+
+
+class SyncFold(Protocol[State]):
+    """A fold that isn't async."""
+
+    def __call__(self, state: State, event: Any, /) -> State: ...
+
+
+@overload
 def persistent_query(
     parent: ActorRef[Any],
-    f: Callable[[State, Any], Awaitable[State] | State],
+    f: AsyncFold[State],
     key: str,
     *,
-    initial_state: State | None = None,
+    initial_state: State,
     snapshot_key: str | None = None,
     snapshot_every: int | None = None,
     cache_duration: Duration | None = None,
@@ -33,7 +47,50 @@ def persistent_query(
     decoder: Codec | None = None,
     snapshot_encoder: Codec | None = None,
     snapshot_decoder: Codec | None = None,
-) -> Callable[[], Awaitable[State]]:
+) -> Callable[[], Awaitable[State]]: ...
+@overload
+def persistent_query(
+    parent: ActorRef[Any],
+    f: SyncFold[State],
+    key: str,
+    *,
+    initial_state: State,
+    snapshot_key: str | None = None,
+    snapshot_every: int | None = None,
+    cache_duration: Duration | None = None,
+    encoder: Codec | None = None,
+    decoder: Codec | None = None,
+    snapshot_encoder: Codec | None = None,
+    snapshot_decoder: Codec | None = None,
+) -> Callable[[], Awaitable[State]]: ...
+@overload
+def persistent_query(
+    parent: ActorRef[Any],
+    f: Callable[[None, Any], Any],
+    key: str,
+    *,
+    snapshot_key: str | None = None,
+    snapshot_every: int | None = None,
+    cache_duration: Duration | None = None,
+    encoder: Codec | None = None,
+    decoder: Codec | None = None,
+    snapshot_encoder: Codec | None = None,
+    snapshot_decoder: Codec | None = None,
+) -> Callable[[], Awaitable[Any]]: ...
+def persistent_query(
+    parent: ActorRef[Any],
+    f: Callable[[Any, Any], Any],
+    key: str,
+    *,
+    initial_state: Any = None,
+    snapshot_key: str | None = None,
+    snapshot_every: int | None = None,
+    cache_duration: Duration | None = None,
+    encoder: Codec | None = None,
+    decoder: Codec | None = None,
+    snapshot_encoder: Codec | None = None,
+    snapshot_decoder: Codec | None = None,
+) -> Callable[[], Awaitable[Any]]:
     """A function that folds the events of `key` into a state: `state = await query()`.
 
     Nothing is read before the first call. Each call reads only what is new since the last one; calls at the same time
@@ -111,7 +168,7 @@ class _Query(Generic[State]):
     def _forget(self) -> None:
         options = self._options
         self._reader = Reader(
-            self._persistence.engine, self._key, options.decoder, self._snapshot_key, options.snapshot_decoder
+            self._persistence, self._key, options.decoder, self._snapshot_key, options.snapshot_decoder
         )
         self._state = self._initial_state
         self._last_snapshot = 0
@@ -124,13 +181,14 @@ class _Query(Generic[State]):
             self._forgetting = reading.get_loop().call_later(self._cached_for, self._forget)
 
     async def _read(self) -> State:
-        async for item in self._reader.read():
-            if isinstance(item, Start):
-                self._state = item.state if item.sequence_number else self._initial_state
-                self._last_snapshot = item.sequence_number
-                continue
-            result = self._f(self._state, self._reader.decode(item))
-            self._state = await result if hasattr(result, "__await__") else result
+        async with aclosing(self._reader.read()) as items:
+            async for item in items:
+                if isinstance(item, Start):
+                    self._state = item.state if item.sequence_number else self._initial_state
+                    self._last_snapshot = item.sequence_number
+                    continue
+                result = self._f(self._state, self._reader.decode(item))
+                self._state = await result if hasattr(result, "__await__") else result
         await self._take_snapshot()
         state: State = self._state
         return state

@@ -1,0 +1,92 @@
+"""What was measured, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+from benchmarks.model import Case, Subject, Target
+
+
+@dataclass(slots=True)
+class SubjectResult:
+    """A subject's figures, one a round; or why there are none."""
+
+    subject: Subject
+    figures: list[float] = field(default_factory=list)
+    absent: str = ""
+    failure: str = ""
+
+    @property
+    def median(self) -> float | None:
+        """The figure in the middle, if there is any."""
+        return median(self.figures) if self.figures else None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """How far a target was reached: `reached` is `None` if it couldn't be measured here."""
+
+    target: Target
+    reached: float | None
+    met: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """The figures of one case."""
+
+    case: Case
+    n: int
+    subjects: list[SubjectResult]
+
+    def ratio(self, name: str, other: str) -> float | None:
+        """The median of the ratios of two subjects' figures, round by round; `None` if one of them wasn't measured."""
+        of_name, of_other = self._figures(name), self._figures(other)
+        # A subject that failed in a later round has fewer figures.
+        ratios = [mine / theirs for mine, theirs in zip(of_name, of_other, strict=False)]
+        return median(ratios) if ratios else None
+
+    def targets(self) -> list[TargetResult]:
+        """The case's targets, each with what was reached."""
+        return [self._target(target) for target in self.case.targets]
+
+    def _target(self, target: Target) -> TargetResult:
+        if target.of is not None:
+            reached = self.ratio(target.subject, target.of)
+        else:
+            figures = self._figures(target.subject)
+            reached = median(figures) if figures else None
+        if reached is None:
+            return TargetResult(target, None, None)
+        met = reached <= target.bound if self.case.less_is_better else reached >= target.bound
+        return TargetResult(target, reached, met)
+
+    def _figures(self, name: str) -> list[float]:
+        return next((result.figures for result in self.subjects if result.subject.name == name), [])
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, as JSON data."""
+        return {
+            "name": self.case.name,
+            "unit": self.case.unit,
+            "n": self.n,
+            "reference": self.case.reference,
+            "less_is_better": self.case.less_is_better,
+            "subjects": [
+                {
+                    "name": result.subject.name,
+                    "n": max(1, int(self.n * result.subject.share)),
+                    "figures": result.figures,
+                    "median": result.median,
+                    "ratio": self.ratio(result.subject.name, self.case.reference),
+                    "absent": result.absent or None,
+                    "failure": result.failure or None,
+                }
+                for result in self.subjects
+            ],
+            "targets": [
+                {**asdict(result.target), "reached": result.reached, "met": result.met} for result in self.targets()
+            ],
+        }

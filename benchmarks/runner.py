@@ -1,0 +1,64 @@
+"""Lets the subjects of a case take turns, and gathers their figures."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.model import Case, NotHereError, Run, Subject
+from benchmarks.process import Process
+from benchmarks.results import CaseResult, SubjectResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to run.
+
+    Attributes:
+        rounds: How many samples each subject gives.
+        scale: The part of each case's `n` that is done.
+        wanted: Which subjects run.
+        folder: Where cases get folders of their own.
+        progress: Is told what begins.
+    """
+
+    rounds: int
+    scale: float
+    wanted: Callable[[Subject], bool]
+    folder: Path
+    progress: Callable[[str], None]
+
+
+def run_case(case: Case, settings: Settings) -> CaseResult:
+    """The figures of all subjects. A subject that isn't here, or fails, is left out from then on."""
+    results = [SubjectResult(subject) for subject in case.subjects if settings.wanted(subject)]
+    n = max(1, int(case.n * settings.scale))
+    with tempfile.TemporaryDirectory(dir=settings.folder) as folder, ExitStack() as stack:
+        if case.prepare is not None:
+            settings.progress("preparing")
+            _prepare(case.prepare, Run(n=n, folder=Path(folder)))
+        processes = [stack.enter_context(Process(fresh=case.fresh_processes)) for _ in results]
+        for number in range(1, max(1, round(settings.rounds * case.rounds)) + 1):
+            for result, process in zip(results, processes, strict=True):
+                if not result.absent and not result.failure:
+                    settings.progress(f"round {number}: {result.subject.name}")
+                    share = max(1, int(n * result.subject.share))
+                    _sample(result, process, Run(n=share, folder=Path(folder)))
+    return CaseResult(case, n, results)
+
+
+def _prepare(code: str, run: Run) -> None:
+    with Process(fresh=True) as process:
+        process.call(code, run)
+
+
+def _sample(result: SubjectResult, process: Process, run: Run) -> None:
+    try:
+        result.figures.append(float(process.call(result.subject.code, run)))
+    except NotHereError as error:
+        result.absent = str(error)
+    except Exception as error:  # noqa: BLE001 - the others go on; the table tells
+        result.failure = f"{type(error).__name__}: {error}"

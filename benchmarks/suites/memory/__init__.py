@@ -1,0 +1,1 @@
+"""What an actor weighs that has nothing to do."""

@@ -1,0 +1,31 @@
+"""Raw access to what an engine stores, past the engine: how laws plant what a buggy or older writer would leave."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from nact.persistence import PersistedEvent
+
+
+class BackDoor(Protocol):
+    """Changes stored records without the engine under test. Written by the engine's author, for tests only.
+
+    The records were stored by an engine before; engines read them again afterwards. The methods may be called while a
+    client is open.
+    """
+
+    async def remove_event(self, key: str, sequence_number: int) -> None:
+        """Removes the record of this event, and nothing else: it leaves a gap."""
+        ...
+
+    async def garble_event(self, key: str, sequence_number: int) -> None:
+        """Makes the record of this event unreadable, as a half-written text is."""
+        ...
+
+    async def garble_snapshot(self, key: str, sequence_number: int) -> None:
+        """Makes the record of this snapshot unreadable."""
+        ...
+
+    async def plant_event(self, event: PersistedEvent) -> None:
+        """Stores this record as an older writer would, without any check. It may be a tombstone."""
+        ...

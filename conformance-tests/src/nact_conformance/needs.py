@@ -1,0 +1,60 @@
+"""What a law may need: an ability of the engine, or something that only the engine's author can give."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol, runtime_checkable
+
+from nact.persistence import (
+    AtomicBatches,
+    EventDeletion,
+    HighestSequenceNumber,
+    KeyListing,
+    PersistenceEngine,
+    SnapshotStore,
+)
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """An engine that can be closed. One that holds nothing needn't be."""
+
+    async def aclose(self) -> None:
+        """Closes the engine, after the writes in flight. Can be called again."""
+        ...
+
+
+class Need(Enum):
+    """What there has to be for a law to be tried. The value is how the report calls it."""
+
+    # Abilities of the engine, found by isinstance.
+    BATCHES = "AtomicBatches"
+    DELETION = "EventDeletion"
+    HIGHEST = "HighestSequenceNumber"
+    LISTING = "KeyListing"
+    SNAPSHOTS = "SnapshotStore"
+    CLOSING = "aclose"
+    # Given by the engine's author. Laws of every engine need these, so without them no verdict is given.
+    SECOND_CLIENT = "a second client: give `reopen`"
+    OTHER_PROCESSES = "a URL for other processes: give `url`"
+    # Given by the engine's author where it makes sense.
+    SERVER = "a server that can be killed and cut off: give a `ServerStorage`"
+    BACK_DOOR = "raw access to the storage: give `back_door`"
+    ROUND_TRIPS = "a count of round trips: give `round_trips`"
+
+
+ABILITIES: dict[Need, type] = {
+    Need.BATCHES: AtomicBatches,
+    Need.DELETION: EventDeletion,
+    Need.HIGHEST: HighestSequenceNumber,
+    Need.LISTING: KeyListing,
+    Need.SNAPSHOTS: SnapshotStore,
+    Need.CLOSING: Closable,
+}
+
+EXPECTED_OF_AUTHORS = frozenset({Need.SECOND_CLIENT, Need.OTHER_PROCESSES})
+
+
+def offers(engine: PersistenceEngine, need: Need) -> bool:
+    """Whether the engine has the ability."""
+    return isinstance(engine, ABILITIES[need])

@@ -1,0 +1,208 @@
+"""Tries a law on a suite's engine, in an event loop of its own, and tells what was found."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from nact.persistence import PersistenceEngine
+from nact_conformance.about import about_engine
+from nact_conformance.client import Client
+from nact_conformance.findings import Finding, Outcome
+from nact_conformance.history import History, LawBroken, NotTried
+from nact_conformance.law import GUARANTEES, Law
+from nact_conformance.needs import ABILITIES, EXPECTED_OF_AUTHORS, offers
+from nact_conformance.storage import ServerStorage, Storage
+from nact_conformance.storages_in_use import use
+from nact_conformance.suite import ConformanceSuite, given
+from nact_conformance.trial import Settings, Trial, client_name
+
+if TYPE_CHECKING:
+    import pytest
+
+
+class StorageFailed(Exception):
+    """The storage doesn't start, so nothing can be said of the engine."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One try of a law, from nothing to a finding."""
+
+    suite: ConformanceSuite
+    law: Law
+    settings: Settings
+    history: History = field(default_factory=History)
+    told: str = ""
+    engine: str = ""
+    server: str = ""
+
+    async def run(self) -> None:
+        storage = self.suite.storage()
+        if storage is not None:
+            await self._start(storage)
+        try:
+            async with AsyncExitStack() as open_clients:
+                trial = await self._trial(open_clients)
+                self._check_needs(trial.client.engine)
+                async with asyncio.timeout(self.settings.law_timeout) as limit:
+                    try:
+                        await self.law.body(self.suite, trial)
+                    finally:
+                        self.told = str(self.history)  # before the clients are closed
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            happened = f"it wasn't decided within {self.settings.law_timeout:g} s"
+            raise LawBroken(self.law.sentence, happened) from error
+        finally:
+            if isinstance(storage, ServerStorage):
+                await asyncio.to_thread(_heal, storage)
+
+    async def _start(self, storage: Storage) -> None:
+        try:
+            await asyncio.to_thread(use, storage)
+        except Exception as error:
+            raise StorageFailed(f"the storage doesn't start: {error}") from error
+        self.server = storage.version
+
+    async def _trial(self, open_clients: AsyncExitStack) -> Trial:
+        made = self.suite.engine()
+        engine = made if isinstance(made, PersistenceEngine) else await made
+        if not isinstance(engine, PersistenceEngine):
+            raise TypeError(f"`engine` returned {engine!r}, which has no `persist` or no `events`")
+        self.engine = about_engine(engine)
+        client = Client(client_name(1), engine, self.history, self.settings.timeout)
+        open_clients.push_async_exit(_closing(client))
+        return Trial(self.suite, self.settings, client, self.history, open_clients)
+
+    def _check_needs(self, engine: PersistenceEngine) -> None:
+        for need in self.law.needs:
+            if not (offers(engine, need) if need in ABILITIES else given(self.suite, need)):
+                raise NotTried(need)
+
+    def finding(self, outcome: Outcome, told: str = "") -> Finding:
+        return Finding(law_id=self.law.id, outcome=outcome, told=told, engine=self.engine, server=self.server)
+
+    def broken(self, error: BaseException) -> Finding:
+        """What is told of a broken law: what it says, what was promised, what happened, and the history of it."""
+        law = self.law
+        told = [f"{law.id} is broken: {law.sentence}", f"guarantee {law.guarantee}: {GUARANTEES[law.guarantee]}", law.why]
+        if isinstance(error, LawBroken):
+            told += ["", f"promised: {error.promised}", f"happened: {error.happened}"]
+            cause = error.__cause__
+        else:
+            told += ["", f"promised: {law.sentence}", f"happened: {type(error).__name__}: {error}"]
+            cause = error
+        told += ["history:", self.told or "   (no call was made)"]
+        if cause is not None:
+            told += ["", "".join(traceback.format_exception(cause)).rstrip()]
+        return self.finding(Outcome.BROKEN, "\n".join(told))
+
+
+def try_law(suite: ConformanceSuite, law: Law, settings: Settings | None = None) -> Finding:
+    """Tries the law once, on a fresh engine, and tells what was found. Raises nothing about the engine.
+
+    An event loop must not be running in this thread.
+
+    Raises:
+        StorageFailed: The storage doesn't start.
+    """
+    began = time.monotonic()
+    reason = suite.requirements.reason(law.id)
+    finding = _tried(suite, law, settings or Settings())
+    if reason is not None and finding.outcome is Outcome.HELD:
+        told = f"{law.id} was declared ({reason}), yet it holds: take it out of the requirements ({law.sentence})"
+        finding = replace(finding, outcome=Outcome.HELD_THOUGH_DECLARED, told=told)
+    elif reason is not None and finding.outcome is not Outcome.NOT_OFFERED:
+        finding = replace(finding, outcome=Outcome.DECLARED, told=reason)
+    return replace(finding, seconds=time.monotonic() - began)
+
+
+def _tried(suite: ConformanceSuite, law: Law, settings: Settings) -> Finding:
+    attempt = _Attempt(suite, law, settings)
+    with tempfile.TemporaryDirectory(prefix="nact-law-", ignore_cleanup_errors=True) as folder:
+        suite.folder = Path(folder)
+        try:
+            with _watchdog(settings), asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+                runner.run(attempt.run())
+        except NotTried as missing:
+            return attempt.finding(_outcome_of(missing), missing.why)
+        except StorageFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever it is, it goes into the finding)
+            return attempt.broken(error)
+    return attempt.finding(Outcome.HELD)
+
+
+def _outcome_of(missing: NotTried) -> Outcome:
+    if missing.need in ABILITIES:
+        return Outcome.NOT_OFFERED
+    return Outcome.NOT_RUN if missing.need in EXPECTED_OF_AUTHORS else Outcome.NOT_TESTED
+
+
+def run_as_test(suite: ConformanceSuite, law: Law, request: pytest.FixtureRequest) -> None:
+    """Tries the law as pytest's test, and hands the finding to the report."""
+    import pytest  # noqa: PLC0415 (the laws can be tried without pytest)
+
+    option = request.config.getoption
+    suite.requirements = suite.requirements.and_those(option("conformance_declare"))
+    settings = Settings(rounds=option("conformance_rounds"), timeout=option("conformance_timeout"))
+    finding = try_law(suite, law, settings)
+    request.node.user_properties.append(("nact_conformance_finding", finding.as_json()))
+    if finding.outcome in {Outcome.BROKEN, Outcome.HELD_THOUGH_DECLARED}:
+        pytest.fail(finding.told, pytrace=False)
+    if finding.outcome is Outcome.DECLARED:
+        pytest.xfail(f"declared: {finding.told}")
+    if finding.outcome is not Outcome.HELD:
+        pytest.skip(f"{finding.outcome.value}: {finding.told}")
+
+
+def _closing(client: Client):  # type: ignore[no-untyped-def]
+    async def close(kind: type[BaseException] | None, *_: object) -> bool:
+        try:
+            await client.release()
+        except Exception:
+            if kind is None:
+                raise
+        return False
+
+    return close
+
+
+def _heal(storage: ServerStorage) -> None:
+    storage.resume()
+    storage.start()
+    storage.proxy.disarm()
+    storage.reconnect()
+
+
+@contextmanager
+def _watchdog(settings: Settings) -> Iterator[None]:
+    """Ends a law whose engine blocks the event loop, which no time limit of asyncio can end."""
+    usable = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+    if not usable or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
+        yield
+        return
+    seconds = settings.law_timeout + settings.timeout
+
+    def bark(_number: int, _frame: FrameType | None) -> None:
+        raise LawBroken("an engine never blocks the event loop", f"it was blocked, and the law undecided after {seconds:g} s")
+
+    signal.signal(signal.SIGALRM, bark)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)

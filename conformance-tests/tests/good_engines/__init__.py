@@ -1,0 +1,1 @@
+"""Engines that keep every law, for the kit to be tried on."""

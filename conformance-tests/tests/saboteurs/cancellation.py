@@ -1,0 +1,159 @@
+"""Saboteurs of cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent, PersistedSnapshot, json_data
+from saboteurs.conflicts import Writes
+from saboteurs.sabotage import caught_by
+
+
+@caught_by("X-01")
+class WritesInTwoSteps(Writes):
+    """Takes the number first, and adds the data later."""
+
+    async def persist(self, event: PersistedEvent) -> None:
+        if event.sequence_number == len(self.journal(event)) + 1:
+            json_data.check(event.data)
+            self.put(msgspec.structs.replace(event, data=None))
+            await asyncio.sleep(0)
+            self.put(event)
+        else:
+            await super().persist(event)
+
+
+class Checkouts(MemoryPersistenceEngine):
+    """Not yet a saboteur: hands its one connection from one caller to the next."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        super().__init__(storage)
+        self.free = [object()]
+        self.waiting: list[asyncio.Future[object]] = []
+
+    async def check_out(self) -> object:
+        ready: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self.waiting.append(ready)
+        asyncio.get_running_loop().call_soon(self.hand_out)
+        return await ready
+
+    def hand_out(self) -> None:
+        self.waiting = [ready for ready in self.waiting if not ready.done()]
+        while self.free and self.waiting:
+            self.waiting.pop(0).set_result(self.free.pop())
+
+    def check_in(self, connection: object) -> None:
+        self.free.append(connection)
+        self.hand_out()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[object]:
+        taken = await self.check_out()
+        try:
+            yield taken
+        finally:
+            self.check_in(taken)
+
+    async def persist(self, event: PersistedEvent) -> None:
+        async with self.connection():
+            await super().persist(event)
+
+
+@caught_by("X-02", "X-05")
+class LosesAConnectionThatWasHandedOut(Checkouts):
+    """Loses a connection if its caller is cancelled in the moment in which it gets it."""
+
+
+@caught_by("X-05")
+class LosesAConnectionOfACancelledCall(Checkouts):
+    """Gives a connection back when its call succeeded, and only then."""
+
+    async def persist(self, event: PersistedEvent) -> None:
+        taken = await self.check_out()
+        await asyncio.sleep(0)
+        await MemoryPersistenceEngine.persist(self, event)
+        self.check_in(taken)
+
+
+@caught_by("X-03")
+class StaysHalfOpen(MemoryPersistenceEngine):
+    """Waits for ever for an opening that was cancelled."""
+
+    opening: asyncio.Event | None = None
+
+    async def persist(self, event: PersistedEvent) -> None:
+        if self.opening is None:
+            self.opening = asyncio.Event()
+            await asyncio.sleep(0)
+            self.opening.set()
+        await self.opening.wait()
+        await super().persist(event)
+
+
+@caught_by("X-04")
+class SwallowsCancellation(MemoryPersistenceEngine):
+    """Goes on when it is cancelled, as if nothing had been said."""
+
+    async def persist(self, event: PersistedEvent) -> None:
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            pass
+        await super().persist(event)
+
+
+@caught_by("X-07")
+class SharesItsCancellation(MemoryPersistenceEngine):
+    """Has all writers of a group wait for one task, which the first cancellation ends."""
+
+    group: asyncio.Task[None] | None = None
+
+    async def persist(self, event: PersistedEvent) -> None:
+        if self.group is None or self.group.done():
+            self.group = asyncio.ensure_future(self._wait())
+        await self.group
+        await super().persist(event)
+
+    async def _wait(self) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+
+@caught_by("X-09")
+class TakesSnapshotsInTwoSteps(MemoryPersistenceEngine):
+    """Stores that there is a snapshot, and then what is in it."""
+
+    async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
+        await super().take_snapshot(msgspec.structs.replace(snapshot, data=None))
+        await asyncio.sleep(0)
+        await super().take_snapshot(snapshot)
+
+
+@caught_by("X-10")
+class WritesGhosts(MemoryPersistenceEngine):
+    """Goes on with a write that was cancelled, and tells nobody who reads meanwhile."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        super().__init__(storage)
+        self._writes: set[asyncio.Task[Any]] = set()
+
+    async def persist(self, event: PersistedEvent) -> None:
+        write = asyncio.ensure_future(self._later(event))
+        self._writes.add(write)
+        write.add_done_callback(self._ended)
+        await asyncio.shield(write)
+
+    def _ended(self, write: asyncio.Task[Any]) -> None:
+        self._writes.discard(write)
+        if not write.cancelled():
+            write.exception()
+
+    async def _later(self, event: PersistedEvent) -> None:
+        for _ in range(9):
+            await asyncio.sleep(0)
+        await super().persist(event)

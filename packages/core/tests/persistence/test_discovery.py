@@ -1,0 +1,100 @@
+"""`engine_from_url`: the scheme finds the engine, or the package to install."""
+
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import pytest
+
+from nact import UnknownEngineError, engine_from_url
+from nact.persistence import MemoryPersistenceEngine, discovery
+
+from .doubles import JournalOnly
+
+pytestmark = pytest.mark.anyio
+
+
+class ForSomeDatabase(JournalOnly):
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+
+
+def no_engine(url: str) -> str:
+    return url
+
+
+def installed(**engines: str) -> Any:
+    def entry_points(*, group: str) -> list[EntryPoint]:
+        assert group == "nact.engines"
+        return [EntryPoint(scheme, value, group) for scheme, value in engines.items()]
+
+    return entry_points
+
+
+@pytest.fixture(autouse=True)
+def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = {
+        "memory": "nact.persistence.memory:memory_engine_from_url",
+        "some": f"{__name__}:ForSomeDatabase",
+        "none": f"{__name__}:no_engine",
+    }
+    monkeypatch.setattr(discovery, "entry_points", installed(**engines))
+
+
+@pytest.mark.parametrize("url", ["some://user:secret@host:1/db?x=1", "SOME://host", "some:relative.db"])
+def test_the_engine_that_the_scheme_names_is_made_from_the_whole_url(url: str) -> None:
+    engine = engine_from_url(url)
+    assert type(engine).__name__ == "ForSomeDatabase"
+    assert getattr(engine, "url", None) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "package"),
+    [
+        ("postgresql://localhost/db", "nact-persistence-postgres"),
+        ("postgres://localhost/db", "nact-persistence-postgres"),
+        ("redis://localhost", "nact-persistence-redis"),
+        ("rediss://localhost", "nact-persistence-redis"),
+        ("mongodb://localhost", "nact-persistence-mongo"),
+        ("mongodb+srv://localhost", "nact-persistence-mongo"),
+        ("sqlite:///journal.db", "nact-persistence-sqlite"),
+    ],
+)
+def test_an_engine_that_isnt_installed_is_named_by_its_package(url: str, package: str) -> None:
+    with pytest.raises(UnknownEngineError, match=rf"pip install {package}$"):
+        engine_from_url(url)
+
+
+@pytest.mark.parametrize("url", ["cassandra://user:secret@host/db", "journal.db", "", "//user:secret@host"])
+def test_an_unknown_scheme_is_told_with_what_is_installed_and_without_the_password(url: str) -> None:
+    with pytest.raises(UnknownEngineError, match="a URL begins with one of: memory, none, some") as caught:
+        engine_from_url(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_where_nothing_is_installed_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "entry_points", installed())
+    with pytest.raises(UnknownEngineError, match="begins with one of: none"):
+        engine_from_url("cassandra://host")
+
+
+def test_an_entry_point_that_makes_no_engine_is_named() -> None:
+    with pytest.raises(TypeError, match=r"no_engine made 'none://host' for none://, which isn't a PersistenceEngine"):
+        engine_from_url("none://host")
+
+
+@pytest.mark.parametrize("url", [None, b"sqlite://", 5], ids=repr)
+def test_a_url_is_text(url: Any) -> None:
+    with pytest.raises(TypeError, match="url must be a str such as"):
+        engine_from_url(url)
+
+
+async def test_memory_urls_with_a_name_share_a_storage_and_those_without_share_nothing() -> None:
+    def storage(url: str) -> object:
+        engine = engine_from_url(url)
+        assert isinstance(engine, MemoryPersistenceEngine)
+        return engine._storage
+
+    assert storage("memory://shared") is storage("memory://shared")
+    assert storage("memory://shared") is not storage("memory://other")
+    assert storage("memory://") is not storage("memory://")

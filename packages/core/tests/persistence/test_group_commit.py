@@ -1,0 +1,273 @@
+"""Group commit: writes that arrive meanwhile travel together, and each writer hears what became of its own."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from nact import (
+    CorruptJournalError,
+    EngineClosedError,
+    EngineUnavailableError,
+    InvalidEventError,
+    SequenceConflictError,
+)
+from nact.persistence import GroupCommit, Outcome
+
+from .doubles import Gate
+
+pytestmark = pytest.mark.anyio
+
+
+class Store:
+    """What the batches are written to."""
+
+    def __init__(self, outcome: Callable[[Any], Outcome] = lambda item: None) -> None:
+        self.batches: list[list[Any]] = []
+        self.gate = Gate()
+        self.error: BaseException | None = None
+        self._outcome = outcome
+
+    async def write(self, batch: Sequence[Any]) -> list[Outcome]:
+        self.batches.append(list(batch))
+        await self.gate.passed()
+        if self.error is not None:
+            raise self.error
+        return [self._outcome(item) for item in batch]
+
+
+async def outcome_of(done: asyncio.Future[None]) -> object:
+    (outcome,) = await asyncio.gather(done, return_exceptions=True)
+    return outcome
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_lone_item_is_written_at_once() -> None:
+    store = Store()
+    await GroupCommit(store.write).submit("a")
+    assert store.batches == [["a"]]
+
+
+async def test_items_submitted_in_one_pass_of_the_loop_travel_together() -> None:
+    store = Store()
+    commits: GroupCommit[int] = GroupCommit(store.write)
+    await asyncio.gather(*[commits.submit(number) for number in range(5)])
+    assert store.batches == [[0, 1, 2, 3, 4]]
+
+
+async def test_items_that_arrive_while_a_batch_is_under_way_travel_together_in_the_next_in_order() -> None:
+    store = Store()
+    commits: GroupCommit[str] = GroupCommit(store.write)
+    store.gate.shut()
+    first = commits.submit("a")
+    await store.gate.arrival()
+    later = [commits.submit(item) for item in "bcd"]
+    assert store.batches == [["a"]]
+    store.gate.open()
+    await asyncio.gather(first, *later)
+    assert store.batches == [["a"], ["b", "c", "d"]]
+
+
+async def test_it_goes_on_after_it_was_idle() -> None:
+    store = Store()
+    commits: GroupCommit[str] = GroupCommit(store.write)
+    for item in "abc":
+        await commits.submit(item)
+    assert store.batches == [["a"], ["b"], ["c"]]
+
+
+async def test_a_batch_has_at_most_max_items() -> None:
+    store = Store()
+    commits: GroupCommit[int] = GroupCommit(store.write, max_items=2)
+    await asyncio.gather(*[commits.submit(number) for number in range(5)])
+    assert store.batches == [[0, 1], [2, 3], [4]]
+
+
+async def test_a_batch_ends_with_the_item_that_brings_it_to_max_size() -> None:
+    store = Store()
+    commits: GroupCommit[str] = GroupCommit(store.write, max_size=10)
+    sizes = {"a": 4, "b": 6, "c": 9, "d": 9, "e": 100, "f": 0}
+    await asyncio.gather(*[commits.submit(item, size=size) for item, size in sizes.items()])
+    assert store.batches == [["a", "b"], ["c", "d"], ["e"], ["f"]]
+
+
+@pytest.mark.parametrize("limits", [{"max_items": 0}, {"max_size": 0}, {"max_items": -1, "max_size": 5}])
+def test_a_batch_without_room_is_refused(limits: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must be at least 1"):
+        GroupCommit(Store().write, **limits)
+
+
+# --- outcomes --------------------------------------------------------------------------------------------------------
+
+
+async def test_each_writer_gets_the_outcome_of_its_own_item() -> None:
+    conflict = SequenceConflictError("b", 1, 1)
+    refused = InvalidEventError("not c")
+    commits: GroupCommit[str] = GroupCommit(Store({"b": conflict, "c": refused}.get).write)
+    outcomes = await asyncio.gather(*[commits.submit(item) for item in "abcd"], return_exceptions=True)
+    assert outcomes == [None, conflict, refused, None]
+
+
+async def test_when_write_raises_an_error_of_nact_every_writer_gets_a_copy_of_its_own() -> None:
+    store = Store()
+    store.error = CorruptJournalError("damaged", "k", 7)
+    store.error.__cause__ = OSError("bad sector")
+    commits: GroupCommit[str] = GroupCommit(store.write)
+    first, second = await asyncio.gather(commits.submit("a"), commits.submit("b"), return_exceptions=True)
+    assert first is not second
+    for error in (first, second):
+        assert isinstance(error, CorruptJournalError)
+        assert error is not store.error
+        assert (error.reason, error.key, error.sequence_number) == ("damaged", "k", 7)
+        assert error.__cause__ is store.error.__cause__
+
+
+async def test_when_write_raises_another_error_every_writer_hears_that_the_outcome_isnt_known() -> None:
+    store = Store()
+    store.error = OSError("the network is down")
+    commits: GroupCommit[str] = GroupCommit(store.write)
+    first, second = await asyncio.gather(commits.submit("a"), commits.submit("b"), return_exceptions=True)
+    assert first is not second
+    for error in (first, second):
+        assert isinstance(error, EngineUnavailableError)
+        assert not error.outcome_known
+        assert "the network is down" in str(error)
+        assert error.__cause__ is store.error
+
+
+async def test_after_a_write_that_raised_the_next_batch_goes_out() -> None:
+    store = Store()
+    store.error = OSError("the network is down")
+    commits: GroupCommit[str] = GroupCommit(store.write)
+    await outcome_of(commits.submit("a"))
+    store.error = None
+    await commits.submit("b")
+    assert store.batches == [["a"], ["b"]]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "says"),
+    [
+        ([], "returned 0 outcomes for 2 items"),
+        ([None], "returned 1 outcomes for 2 items"),
+        ([None] * 3, "returned 3 outcomes for 2 items"),
+        (None, "has no len"),
+        ([None, "stored"], "returned 'stored'; an outcome is None or an Exception"),
+        ([None, OSError], "an outcome is None or an Exception"),
+    ],
+    ids=repr,
+)
+async def test_when_write_returns_no_outcome_for_each_item_nobody_is_told_that_it_was_stored(
+    outcomes: Any, says: str
+) -> None:
+    async def write(batch: Sequence[Any]) -> Any:
+        return outcomes
+
+    commits: GroupCommit[str] = GroupCommit(write)
+    for error in await asyncio.gather(commits.submit("a"), commits.submit("b"), return_exceptions=True):
+        assert isinstance(error, EngineUnavailableError)
+        assert not error.outcome_known
+        assert says in str(error)
+
+
+# --- cancellation ----------------------------------------------------------------------------------------------------
+
+
+async def test_an_item_whose_writer_was_cancelled_before_it_went_out_isnt_written() -> None:
+    store = Store()
+    commits: GroupCommit[str] = GroupCommit(store.write)
+    store.gate.shut()
+    first = commits.submit("a")
+    await store.gate.arrival()
+    second, third = commits.submit("b"), commits.submit("c")
+    second.cancel()
+    store.gate.open()
+    await asyncio.gather(first, third)
+    assert store.batches == [["a"], ["c"]]
+
+
+async def test_when_all_writers_were_cancelled_before_their_items_went_out_nothing_is_written() -> None:
+    store = Store()
+    commits: GroupCommit[str] = GroupCommit(store.write)
+    done = commits.submit("a")
+    done.cancel()
+    await commits.aclose()
+    assert store.batches == []
+
+
+async def test_a_writer_that_is_cancelled_when_its_item_is_out_doesnt_disturb_the_others() -> None:
+    store = Store()
+    commits: GroupCommit[str] = GroupCommit(store.write)
+    store.gate.shut()
+    first, second = commits.submit("a"), commits.submit("b")
+    await store.gate.arrival()
+    first.cancel()
+    store.gate.open()
+    await second
+    assert first.cancelled()
+    await commits.submit("c")
+    assert store.batches == [["a", "b"], ["c"]]
+
+
+async def test_when_the_loop_closes_those_that_wait_hear_that_nothing_was_stored_the_others_that_nobody_knows() -> None:
+    store = Store()
+    commits: GroupCommit[str] = GroupCommit(store.write)
+    store.gate.shut()
+    out = commits.submit("out")
+    await store.gate.arrival()
+    waiting = commits.submit("waiting")
+    assert commits._flusher is not None
+    commits._flusher.cancel()
+    out_error, waiting_error = await outcome_of(out), await outcome_of(waiting)
+    assert isinstance(out_error, EngineUnavailableError)
+    assert not out_error.outcome_known
+    assert isinstance(waiting_error, EngineUnavailableError)
+    assert waiting_error.outcome_known
+
+
+async def test_a_flush_that_is_cancelled_before_it_began_leaves_nobody_waiting_and_the_next_item_is_written() -> None:
+    store = Store()
+    commits: GroupCommit[str] = GroupCommit(store.write)
+    done = commits.submit("a")
+    assert commits._flusher is not None
+    commits._flusher.cancel()
+    error = await asyncio.wait_for(outcome_of(done), 5)
+    assert isinstance(error, EngineUnavailableError)
+    assert error.outcome_known
+    await asyncio.wait_for(commits.submit("b"), 5)
+    assert store.batches == [["b"]]
+
+
+# --- closing ---------------------------------------------------------------------------------------------------------
+
+
+async def test_aclose_waits_for_what_was_submitted_and_refuses_what_comes_then() -> None:
+    store = Store()
+    commits: GroupCommit[str] = GroupCommit(store.write, max_items=1)
+    store.gate.shut()
+    submitted = [commits.submit(item) for item in "abc"]
+    closing = asyncio.ensure_future(commits.aclose())
+    await store.gate.arrival()
+    with pytest.raises(EngineClosedError):
+        _ = commits.submit("d")
+    assert not closing.done()
+    store.gate.open()
+    await closing
+    assert [done.result() for done in submitted] == [None, None, None]
+    assert store.batches == [["a"], ["b"], ["c"]]
+
+
+async def test_aclose_can_be_called_again_and_by_several() -> None:
+    store = Store()
+    commits: GroupCommit[str] = GroupCommit(store.write)
+    done = commits.submit("a")
+    await asyncio.gather(commits.aclose(), commits.aclose())
+    await commits.aclose()
+    assert done.done()
+
+
+async def test_aclose_of_one_that_was_never_used_returns_at_once() -> None:
+    await GroupCommit(Store().write).aclose()

@@ -1,0 +1,388 @@
+"""`persistent_query`: what an actor persisted, read by others."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from nact import (
+    ActorStoppedError,
+    CorruptJournalError,
+    InvalidEventError,
+    configure_persistence,
+    persistent_query,
+    spawn,
+    spawn_persistent,
+    start,
+    stop,
+)
+from nact.persistence import PersistedSnapshot
+
+from .doubles import PATIENCE, JournalOnly, RiggedEngine, ask, collect, write
+
+pytestmark = pytest.mark.anyio
+
+
+def append(state: list[Any], event: Any) -> list[Any]:
+    return [*state, event]
+
+
+class Counting:
+    """A fold that counts the events that it was given."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def __call__(self, state: list[Any], event: Any) -> list[Any]:
+        self.events.append(event)
+        return [*state, event]
+
+
+async def test_a_query_folds_the_events_of_its_key() -> None:
+    engine = RiggedEngine()
+    await write(engine, "k", "a", "b")
+    await write(engine, "other", "c")
+    async with start(configure_persistence(engine)) as system:
+        assert await persistent_query(system, append, "k", initial_state=[])() == ["a", "b"]
+
+
+async def test_a_fold_may_be_async() -> None:
+    async def total(state: int, event: int) -> int:
+        await asyncio.sleep(0)
+        return state + event
+
+    engine = RiggedEngine()
+    await write(engine, "k", 1, 2, 3)
+    async with start(configure_persistence(engine)) as system:
+        assert await persistent_query(system, total, "k", initial_state=0)() == 6
+
+
+async def test_a_query_of_a_key_without_events_is_the_initial_state() -> None:
+    async with start(configure_persistence(RiggedEngine())) as system:
+        assert await persistent_query(system, append, "k", initial_state=["first"])() == ["first"]
+
+
+async def test_a_query_works_on_the_smallest_engine() -> None:
+    engine = JournalOnly()
+    await write(engine.inner, "k", "a")
+    async with start(configure_persistence(engine)) as system:
+        assert await persistent_query(system, append, "k", initial_state=[], snapshot_key="s")() == ["a"]
+
+
+async def test_nothing_is_read_before_the_first_call() -> None:
+    engine = RiggedEngine()
+    async with start(configure_persistence(engine)) as system:
+        persistent_query(system, append, "k", initial_state=[])
+        await asyncio.sleep(0)
+        assert engine.before_read._arrivals.empty()
+
+
+async def test_each_call_reads_only_what_is_new_since_the_last() -> None:
+    engine, fold = RiggedEngine(), Counting()
+    await write(engine, "k", "a", "b")
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, fold, "k", initial_state=[])
+        assert await current() == ["a", "b"]
+        await write(engine, "k", "c", after=2)
+        assert await current() == ["a", "b", "c"]
+        assert await current() == ["a", "b", "c"]
+    assert fold.events == ["a", "b", "c"]
+
+
+async def test_a_query_sees_what_a_living_actor_persists() -> None:
+    async with start(configure_persistence(RiggedEngine())) as system:
+        ref = spawn_persistent(system, collect, "k", initial_state=[])
+        current = persistent_query(system, append, "k", initial_state=[])
+        for number in range(1, 4):
+            await ask(ref, number)
+            assert await current() == list(range(1, number + 1))
+
+
+async def test_calls_at_the_same_time_share_one_read() -> None:
+    engine, fold = RiggedEngine(), Counting()
+    await write(engine, "k", "a", "b")
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, fold, "k", initial_state=[])
+        assert await asyncio.gather(*[current() for _ in range(5)]) == [["a", "b"]] * 5
+    assert fold.events == ["a", "b"]
+
+
+async def test_a_caller_who_gives_up_doesnt_end_the_read_for_the_others() -> None:
+    engine = RiggedEngine()
+    await write(engine, "k", "a")
+    engine.before_read.shut()
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, append, "k", initial_state=[])
+        first, second = asyncio.ensure_future(current()), asyncio.ensure_future(current())
+        await engine.before_read.arrival()
+        first.cancel()
+        engine.before_read.open()
+        assert await second == ["a"]
+        assert first.cancelled()
+
+
+async def test_a_decoder_makes_the_events() -> None:
+    engine = RiggedEngine()
+    await write(engine, "k", {"is": "a"})
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, append, "k", initial_state=[], decoder=lambda data: data["is"])
+        assert await current() == ["a"]
+
+
+async def test_deleted_events_are_skipped() -> None:
+    engine = RiggedEngine()
+    await write(engine, "k", "a", "b", "c")
+    await engine.delete_events("k", up_to=2)
+    async with start(configure_persistence(engine)) as system:
+        assert await persistent_query(system, append, "k", initial_state=[])() == ["c"]
+
+
+async def test_without_an_initial_state_it_is_none() -> None:
+    def last(state: Any, event: Any) -> Any:
+        return event
+
+    engine = RiggedEngine()
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, last, "k")
+        assert await current() is None
+        await write(engine, "k", "a", "b")
+        assert await current() == "b"
+
+
+# --- failing ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_read_that_fails_raises_for_every_caller_and_the_next_call_begins_anew() -> None:
+    engine, fold = RiggedEngine(), Counting()
+    await write(engine, "k", "a", "b")
+    cut = OSError("cut")
+    engine.read_faults.append(cut)
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, fold, "k", initial_state=[])
+        assert list(await asyncio.gather(current(), current(), return_exceptions=True)) == [cut, cut]
+        assert await current() == ["a", "b"]
+    assert fold.events == ["a", "b", "a", "b"]
+
+
+async def test_a_fold_that_raises_makes_the_call_raise_and_gives_back_what_the_reading_held() -> None:
+    def fold(state: list[Any], event: Any) -> list[Any]:
+        if event in bad:
+            raise ValueError(f"bad {event}")
+        return [*state, event]
+
+    bad = {"b"}
+    engine = RiggedEngine()
+    await write(engine, "k", "a", "b", "c")
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, fold, "k", initial_state=[])
+        with pytest.raises(ValueError, match="bad b"):
+            await current()
+        assert engine.open_reads == 0
+        bad.clear()
+        assert await current() == ["a", "b", "c"]
+
+
+async def test_an_event_that_cant_be_decoded_is_named() -> None:
+    engine = RiggedEngine()
+    await write(engine, "k", 1, "two")
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, append, "k", initial_state=[], decoder=lambda data: data + 1)
+        with pytest.raises(CorruptJournalError, match=r"key 'k' at sequence number 2"):
+            await current()
+
+
+async def test_a_read_that_nobody_waits_for_any_more_may_fail() -> None:
+    engine = RiggedEngine()
+    engine.read_faults.append(OSError("cut"))
+    engine.before_read.shut()
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, append, "k", initial_state=[])
+        call = asyncio.ensure_future(current())
+        await engine.before_read.arrival()
+        call.cancel()
+        await asyncio.wait([call])
+        engine.before_read.open()
+        while engine.open_reads:  # noqa: ASYNC110  # a read that nobody waits for can only be watched
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert await current() == []
+
+
+# --- cache_duration --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.clockwork
+async def test_the_state_is_forgotten_when_nobody_asked_for_the_cache_duration() -> None:
+    engine, fold = RiggedEngine(), Counting()
+    await write(engine, "k", "a")
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, fold, "k", initial_state=[], cache_duration=0.01)
+        await current()
+        forgotten = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.05, forgotten.set_result, None)  # due behind the query's own timer
+        await forgotten
+        assert await current() == ["a"]
+    assert fold.events == ["a", "a"]
+
+
+@pytest.mark.clockwork
+async def test_within_the_cache_duration_the_state_is_kept() -> None:
+    engine, fold = RiggedEngine(), Counting()
+    await write(engine, "k", "a")
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, fold, "k", initial_state=[], cache_duration=PATIENCE)
+        await current()
+        assert await current() == ["a"]
+    assert fold.events == ["a"]
+
+
+# --- snapshots -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_query_takes_snapshots_under_a_key_of_its_own_and_begins_with_them() -> None:
+    engine, fold = RiggedEngine(), Counting()
+    await write(engine, "k", *"abcde")
+    options: dict[str, Any] = {"initial_state": [], "snapshot_key": "k view", "snapshot_every": 3}
+    async with start(configure_persistence(engine)) as system:
+        assert await persistent_query(system, append, "k", **options)() == list("abcde")
+        snapshot = await engine.latest_snapshot("k view")
+        assert snapshot is not None
+        assert (snapshot.sequence_number, snapshot.data) == (5, list("abcde"))
+        assert await engine.latest_snapshot("k") is None
+        await write(engine, "k", "f", after=5)
+        assert await persistent_query(system, fold, "k", **options)() == list("abcdef")
+    assert fold.events == ["f"]
+
+
+async def test_a_query_whose_snapshot_isnt_due_takes_none() -> None:
+    engine = RiggedEngine()
+    await write(engine, "k", *"ab")
+    async with start(configure_persistence(engine)) as system:
+        await persistent_query(system, append, "k", initial_state=[], snapshot_key="s", snapshot_every=3)()
+        assert await engine.latest_snapshot("s") is None
+
+
+async def test_a_querys_snapshots_are_encoded_and_decoded_and_what_is_done_to_its_state_later_doesnt_get_in() -> None:
+    engine = RiggedEngine()
+    await write(engine, "k", "a")
+    engine.before_snapshot.shut()
+    options: dict[str, Any] = {
+        "initial_state": [],
+        "snapshot_key": "s",
+        "snapshot_every": 1,
+        "snapshot_encoder": lambda state: {"is": state},
+        "snapshot_decoder": lambda data: data["is"],
+    }
+    states: list[list[Any]] = []
+
+    def fold(state: list[Any], event: Any) -> list[Any]:
+        states.append([*state, event])
+        return states[-1]
+
+    async with start(configure_persistence(engine)) as system:
+        call = asyncio.ensure_future(persistent_query(system, fold, "k", **options)())
+        await engine.before_snapshot.arrival()
+        states[0].append("later")
+        engine.before_snapshot.open()
+        await call
+        snapshot = await engine.latest_snapshot("s")
+        assert snapshot is not None
+        assert snapshot.data == {"is": ["a"]}
+        assert await persistent_query(system, append, "k", **options)() == ["a"]
+
+
+async def test_a_querys_snapshot_that_fails_is_counted_and_the_next_is_tried_when_it_is_due() -> None:
+    engine = RiggedEngine()
+    engine.snapshot_faults.append(OSError("disk full"))
+    await write(engine, "k", "a", "b")
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, append, "k", initial_state=[], snapshot_key="s", snapshot_every=2)
+        assert await current() == ["a", "b"]
+        assert system.persistence is not None
+        assert system.persistence.failed_snapshots == 1
+        await write(engine, "k", "c", after=2)
+        await current()
+        assert await engine.latest_snapshot("s") is None
+        await write(engine, "k", "d", after=3)
+        await current()
+        snapshot = await engine.latest_snapshot("s")
+        assert snapshot is not None
+        assert snapshot.sequence_number == 4
+
+
+async def test_a_querys_snapshot_that_cant_be_read_is_counted_and_gone_around() -> None:
+    engine = RiggedEngine()
+    await write(engine, "k", "a", "b")
+    await engine.take_snapshot(PersistedSnapshot(key="s", sequence_number=2, data=["AB"]))
+    engine.unreadable_snapshots = {2}
+    async with start(configure_persistence(engine)) as system:
+        assert await persistent_query(system, append, "k", initial_state=[], snapshot_key="s")() == ["a", "b"]
+        assert system.persistence is not None
+        assert system.persistence.failed_snapshots == 1
+
+
+async def test_a_querys_snapshot_ahead_of_the_journal_is_gone_around() -> None:
+    engine = RiggedEngine()
+    await write(engine, "k", "a", "b")
+    await engine.take_snapshot(PersistedSnapshot(key="s", sequence_number=7, data=["of a journal that was lost"]))
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, append, "k", initial_state=[], snapshot_key="s")
+        assert await current() == ["a", "b"]
+        await write(engine, "k", "c", after=2)
+        assert await current() == ["a", "b", "c"]
+
+
+# --- arguments -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"f": 5}, TypeError, "f must be a function, not 5"),
+        ({"key": ""}, InvalidEventError, "a persistence key must be"),
+        ({"snapshot_key": 7}, InvalidEventError, "a persistence key must be"),
+        ({"snapshot_key": "k"}, ValueError, "snapshot_key must be a key of its own"),
+        ({"snapshot_every": 3}, ValueError, "snapshot_every needs a snapshot_key"),
+        ({"snapshot_every": 0, "snapshot_key": "s"}, ValueError, "snapshot_every must be"),
+        ({"cache_duration": "long"}, TypeError, "cache_duration must be a duration"),
+        ({"cache_duration": 0}, ValueError, "cache_duration must be longer than zero"),
+        ({"decoder": 1}, TypeError, "decoder must be a function, not 1"),
+        ({"encoder": 1}, TypeError, "encoder must be a function, not 1"),
+        ({"snapshot_decoder": 1}, TypeError, "snapshot_decoder must be a function, not 1"),
+        ({"parent": "system"}, TypeError, "parent must be an actor system"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_a_wrong_argument_is_refused_at_once_and_named(
+    options: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    async with start(configure_persistence(RiggedEngine())) as system:
+        arguments: dict[str, Any] = {"parent": system, "f": append, "key": "k"} | options
+        with pytest.raises(error, match=says):
+            persistent_query(**arguments)
+
+
+async def test_snapshots_are_refused_where_the_engine_keeps_none() -> None:
+    async with start(configure_persistence(JournalOnly())) as system:
+        with pytest.raises(ValueError, match="snapshot_every needs an engine that keeps snapshots"):
+            persistent_query(system, append, "k", initial_state=[], snapshot_key="s", snapshot_every=1)
+
+
+async def test_a_system_without_an_engine_has_no_queries() -> None:
+    async with start(name="sys") as system:
+        with pytest.raises(ValueError, match="the actor system 'sys' has no persistence engine"):
+            persistent_query(system, append, "k", initial_state=[])
+
+
+async def test_a_query_is_made_for_any_living_actor_and_for_no_stopped_one() -> None:
+    def handler(state: None, msg: Any, ctx: Any) -> None:
+        pass
+
+    engine = RiggedEngine()
+    await write(engine, "k", "a")
+    async with start(configure_persistence(engine)) as system:
+        ref = spawn(system, handler)
+        assert await persistent_query(ref, append, "k", initial_state=[])() == ["a"]
+        stop(ref)
+        with pytest.raises(ActorStoppedError):
+            persistent_query(ref, append, "k", initial_state=[])

@@ -1,0 +1,128 @@
+"""The records that travel between actors and engines: what can't be is refused when it is made."""
+
+import copy
+import pickle
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nact import InvalidEventError
+from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.records import check_batch, check_key, check_window, new_event_id, now_ms, sorted_tags, tombstone
+
+ODD_KEYS = ["a", " ", "a ", "A", "\u00e9", "e\u0301", "%_:*$.{}", "\0", "\U0001f600", "x" * 1000]
+IMPOSSIBLE_KEYS = ["", None, 5, b"k", "\ud800", type("Text", (str,), {})("k")]
+IMPOSSIBLE_NUMBERS = [0, -1, 2**63, 1.0, True, "1", None]
+
+
+def event(number: int = 1, key: str = "k", **fields: Any) -> PersistedEvent:
+    return PersistedEvent(key=key, sequence_number=number, data=None, **fields)
+
+
+@pytest.mark.parametrize("key", ODD_KEYS, ids=lambda key: ascii(key[:10]))
+def test_any_text_that_isnt_empty_is_a_key(key: str) -> None:
+    assert event(key=key).key == check_key(key) == key
+    assert PersistedSnapshot(key=key, sequence_number=1, data=None).key == key
+
+
+@pytest.mark.parametrize("key", IMPOSSIBLE_KEYS, ids=ascii)
+def test_what_isnt_text_is_no_key(key: Any) -> None:
+    for make in (lambda: event(key=key), lambda: PersistedSnapshot(key=key, sequence_number=1, data=None)):
+        with pytest.raises(InvalidEventError, match="a persistence key must be a non-empty string of valid Unicode"):
+            make()
+
+
+@pytest.mark.parametrize("number", [1, 2**63 - 1])
+def test_sequence_numbers_go_from_1_to_63_bits(number: int) -> None:
+    assert event(number).sequence_number == number
+
+
+@pytest.mark.parametrize("number", IMPOSSIBLE_NUMBERS, ids=repr)
+def test_another_sequence_number_is_refused_and_told_with_its_key(number: Any) -> None:
+    for make in (lambda: event(number), lambda: PersistedSnapshot(key="k", sequence_number=number, data=None)):
+        with pytest.raises(InvalidEventError, match=r"sequence number of key 'k' must be an int from 1 to 2\*\*63-1"):
+            make()
+
+
+@given(st.lists(st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"]))))
+def test_tags_are_sorted_and_each_is_there_once(tags: list[str]) -> None:
+    for given_as in (tags, set(tags), tuple(tags), dict.fromkeys(tags), frozenset(tags)):
+        assert event(tags=given_as).tags == tuple(sorted(set(tags)))
+
+
+@pytest.mark.parametrize("tags", ["text", None, 5, iter(["a"]), [""], [5], [None], ["\udfff"]], ids=ascii)
+def test_tags_that_arent_a_collection_of_text_are_refused(tags: Any) -> None:
+    with pytest.raises(InvalidEventError, match="tag"):
+        event(tags=tags)
+    with pytest.raises(InvalidEventError, match="tag"):
+        sorted_tags(tags)
+
+
+def test_records_cant_be_changed() -> None:
+    snapshot = PersistedSnapshot(key="k", sequence_number=1, data=None)
+    for record in (event(), snapshot):
+        with pytest.raises(AttributeError):
+            record.sequence_number = 2  # type: ignore[misc]
+
+
+def test_each_event_has_an_id_of_its_own_and_the_time_of_its_making() -> None:
+    before = now_ms()
+    first, second = event(), event()
+    assert first.event_id != second.event_id
+    assert new_event_id() != new_event_id()
+    assert before <= first.created_at <= second.created_at <= now_ms()
+
+
+def test_events_are_equal_by_their_contents_and_survive_pickling_and_copying() -> None:
+    original = event(3, tags=("b", "a"), created_at=5)
+    assert pickle.loads(pickle.dumps(original)) == copy.deepcopy(original) == original
+    assert msgspec.structs.replace(original, data=1) != original
+
+
+def test_a_tombstone_keeps_the_place_and_the_identity_of_its_event_and_nothing_else() -> None:
+    original = PersistedEvent(key="k", sequence_number=4, data={"a": 1}, tags=("t",))
+    assert tombstone(original) == PersistedEvent(
+        key="k",
+        sequence_number=4,
+        data=None,
+        created_at=original.created_at,
+        event_id=original.event_id,
+        is_deleted=True,
+    )
+
+
+@pytest.mark.parametrize("batch", [[], [1], [1, 2, 3], [7, 8]], ids=repr)
+def test_events_of_one_key_with_consecutive_numbers_are_a_batch(batch: list[int]) -> None:
+    check_batch([event(number) for number in batch])
+
+
+@pytest.mark.parametrize(
+    ("batch", "says"),
+    [
+        ([event(1), event(3)], "has 3 of key 'k' at place 1"),
+        ([event(1), event(1)], "has 1 of key 'k' at place 1"),
+        ([event(1), event(2, "l")], "has 2 of key 'l' at place 1"),
+        ([event(1), tombstone(event(2))], "event 2 of 'k' is a tombstone"),
+        ([{"key": "k"}], "expected a PersistedEvent, not {'key': 'k'}"),
+    ],
+)
+def test_other_events_are_no_batch(batch: Any, says: str) -> None:
+    with pytest.raises(InvalidEventError, match=says):
+        check_batch(batch)
+
+
+@pytest.mark.parametrize(("after", "limit"), [(0, None), (0, 0), (5, 1)])
+def test_a_window_of_a_journal_has_numbers_from_0(after: int, limit: int | None) -> None:
+    check_window(after, limit)
+
+
+@pytest.mark.parametrize(
+    ("after", "limit", "says"),
+    [(-1, None, "after"), (None, None, "after"), (True, None, "after"), (0, -1, "limit"), (0, 1.0, "limit")],
+)
+def test_another_window_is_refused_and_the_argument_named(after: Any, limit: Any, says: str) -> None:
+    with pytest.raises(InvalidEventError, match=rf"^{says} must be"):
+        check_window(after, limit)

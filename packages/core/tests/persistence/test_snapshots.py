@@ -1,0 +1,320 @@
+"""Snapshots are an optimisation: taken when they are due, of the state as it was, and never fatal."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nact import (
+    InvalidEventError,
+    PersistentContext,
+    Retention,
+    configure_persistence,
+    dispatch,
+    spawn_persistent,
+    start,
+    stop,
+)
+
+from .doubles import GET, RiggedEngine, ask, collect, contents, stored, write
+
+pytestmark = pytest.mark.anyio
+
+
+async def kept(engine: RiggedEngine, key: str = "k") -> list[int]:
+    """The numbers of the snapshots that there are."""
+    numbers = []
+    snapshot = await engine.latest_snapshot(key)
+    while snapshot is not None:
+        numbers.append(snapshot.sequence_number)
+        snapshot = await engine.latest_snapshot(key, up_to=numbers[-1] - 1)
+    return sorted(numbers)
+
+
+async def live(engine: RiggedEngine, *msgs: Any, **options: Any) -> list[Any]:
+    """What an actor's state is after these messages, in one life."""
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = spawn_persistent(system, collect, "k", initial_state=[], **options)
+        for msg in msgs:
+            await ask(ref, msg)
+        state = await ask(ref)
+        assert isinstance(state, list)
+        return state
+
+
+# --- when ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_snapshot_is_taken_after_so_many_events() -> None:
+    engine = RiggedEngine()
+    await live(engine, *"abcdefg", snapshot_every=3)
+    assert await kept(engine) == [3, 6]
+
+
+async def test_a_snapshot_holds_the_state_behind_its_event() -> None:
+    engine = RiggedEngine()
+    await live(engine, "a", "b", "c", snapshot_every=2)
+    snapshot = await engine.latest_snapshot("k")
+    assert snapshot is not None
+    assert (snapshot.sequence_number, snapshot.data) == (2, ["a", "b"])
+
+
+async def test_without_snapshot_every_none_is_taken() -> None:
+    engine = RiggedEngine()
+    await live(engine, *"abc")
+    assert await kept(engine) == []
+
+
+async def test_messages_that_persist_nothing_dont_bring_a_snapshot_nearer() -> None:
+    engine = RiggedEngine()
+    await live(engine, "a", GET, GET, GET, snapshot_every=2)
+    assert await kept(engine) == []
+
+
+async def test_a_recovered_actor_takes_the_next_snapshot_so_many_events_behind_its_last() -> None:
+    engine = RiggedEngine()
+    await live(engine, *"abcd", snapshot_every=3)
+    await live(engine, "e", snapshot_every=3)
+    assert await kept(engine) == [3]
+    await live(engine, "f", snapshot_every=3)
+    assert await kept(engine) == [3, 6]
+
+
+async def test_an_actor_that_recovers_from_many_events_takes_a_snapshot_at_once() -> None:
+    engine = RiggedEngine()
+    await write(engine, "k", *"abcdefgh")
+    await live(engine, snapshot_every=3)
+    assert await kept(engine) == [8]
+
+
+async def test_a_message_that_persists_more_events_than_are_due_brings_one_snapshot() -> None:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+        if ctx.recovering or msg == GET:
+            return await collect(state, msg, ctx)
+        await ctx.persist_all(msg)
+        return [*state, *msg]
+
+    engine = RiggedEngine()
+    async with start(configure_persistence(engine)) as system:
+        ref = spawn_persistent(system, handler, "k", initial_state=[], snapshot_every=2)
+        dispatch(ref, list("abcde"))
+        dispatch(ref, ["f"])
+        await ask(ref)
+        await asyncio.sleep(0)
+        assert await kept(engine) == [5]
+
+
+async def test_a_snapshot_that_takes_long_delays_no_message_and_no_second_one_is_begun_meanwhile() -> None:
+    engine = RiggedEngine()
+    engine.before_snapshot.shut()
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=1)
+        for msg in "abc":
+            await ask(ref, msg)
+        await engine.before_snapshot.arrival()
+        assert engine.before_snapshot.passing == 1
+        engine.before_snapshot.open()
+        await asyncio.sleep(0)
+        await ask(ref, "d")
+    assert await kept(engine) == [1, 4]
+
+
+async def test_an_actor_ends_only_when_its_snapshot_is_stored() -> None:
+    engine = RiggedEngine()
+    engine.before_snapshot.shut()
+    ended: list[int] = []
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = spawn_persistent(
+            system,
+            collect,
+            "k",
+            initial_state=[],
+            snapshot_every=1,
+            after_stop=lambda *_: ended.append(engine.before_snapshot.passing),
+        )
+        await ask(ref, "a")
+        await engine.before_snapshot.arrival()
+        stop(ref)
+        await asyncio.sleep(0)
+        assert ended == []
+        engine.before_snapshot.open()
+    assert ended == [0]
+    assert await kept(engine) == [1]
+
+
+async def test_a_snapshot_and_the_events_behind_it_make_the_same_state_as_all_events() -> None:
+    with_snapshots, without = RiggedEngine(), RiggedEngine()
+    for part in ("abcd", "efg", "h", "", "ijklmnop"):
+        state = await live(with_snapshots, *part, snapshot_every=3)
+        assert state == await live(without, *part)
+    assert await contents(with_snapshots, "k") == await contents(without, "k")
+
+
+# --- what ------------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_done_to_the_state_later_doesnt_get_into_a_snapshot() -> None:
+    async def handler(state: dict[str, Any], msg: Any, ctx: PersistentContext[Any]) -> dict[str, Any]:
+        if not ctx.recovering:
+            await ctx.persist(msg)
+        state["inner"].append(msg)
+        dispatch(ctx.sender, "done")
+        return state
+
+    engine = RiggedEngine()
+    engine.before_snapshot.shut()
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = spawn_persistent(system, handler, "k", initial_state_func=lambda _: {"inner": []}, snapshot_every=2)
+        for msg in "abc":
+            await ask(ref, msg)
+        engine.before_snapshot.open()
+    snapshot = await engine.latest_snapshot("k")
+    assert snapshot is not None
+    assert (snapshot.sequence_number, snapshot.data) == (2, {"inner": ["a", "b"]})
+
+
+async def test_what_a_snapshot_encoder_made_of_the_living_state_isnt_shared_with_it() -> None:
+    engine = RiggedEngine()
+    engine.before_snapshot.shut()
+    shared: list[Any] = []
+
+    def encode(state: list[Any]) -> list[Any]:
+        shared[:] = state
+        return shared
+
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=1, snapshot_encoder=encode)
+        await ask(ref, "a")
+        await engine.before_snapshot.arrival()
+        shared.append("later")
+        engine.before_snapshot.open()
+    snapshot = await engine.latest_snapshot("k")
+    assert snapshot is not None
+    assert snapshot.data == ["a"]
+
+
+async def test_encoder_and_decoder_of_snapshots_are_used_for_them_alone() -> None:
+    options: dict[str, Any] = {
+        "snapshot_every": 2,
+        "snapshot_encoder": lambda state: {"state": state},
+        "snapshot_decoder": lambda data: data["state"],
+    }
+    engine = RiggedEngine()
+    await live(engine, *"abc", **options)
+    snapshot = await engine.latest_snapshot("k")
+    assert snapshot is not None
+    assert snapshot.data == {"state": ["a", "b"]}
+    assert await live(engine, **options) == ["a", "b", "c"]
+
+
+# --- failing ---------------------------------------------------------------------------------------------------------
+
+
+def raise_value_error(state: Any) -> Any:
+    raise ValueError("no snapshot today")
+
+
+@pytest.mark.parametrize(
+    ("encoder", "error"),
+    [
+        (raise_value_error, ValueError),
+        (lambda _: {1, 2}, InvalidEventError),
+        (lambda _: float("nan"), InvalidEventError),
+    ],
+    ids=["raises", "no JSON", "no number"],
+)
+async def test_a_snapshot_that_cant_be_encoded_is_logged_and_counted_and_the_actor_goes_on(
+    encoder: Callable[[Any], Any], error: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = RiggedEngine()
+    async with start(configure_persistence(engine)) as system:
+        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2, snapshot_encoder=encoder)
+        for msg in "abcde":
+            await ask(ref, msg)
+        assert await ask(ref) == list("abcde")
+        assert system.persistence is not None
+        assert system.persistence.failed_snapshots == 2, "at 2 and at 4"
+    logged = [record for record in caplog.records if record.name == "nact.persistence"]
+    assert [(r.levelno, r.__dict__["nact_key"], r.__dict__["nact_sequence_number"]) for r in logged] == [
+        (logging.ERROR, "k", 2),
+        (logging.ERROR, "k", 4),
+    ]
+    assert logged[0].exc_info is not None
+    assert logged[0].exc_info[0] is error
+
+
+async def test_a_snapshot_that_cant_be_stored_is_logged_and_counted_and_the_next_is_tried_when_it_is_due() -> None:
+    engine = RiggedEngine()
+    engine.snapshot_faults.append(OSError("disk full"))
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2)
+        for msg in "abcde":
+            await ask(ref, msg)
+        assert system.persistence is not None
+        assert system.persistence.failed_snapshots == 1
+    assert await kept(engine) == [4]
+
+
+# --- retention -------------------------------------------------------------------------------------------------------
+
+
+async def test_retention_keeps_so_many_snapshots_and_by_itself_no_event_is_deleted() -> None:
+    engine = RiggedEngine()
+    await live(engine, *range(10), snapshot_every=2, retention=Retention(snapshots=2))
+    assert await kept(engine) == [8, 10]
+    assert [event.sequence_number for event in await stored(engine, "k")] == list(range(1, 11))
+
+
+async def test_retention_deletes_the_events_that_went_into_the_oldest_snapshot_kept_if_it_is_told_to() -> None:
+    engine = RiggedEngine()
+    retention = Retention(snapshots=2, delete_events=True)
+    await live(engine, *range(5), snapshot_every=2, retention=retention)
+    assert await kept(engine) == [2, 4]
+    assert [(e.sequence_number, e.is_deleted) for e in await stored(engine, "k")] == [
+        (2, True),
+        (3, False),
+        (4, False),
+        (5, False),
+    ]
+    assert await live(engine, snapshot_every=2, retention=retention) == list(range(5))
+
+
+async def test_no_event_is_deleted_before_there_are_as_many_snapshots_as_are_kept() -> None:
+    engine = RiggedEngine()
+    await live(engine, *range(5), snapshot_every=2, retention=Retention(snapshots=3, delete_events=True))
+    assert await contents(engine, "k") == [(number + 1, number) for number in range(5)]
+
+
+async def test_with_retention_any_snapshot_that_is_kept_can_be_recovered_from() -> None:
+    engine = RiggedEngine()
+    options: dict[str, Any] = {"snapshot_every": 2, "retention": Retention(snapshots=2, delete_events=True)}
+    await live(engine, *range(9), **options)
+    assert await kept(engine) == [6, 8]
+    engine.unreadable_snapshots = {8}
+    assert await live(engine, **options) == list(range(9))
+
+
+async def test_retention_goes_on_when_the_actor_was_spawned_again() -> None:
+    engine = RiggedEngine()
+    for number in range(8):
+        await live(engine, number, snapshot_every=2, retention=Retention(snapshots=1, delete_events=True))
+    assert await kept(engine) == [8]
+    assert [(e.sequence_number, e.is_deleted) for e in await stored(engine, "k")] == [(8, True)]
+    assert await live(engine) == list(range(8))
+
+
+async def test_a_retention_that_fails_is_logged_and_counted_and_made_up_for_later() -> None:
+    engine = RiggedEngine()
+    engine.retention_faults.append(OSError("locked"))
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = spawn_persistent(
+            system, collect, "k", initial_state=[], snapshot_every=1, retention=Retention(snapshots=1)
+        )
+        for msg in "abc":
+            await ask(ref, msg)
+            await asyncio.sleep(0)
+        assert system.persistence is not None
+        assert system.persistence.failed_snapshots == 1
+    assert await kept(engine) == [3]

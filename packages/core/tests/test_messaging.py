@@ -1,0 +1,486 @@
+"""`dispatch`, `query`, `stop`."""
+
+import asyncio
+import gc
+import logging
+import weakref
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import pytest
+
+from nact import (
+    NOBODY,
+    ActorRef,
+    ActorStoppedError,
+    Context,
+    QueryTimeoutError,
+    dispatch,
+    milliseconds,
+    query,
+    seconds,
+    spawn,
+    start,
+    stop,
+)
+
+pytestmark = [pytest.mark.anyio, pytest.mark.clockwork]
+
+
+def echo(state: Any, msg: Any, ctx: Context[Any]) -> Any:
+    dispatch(ctx.sender, msg)
+    return state
+
+
+def silent(state: Any, msg: Any, ctx: Context[Any]) -> Any:
+    return state
+
+
+# --- dispatch --------------------------------------------------------------------------------------------------------
+
+
+async def test_messages_arrive_in_the_order_in_which_they_were_sent() -> None:
+    def collect(state: list[int], msg: int, ctx: Context[int]) -> list[int]:
+        dispatch(ctx.sender, [*state, msg])
+        return [*state, msg]
+
+    async with start() as system:
+        ref = spawn(system, collect, initial_state=[])
+        for number in range(200):
+            dispatch(ref, number)
+        assert await query(ref, 200, 10) == list(range(201))
+
+
+async def test_each_sender_finds_its_messages_in_order_whatever_others_send() -> None:
+    received: dict[str, list[int]] = {"a": [], "b": [], "c": []}
+    all_received = asyncio.Event()
+
+    async def receive(state: int, msg: int, ctx: Context[int]) -> int:
+        await asyncio.sleep(0)
+        received[ctx.sender.name].append(msg)
+        if state + 1 == 3 * 50:
+            all_received.set()
+        return state + 1
+
+    async with start() as system:
+        receiver = spawn(system, receive, initial_state=0)
+
+        async def send(state: Any, msg: int, ctx: Context[int]) -> None:
+            if msg % 3 == 0:
+                await asyncio.sleep(0)
+            dispatch(receiver, msg, ctx.self)
+            if msg < 49:
+                dispatch(ctx.self, msg + 1)
+
+        for name in received:
+            dispatch(spawn(system, send, name), 0)
+        await all_received.wait()
+    assert received == dict.fromkeys("abc", list(range(50)))
+
+
+async def test_one_message_is_handled_at_a_time() -> None:
+    begun: list[str] = []
+    release = asyncio.Event()
+
+    async def slow(state: Any, msg: str, ctx: Context[str]) -> None:
+        begun.append(msg)
+        await release.wait()
+        dispatch(ctx.sender, msg)
+
+    async with start() as system:
+        ref, other = spawn(system, slow), spawn(system, echo)
+        first, second = query(ref, "first", 10), query(ref, "second", 10)
+        await query(other, "let all run that can", 10)
+        assert begun == ["first"]
+        release.set()
+        assert (await first, await second) == ("first", "second")
+
+
+async def test_dispatch_returns_before_the_message_is_handled() -> None:
+    handled: list[str] = []
+
+    async with start() as system:
+        ref = spawn(system, lambda state, msg, ctx: handled.append(msg))
+        dispatch(ref, "hello")
+        assert handled == []
+        await query(spawn(system, echo), "let all run", 10)
+        assert handled == ["hello"]
+
+
+async def test_the_receiver_knows_the_sender() -> None:
+    senders: asyncio.Queue[ActorRef[Any]] = asyncio.Queue()
+
+    async with start() as system:
+        ref = spawn(system, lambda state, msg, ctx: senders.put_nowait(ctx.sender))
+        other = spawn(system, silent)
+        dispatch(ref, "from the other", other)
+        dispatch(ref, "from nobody")
+        assert [await senders.get(), await senders.get()] == [other, NOBODY]
+
+
+@pytest.mark.parametrize("msg", [None, 0, "", (), Exception("no fault")], ids=repr)
+async def test_any_object_can_be_a_message(msg: Any) -> None:
+    async with start() as system:
+        ref = spawn(system, echo)
+        assert await query(ref, msg, 10) is msg
+
+
+@pytest.mark.parametrize("ref", [None, "shop://till", 5])
+async def test_dispatch_refuses_what_is_no_reference(ref: Any) -> None:
+    with pytest.raises(TypeError, match="ref must be an ActorRef") as caught:
+        dispatch(ref, "hello")
+    assert repr(ref) in str(caught.value)
+
+
+@pytest.mark.parametrize("sender", ["shop://till", 5, b""], ids=repr)
+async def test_dispatch_refuses_a_sender_that_is_no_reference(sender: Any) -> None:
+    handled: list[str] = []
+    async with start() as system:
+        ref = spawn(system, lambda state, msg, ctx: handled.append(msg))
+        with pytest.raises(TypeError, match="sender must be an ActorRef") as caught:
+            dispatch(ref, "hello", sender)
+        assert repr(sender) in str(caught.value)
+        await query(spawn(system, echo), "let all run", 10)
+    assert handled == []
+
+
+# --- dead letters ------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_to_a_stopped_actor_is_a_dead_letter(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="nact.dead_letters")
+    async with start(name="shop") as system:
+        ref = spawn(system, silent, "till")
+        stop(ref)
+        dispatch(ref, "too late")
+        assert system.dead_letters == 1
+    (record,) = caplog.records
+    assert record.getMessage() == "shop://till has stopped; dropped 'too late'"
+    assert record.__dict__["nact_actor"] == "shop://till"
+
+
+async def test_the_messages_that_waited_for_a_stopped_actor_are_dead_letters() -> None:
+    async with start() as system:
+        ref = spawn(system, silent)
+        for number in range(5):
+            dispatch(ref, number)
+        stop(ref)
+        assert system.dead_letters == 5
+
+
+async def test_a_message_to_the_system_itself_is_a_dead_letter() -> None:
+    async with start() as system:
+        dispatch(system, "is anybody there?")
+        assert system.dead_letters == 1
+    dispatch(system, "is anybody still there?")
+    assert system.dead_letters == 2
+
+
+async def test_a_dead_letter_costs_no_repr_unless_it_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    class Shy:
+        def __repr__(self) -> str:
+            raise AssertionError("nobody asked")
+
+    caplog.set_level(logging.WARNING, logger="nact.dead_letters")
+    async with start() as system:
+        ref = spawn(system, silent)
+        stop(ref)
+        dispatch(ref, Shy())
+        assert system.dead_letters == 1
+
+
+# --- query -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_query_returns_the_first_message_sent_to_its_sender() -> None:
+    def answer_twice(state: Any, msg: str, ctx: Context[str]) -> None:
+        dispatch(ctx.sender, f"{msg} yes")
+        dispatch(ctx.sender, f"{msg} no")
+
+    async with start() as system:
+        assert await query(spawn(system, answer_twice), "well?", 10) == "well? yes"
+        assert system.dead_letters == 1
+
+
+async def test_a_query_is_sent_at_once_and_not_when_it_is_awaited() -> None:
+    async with start() as system:
+        ref = spawn(system, echo)
+        early = query(ref, "early", 10)
+        late = query(ref, "late", 10)
+        assert await late == "late"
+        assert early.done()
+        assert early.result() == "early"
+
+
+async def test_the_answer_may_come_from_another_actor() -> None:
+    async with start() as system:
+        office = spawn(system, echo)
+        counter = spawn(system, lambda state, msg, ctx: dispatch(office, msg, ctx.sender))
+        assert await query(counter, "form 1a", 10) == "form 1a"
+
+
+async def test_the_question_can_be_made_from_the_reference_to_answer_to() -> None:
+    class Question(NamedTuple):
+        text: str
+        reply_to: ActorRef[str]
+
+    def answer(state: Any, msg: Question, ctx: Context[Question]) -> None:
+        assert ctx.sender is msg.reply_to
+        dispatch(msg.reply_to, f"{msg.text} yes")
+
+    async with start() as system:
+        ref = spawn(system, answer)
+        assert await query(ref, lambda reply_to: Question("well?", reply_to), 10) == "well? yes"
+
+
+async def test_a_question_that_cannot_be_made_leaves_nothing_behind() -> None:
+    asked: list[ActorRef[Any]] = []
+
+    def no_question(reply_to: ActorRef[Any]) -> Any:
+        asked.append(reply_to)
+        raise ValueError("what was it?")
+
+    async with start() as system:
+        ref = spawn(system, silent)
+        with pytest.raises(ValueError, match="what was it"):
+            query(ref, no_question, 3600)
+        assert asked[0].is_stopped
+
+
+@pytest.mark.parametrize("timeout", [5, 0.5, timedelta(milliseconds=20), 1 * milliseconds], ids=repr)
+async def test_a_query_without_an_answer_fails_after_its_timeout(timeout: Any) -> None:
+    async with start(name="shop") as system:
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        with pytest.raises(QueryTimeoutError, match="shop://till didn't answer within"):
+            await query(spawn(system, silent, "till"), "hello?", timeout)
+        wait = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        assert wait <= loop.time() - asked <= wait + 0.0101
+
+
+async def test_a_timeout_of_a_month_is_a_month() -> None:
+    async with start() as system:
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        with pytest.raises(QueryTimeoutError):
+            await query(spawn(system, silent), "hello?", timedelta(days=30))
+        assert loop.time() - asked == pytest.approx(30 * 86400)
+
+
+async def test_an_answer_that_comes_too_late_is_a_dead_letter() -> None:
+    release = asyncio.Event()
+
+    async def slow(state: Any, msg: str, ctx: Context[str]) -> None:
+        await release.wait()
+        dispatch(ctx.sender, "at last")
+
+    async with start() as system:
+        ref = spawn(system, slow)
+        with pytest.raises(QueryTimeoutError):
+            await query(ref, "hello?", 1)
+        release.set()
+        await query(spawn(system, echo), "let all run", 10)
+        assert system.dead_letters == 1
+
+
+async def test_the_time_spent_in_the_mailbox_counts() -> None:
+    release = asyncio.Event()
+
+    async def slow(state: Any, msg: str, ctx: Context[str]) -> None:
+        await release.wait()
+
+    async with start() as system:
+        ref = spawn(system, slow)
+        dispatch(ref, "first")
+        with pytest.raises(QueryTimeoutError):
+            await query(ref, "second", 1)
+        release.set()
+
+
+async def test_a_query_to_a_stopped_actor_fails_at_once() -> None:
+    async with start(name="shop") as system:
+        ref = spawn(system, echo, "till")
+        stop(ref)
+        answer = query(ref, "hello?", 3600)
+        assert answer.done()
+        with pytest.raises(ActorStoppedError, match="shop://till has stopped or never existed"):
+            await answer
+
+
+async def test_a_query_to_nobody_or_to_the_system_fails_at_once() -> None:
+    async with start() as system:
+        for ref in (NOBODY, system):
+            with pytest.raises(ActorStoppedError):
+                await query(ref, "hello?", 3600)
+
+
+async def test_a_query_fails_when_the_actor_stops_while_the_question_waits() -> None:
+    async with start(name="shop") as system:
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        ref = spawn(system, echo, "till")
+        answer = query(ref, "hello?", 3600)
+        stop(ref)
+        with pytest.raises(ActorStoppedError, match="shop://till stopped before it answered"):
+            await answer
+        assert loop.time() == asked
+
+
+async def test_a_query_fails_when_the_actor_stops_after_it_handled_the_question() -> None:
+    async with start() as system:
+        ref = spawn(system, silent)
+        answer = query(ref, "hello?", 3600)
+        await query(spawn(system, echo), "let all run", 10)
+        stop(ref)
+        with pytest.raises(ActorStoppedError):
+            await answer
+
+
+async def test_a_query_that_is_cancelled_drops_its_answer() -> None:
+    async with start() as system:
+        ref = spawn(system, echo)
+        answer = query(ref, "hello?", 10)
+        answer.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await answer
+        assert await query(ref, "and now?", 10) == "and now?"
+        assert system.dead_letters == 1
+
+
+async def test_a_query_that_is_cancelled_says_nothing_when_its_time_is_over() -> None:
+    async with start() as system:
+        ref = spawn(system, silent)
+        answer = query(ref, "hello?", 1)
+        answer.cancel()
+        await asyncio.sleep(2)
+        assert answer.cancelled()
+
+
+async def test_actors_can_query_each_other() -> None:
+    async with start() as system:
+        oracle = spawn(system, echo)
+
+        async def ask_around(state: Any, msg: str, ctx: Context[str]) -> None:
+            dispatch(ctx.sender, await query(oracle, msg, 10))
+
+        assert await query(spawn(system, ask_around), "why?", 20) == "why?"
+
+
+async def test_an_actor_that_queries_itself_times_out() -> None:
+    async def ask_itself(state: Any, msg: Any, ctx: Context[Any]) -> None:
+        if msg == "inner":
+            return
+        with pytest.raises(QueryTimeoutError):
+            await query(ctx.self, "inner", 1)
+        dispatch(ctx.sender, "silly me")
+
+    async with start() as system:
+        assert await query(spawn(system, ask_itself), "outer", 10) == "silly me"
+
+
+async def test_an_idle_actor_does_not_hold_the_answer_that_it_gave() -> None:
+    class Report:
+        pass
+
+    async with start() as system:
+        ref = spawn(system, lambda state, msg, ctx: dispatch(ctx.sender, Report()))
+        report = weakref.ref(await query(ref, "report", 10))
+        await query(spawn(system, echo), "let the loop forget it", 10)
+        gc.collect()
+        assert report() is None
+
+
+@pytest.mark.parametrize("ref", [None, "shop://till", 5])
+async def test_a_query_refuses_what_is_no_reference(ref: Any) -> None:
+    with pytest.raises(TypeError, match="ref must be an ActorRef") as caught:
+        query(ref, "hello", 10)
+    assert repr(ref) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "error"),
+    [("5", TypeError), (None, TypeError), (True, TypeError), (0, ValueError), (-2.5, ValueError)],
+)
+async def test_a_query_refuses_a_timeout_that_is_no_duration(timeout: Any, error: type[Exception]) -> None:
+    handled: list[str] = []
+    async with start() as system:
+        ref = spawn(system, lambda state, msg, ctx: handled.append(msg))
+        with pytest.raises(error, match="timeout must be") as caught:
+            query(ref, "hello", timeout)
+        assert repr(timeout) in str(caught.value)
+        await query(spawn(system, echo), "let all run", 10)
+    assert handled == []
+
+
+# --- stop ------------------------------------------------------------------------------------------------------------
+
+
+async def test_stop_can_be_called_again() -> None:
+    async with start() as system:
+        ref = spawn(system, silent)
+        stop(ref)
+        stop(ref)
+        assert ref.is_stopped
+        assert not system.children
+
+
+@pytest.mark.parametrize("how", ["sync", "async"])
+async def test_an_actor_can_stop_itself_and_finishes_its_message(how: str) -> None:
+    ended: list[str] = []
+
+    def leave(state: str, msg: str, ctx: Context[str]) -> str:
+        stop(ctx.self)
+        dispatch(ctx.self, "a dead letter")
+        return msg
+
+    async def leave_async(state: str, msg: str, ctx: Context[str]) -> str:
+        result = leave(state, msg, ctx)
+        await asyncio.sleep(1)
+        return result
+
+    async with start() as system:
+        handler: Callable[..., Any] = leave if how == "sync" else leave_async
+        ref = spawn(system, handler, initial_state="", after_stop=lambda state, ctx: ended.append(state))
+        dispatch(ref, "first")
+        dispatch(ref, "second")
+        await query(spawn(system, echo), "let all run", 10)
+        assert ref.is_stopped
+        assert system.dead_letters == 2
+    assert ended == ["first"]
+
+
+async def test_a_handler_in_progress_is_finished_before_after_stop_runs() -> None:
+    begun, release = asyncio.Event(), asyncio.Event()
+    ended: list[str] = []
+
+    async def slow(state: str, msg: str, ctx: Context[str]) -> str:
+        begun.set()
+        await release.wait()
+        return msg
+
+    async with start() as system:
+        ref = spawn(system, slow, initial_state="", after_stop=lambda state, ctx: ended.append(state))
+        dispatch(ref, "last")
+        await begun.wait()
+        stop(ref)
+        await query(spawn(system, echo), "let all run", 10)
+        assert ended == []
+        release.set()
+    assert ended == ["last"]
+
+
+@pytest.mark.parametrize("ref", [None, "shop://till", 5])
+async def test_stop_refuses_what_is_no_reference(ref: Any) -> None:
+    with pytest.raises(TypeError, match="ref must be an ActorRef") as caught:
+        stop(ref)
+    assert repr(ref) in str(caught.value)
+
+
+async def test_the_sender_of_a_query_cannot_be_stopped() -> None:
+    def meddle(state: Any, msg: str, ctx: Context[str]) -> None:
+        stop(ctx.sender)
+        dispatch(ctx.sender, msg)
+
+    async with start() as system:
+        assert await query(spawn(system, meddle), "still there?", 10 * seconds) == "still there?"

@@ -1,0 +1,35 @@
+"""A question that is made from where the answer goes to says what the answer is."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, assert_type
+
+from nact import ActorRef, dispatch, query, seconds
+
+
+@dataclass
+class Get:
+    name: str
+    reply_to: ActorRef[str]
+
+
+@dataclass
+class Count:
+    reply_to: ActorRef[int]
+
+
+def count(reply_to: ActorRef[int]) -> Count:
+    return Count(reply_to)
+
+
+async def main(ref: ActorRef[Get | Count], plain: ActorRef[str]) -> None:
+    assert_type(await query(ref, Count, 1), int)
+    assert_type(await query(ref, count, 5 * seconds), int)
+
+    def get(reply_to: ActorRef[str]) -> Get:
+        return Get("Ada", reply_to)
+
+    assert_type(await query(ref, get, timedelta(seconds=1)), str)
+    answer: str = await query(plain, "hello", 1)
+    assert_type(await query(plain, "hello", 1), Any)
+    dispatch(plain, answer)

@@ -1,0 +1,25 @@
+"""Questions that the actor doesn't take, without a timeout, or whose answer is taken for another type."""
+
+from dataclasses import dataclass
+
+from nact import ActorRef, query
+
+
+@dataclass
+class Count:
+    reply_to: ActorRef[int]
+
+
+@dataclass
+class Other:
+    reply_to: ActorRef[int]
+
+
+async def main(ref: ActorRef[Count]) -> str:
+    text: str = await query(ref, Count, 1)  # E[arg-type]: Argument 2 to "query"
+    await query(ref, Other, 1)  # E[arg-type]: Argument 2 to "query"
+    await query(ref, "text", 1)  # E[misc]: type parameter "Msg" of "query"
+    await query(ref, Count)  # E[call-overload]
+    await query(ref, Count, "1 s")  # E[call-overload]
+    query(ref, Count, 1) + 1  # E[operator]
+    return text

@@ -1,0 +1,118 @@
+"""Between the records of the contract and the rows of the tables."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from nact.errors import CorruptJournalError, InvalidEventError
+from nact.persistence import PersistedEvent, PersistedSnapshot, json_data
+from nact.persistence.records import is_unicode, sorted_tags
+
+EventRow: TypeAlias = tuple[str, int, int, str, int, str, str]
+"""persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id: the order of an INSERT."""
+
+SnapshotRow: TypeAlias = tuple[str, int, int, str]
+"""persistence_key, sequence_nr, created_at, data."""
+
+StoredEvent: TypeAlias = tuple[int, bytes | None, bytes, int, int, bytes]
+"""sequence_nr, data, tags, created_at, is_deleted, event_id: as they are read, text still in UTF-8."""
+
+StoredSnapshot: TypeAlias = tuple[int, bytes, int]
+"""sequence_nr, data, created_at."""
+
+_decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def event_row(event: PersistedEvent) -> EventRow:
+    """The row that holds the event.
+
+    Raises:
+        InvalidEventError: It couldn't be read back exactly.
+    """
+    if type(event.event_id) is not str or not event.event_id or not is_unicode(event.event_id):
+        raise InvalidEventError(f"event_id must be a non-empty string of valid Unicode, not {event.event_id!r}")
+    return (
+        event.key,
+        event.sequence_number,
+        _checked_time(event.created_at),
+        json_data.encode(event.data).decode(),
+        0,
+        json_data.encode(list(event.tags)).decode() if event.tags else "[]",
+        event.event_id,
+    )
+
+
+def snapshot_row(snapshot: PersistedSnapshot) -> SnapshotRow:
+    """The row that holds the snapshot.
+
+    Raises:
+        InvalidEventError: It couldn't be read back exactly.
+    """
+    if not isinstance(snapshot, PersistedSnapshot):
+        raise InvalidEventError(f"expected a PersistedSnapshot, not {snapshot!r}")
+    text = json_data.encode(snapshot.data).decode()
+    return snapshot.key, snapshot.sequence_number, _checked_time(snapshot.created_at), text
+
+
+def stored_tags(key: str, row: StoredEvent) -> tuple[str, ...]:
+    """The tags of a stored event.
+
+    Raises:
+        CorruptJournalError: They can't be read.
+    """
+    if row[2] == b"[]":
+        return ()
+    try:
+        return sorted_tags(_decode_tags(row[2]))
+    except (ValueError, TypeError) as error:
+        raise CorruptJournalError(f"its tags are no JSON array of strings: {error}", key, row[0]) from error
+
+
+def stored_event(key: str, row: StoredEvent, tags: tuple[str, ...]) -> PersistedEvent:
+    """The event that a row holds.
+
+    Raises:
+        CorruptJournalError: It can't be read.
+    """
+    number, data, _, created_at, is_deleted, event_id = row
+    try:
+        if type(created_at) is not int or (is_deleted != 0 and is_deleted != 1):  # noqa: PLR1714 - often
+            raise ValueError("created_at or is_deleted isn't such a number")
+        return PersistedEvent(
+            key=key,
+            sequence_number=number,
+            data=None if is_deleted else _decoded(data),
+            tags=tags,
+            created_at=created_at,
+            is_deleted=is_deleted == 1,
+            event_id=event_id.decode(),
+        )
+    except (ValueError, AttributeError) as error:
+        raise CorruptJournalError(f"the row can't be decoded: {error}", key, number) from error
+
+
+def stored_snapshot(key: str, row: StoredSnapshot) -> PersistedSnapshot:
+    """The snapshot that a row holds.
+
+    Raises:
+        CorruptJournalError: It can't be read.
+    """
+    number, data, created_at = row
+    try:
+        return PersistedSnapshot(key=key, sequence_number=number, data=_decoded(data), created_at=created_at)
+    except ValueError as error:
+        raise CorruptJournalError(f"the snapshot can't be decoded: {error}", key, number) from error
+
+
+def _decoded(data: bytes | None) -> object:
+    if type(data) is not bytes:
+        raise ValueError(f"data is {data!r}, and not JSON text")
+    return json_data.decode(data)
+
+
+def _checked_time(created_at: int) -> int:
+    if type(created_at) is not int or not json_data.MIN_INT <= created_at <= json_data.MAX_INT:
+        raise InvalidEventError(f"created_at must be an int of milliseconds within 64 bits, not {created_at!r}")
+    return created_at

@@ -1,0 +1,160 @@
+"""Every SQL text of this package. Identifiers are quoted; values are parameters."""
+
+# ruff: noqa: S608 - what is put into these texts is a quoted identifier or a count
+
+from __future__ import annotations
+
+from functools import cached_property
+
+MAX_ROWS = 1024
+"""At most so many rows in one INSERT: 7 parameters each stay far below SQLite's limit of 32,766."""
+
+_COLUMNS = "persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id"
+_SIZES = sorted({2**n for n in range(11)} | {3 * 2**n for n in range(9)})  # 1, 2, 3, 4, 6, 8, 12, ... 768, 1024
+
+SCHEMA_TABLE = "nact_schema"
+"""Tells the version of each of our tables. (The file may be shared, so `PRAGMA user_version` isn't ours.)"""
+
+SCHEMA_VERSION = 1
+
+CREATE_SCHEMA_TABLE = (
+    f'CREATE TABLE IF NOT EXISTS "{SCHEMA_TABLE}" (table_name TEXT PRIMARY KEY, version INTEGER NOT NULL)'
+)
+SCHEMA_VERSIONS = f'SELECT table_name, version FROM "{SCHEMA_TABLE}" WHERE table_name IN (?, ?)'
+RECORD_VERSION = f'INSERT INTO "{SCHEMA_TABLE}" (table_name, version) VALUES (?, ?)'
+HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
+
+
+class Statements:
+    """The statements for one pair of tables."""
+
+    def __init__(self, event_table: str, snapshot_table: str) -> None:
+        self.event_table = event_table
+        self.snapshot_table = snapshot_table
+        self._events = quoted(event_table)
+        self._snapshots = quoted(snapshot_table)
+        self._inserts: dict[int, str] = {}
+
+    # --- schema ----------------------------------------------------------------------------------------------
+
+    @property
+    def create_event_table(self) -> tuple[str, str]:
+        """The journal, and the trigger by which it is dense whoever writes to it."""
+        return (
+            f"""CREATE TABLE {self._events} (
+  ordering INTEGER PRIMARY KEY AUTOINCREMENT,
+  persistence_key TEXT NOT NULL,
+  sequence_nr INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  data TEXT,
+  is_deleted INTEGER NOT NULL DEFAULT 0,
+  tags TEXT NOT NULL DEFAULT '[]',
+  event_id TEXT NOT NULL,
+  UNIQUE (persistence_key, sequence_nr)
+)""",
+            f"""CREATE TRIGGER {quoted(self.event_table + "_next")} BEFORE INSERT ON {self._events}
+WHEN NEW.sequence_nr <> 1 + coalesce(
+  (SELECT max(sequence_nr) FROM {self._events} WHERE persistence_key = NEW.persistence_key), 0)
+BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key'); END""",
+        )
+
+    @property
+    def create_snapshot_table(self) -> tuple[str]:
+        return (
+            f"""CREATE TABLE {self._snapshots} (
+  ordering INTEGER PRIMARY KEY,
+  persistence_key TEXT NOT NULL,
+  sequence_nr INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  data TEXT NOT NULL,
+  UNIQUE (persistence_key, sequence_nr)
+)""",
+        )
+
+    # --- writing ---------------------------------------------------------------------------------------------
+
+    def insert_events(self, count: int) -> tuple[str, int]:
+        """An INSERT of at least `count` rows, and of how many. Rows whose key is NULL are left out.
+
+        One statement is one step, and Python gives up its lock at every step: see docs/adr. A few sizes, so
+        that the statements stay prepared.
+        """
+        size = next(size for size in _SIZES if size >= count)
+        text = self._inserts.get(size)
+        if text is None:
+            rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * size)
+            text = f"INSERT INTO {self._events} ({_COLUMNS}) SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL"
+            self._inserts[size] = text
+        return text, size
+
+    @cached_property
+    def stored_ids(self) -> str:
+        return (
+            f"SELECT sequence_nr, event_id FROM {self._events} "
+            "WHERE persistence_key = ? AND sequence_nr BETWEEN ? AND ? ORDER BY sequence_nr"
+        )
+
+    @cached_property
+    def last_up_to(self) -> str:
+        return f"SELECT max(sequence_nr) FROM {self._events} WHERE persistence_key = ? AND sequence_nr <= ?"
+
+    @cached_property
+    def bury(self) -> str:
+        return (
+            f"UPDATE {self._events} SET is_deleted = 1, data = NULL, tags = '[]' "
+            "WHERE persistence_key = ? AND sequence_nr = ? AND NOT is_deleted"
+        )
+
+    @cached_property
+    def delete_below(self) -> str:
+        """From the top down, so that what is left in between is still: events, a gap, a tombstone."""
+        return (
+            f"DELETE FROM {self._events} WHERE ordering IN (SELECT ordering FROM {self._events} "
+            "WHERE persistence_key = ? AND sequence_nr < ? ORDER BY sequence_nr DESC LIMIT ?)"
+        )
+
+    @cached_property
+    def put_snapshot(self) -> str:
+        return (
+            f"INSERT INTO {self._snapshots} (persistence_key, sequence_nr, created_at, data) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (persistence_key, sequence_nr) DO UPDATE "
+            "SET created_at = excluded.created_at, data = excluded.data"
+        )
+
+    @cached_property
+    def delete_snapshots(self) -> str:
+        return f"DELETE FROM {self._snapshots} WHERE persistence_key = ? AND sequence_nr <= ?"
+
+    # --- reading ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def page(self) -> str:
+        return (
+            f"SELECT sequence_nr, data, tags, created_at, is_deleted, event_id FROM {self._events} "
+            "WHERE persistence_key = ? AND sequence_nr > ? ORDER BY sequence_nr LIMIT ?"
+        )
+
+    @cached_property
+    def highest(self) -> str:
+        return f"SELECT max(sequence_nr) FROM {self._events} WHERE persistence_key = ?"
+
+    @cached_property
+    def latest_snapshot(self) -> str:
+        return (
+            f"SELECT sequence_nr, data, created_at FROM {self._snapshots} "
+            "WHERE persistence_key = ? AND sequence_nr <= ? ORDER BY sequence_nr DESC LIMIT 1"
+        )
+
+    @cached_property
+    def keys(self) -> str:
+        """Keys from the first (inclusive, or not) on, one step in the index for each key and not for each event."""
+        least = f"SELECT min(persistence_key) FROM {self._events} WHERE persistence_key"
+        return (
+            f"WITH RECURSIVE k(name) AS (SELECT CASE WHEN ?1 THEN ({least} >= ?2) ELSE ({least} > ?2) END "
+            f"UNION ALL SELECT ({least} > k.name) FROM k WHERE k.name IS NOT NULL) "
+            "SELECT name FROM k WHERE name IS NOT NULL LIMIT ?3"
+        )
+
+
+def quoted(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'

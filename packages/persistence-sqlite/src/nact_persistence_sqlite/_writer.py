@@ -1,0 +1,164 @@
+"""Writes batches, on the writer thread: one transaction and one fsync for each, and an outcome for each item."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TypeAlias
+
+from nact.errors import InvalidEventError, NactError, SequenceConflictError
+from nact.persistence import Outcome
+from nact_persistence_sqlite._database import Database
+from nact_persistence_sqlite._errors import REFUSED
+from nact_persistence_sqlite._rows import EventRow, SnapshotRow
+from nact_persistence_sqlite._sql import MAX_ROWS, Statements
+
+_NO_ROW = (None,) * 7
+_DELETED_AT_ONCE = 5000
+
+
+@dataclass(slots=True)
+class Append:
+    """The events of one `persist` or `persist_all`: one key, all or nothing."""
+
+    rows: Sequence[EventRow]
+
+
+@dataclass(slots=True)
+class PutSnapshot:
+    """A snapshot to store."""
+
+    row: SnapshotRow
+
+
+@dataclass(slots=True)
+class DeleteSnapshots:
+    """Snapshots to remove."""
+
+    key: str
+    up_to: int
+
+
+@dataclass(slots=True)
+class DeleteEvents:
+    """Events to remove, some thousand in a transaction, so that other keys' writers needn't wait for all of them."""
+
+    key: str
+    up_to: int
+    is_done: bool = False
+
+
+Item: TypeAlias = Append | PutSnapshot | DeleteSnapshots | DeleteEvents
+
+
+class Writer:
+    """What the writer thread does. The database's own checks decide: its unique key, and the trigger beside it."""
+
+    def __init__(self, database: Database, sql: Statements) -> None:
+        self._database = database
+        self._sql = sql
+
+    def open(self) -> None:
+        """Opens the file, and makes its tables, unless that is done."""
+        with self._database:
+            return
+
+    def write(self, items: Sequence[Item]) -> Sequence[Outcome]:
+        """Stores the items. Those that can't be stored fail alone.
+
+        Raises:
+            EngineUnavailableError: None of them is stored, or known to be.
+        """
+        with self._database as connection:
+            if self._write_at_once(connection, items):
+                return [None] * len(items)
+            connection.execute("BEGIN IMMEDIATE")
+            outcomes = self._store(connection, items)
+            connection.execute("COMMIT")
+            return outcomes
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _write_at_once(self, connection: sqlite3.Connection, items: Sequence[Item]) -> bool:
+        """The usual case: nothing but events that are all next. One statement is its own transaction."""
+        rows: list[EventRow] = []
+        for item in items:
+            if type(item) is not Append:
+                return False
+            rows.extend(item.rows)
+        if len(rows) > MAX_ROWS:
+            return False
+        try:
+            self._insert(connection, rows)
+        except REFUSED:
+            return False
+        return True
+
+    def _store(self, connection: sqlite3.Connection, items: Sequence[Item]) -> list[Outcome]:
+        """Finds those that can't be stored by halving, so that a few of them cost little."""
+        connection.execute("SAVEPOINT items")
+        try:
+            self._apply(connection, items)
+        except REFUSED as error:
+            connection.execute("ROLLBACK TO items")
+            refused: Exception | None = error
+        else:
+            refused = None
+        connection.execute("RELEASE items")
+        if refused is None:
+            return [None] * len(items)
+        if len(items) == 1:
+            return [self._explain(connection, items[0], refused)]
+        half = len(items) // 2
+        return self._store(connection, items[:half]) + self._store(connection, items[half:])
+
+    def _apply(self, connection: sqlite3.Connection, items: Sequence[Item]) -> None:
+        rows = list(chain.from_iterable(item.rows for item in items if type(item) is Append))
+        for start in range(0, len(rows), MAX_ROWS):
+            self._insert(connection, rows[start : start + MAX_ROWS])
+        for item in items:
+            match item:
+                case PutSnapshot(row):
+                    connection.execute(self._sql.put_snapshot, row)
+                case DeleteSnapshots(key, up_to):
+                    connection.execute(self._sql.delete_snapshots, (key, up_to))
+                case DeleteEvents():
+                    self._delete_events(connection, item)
+                case Append():
+                    pass
+
+    def _insert(self, connection: sqlite3.Connection, rows: Sequence[EventRow]) -> None:
+        text, size = self._sql.insert_events(len(rows))
+        values: list[object] = []
+        for row in rows:
+            values += row
+        values += _NO_ROW * (size - len(rows))
+        connection.execute(text, values)
+
+    def _delete_events(self, connection: sqlite3.Connection, item: DeleteEvents) -> None:
+        (last,) = connection.execute(self._sql.last_up_to, (item.key, item.up_to)).fetchone()
+        item.up_to = last or 0  # what is persisted meanwhile stays
+        connection.execute(self._sql.bury, (item.key, last))
+        deleted = connection.execute(self._sql.delete_below, (item.key, last, _DELETED_AT_ONCE)).rowcount
+        item.is_done = deleted < _DELETED_AT_ONCE
+
+    def _explain(self, connection: sqlite3.Connection, item: Item, refused: Exception) -> Outcome:
+        """Why the database refused one item; nothing if it is stored already, by its own writer."""
+        outcome: NactError
+        if type(item) is not Append:
+            outcome = InvalidEventError(f"the database refused it: {refused}")
+        else:
+            key, first = item.rows[0][:2]
+            stored = connection.execute(self._sql.stored_ids, (key, first, item.rows[-1][1])).fetchall()
+            if stored == [(row[1], row[6]) for row in item.rows]:
+                return None
+            highest = connection.execute(self._sql.highest, (key,)).fetchone()[0] or 0
+            if highest + 1 != first:
+                outcome = SequenceConflictError(key, first, highest)
+            else:
+                outcome = InvalidEventError(f"the database refused event {first} of key {key!r}: {refused}")
+        outcome.__cause__ = refused
+        return outcome

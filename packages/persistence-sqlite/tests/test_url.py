@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nact_persistence_sqlite import engine_from_url
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite:///relative.db", Path.cwd() / "relative.db"),
+        ("sqlite:///folder/../relative.db", Path.cwd() / "relative.db"),
+        ("sqlite:////var/lib/nact.db", Path("/var/lib/nact.db")),
+        ("SQLITE:////a%20b%3Fc%23d%25.db", Path("/a b?c#d%.db")),
+    ],
+)
+def test_a_url_names_a_file(url: str, path: Path) -> None:
+    assert engine_from_url(url)._path == str(path)
+
+
+def test_options_follow_a_question_mark() -> None:
+    engine = engine_from_url(
+        "sqlite:///x.db?synchronous=normal&busy_timeout=0.5&page_size=7&event_table=e%20v"
+        "&snapshot_table=s&create_if_not_exists=false"
+    )
+    file = engine._threads._writer._database._file
+    assert (file.synchronous, file.busy_timeout, file.create, engine._page_size) == ("NORMAL", 0.5, False, 7)
+    assert (file.sql.event_table, file.sql.snapshot_table) == ("e v", "s")
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql:///x.db", "sqlite:"),
+        ("sqlite://host/x.db", "'host'"),
+        ("sqlite://x.db", "sqlite:///relative.db"),
+        ("sqlite://", "memory://"),
+        ("sqlite:///", "memory://"),
+        ("sqlite:///:memory:", "MemoryPersistenceEngine"),
+        ("sqlite:///x.db#1", "%23"),
+        ("sqlite:///x.db?color=red", "'color'.*busy_timeout"),
+        ("sqlite:///x.db?synchronous", "name=value"),
+        ("sqlite:///x.db?page_size=1&page_size=2", "twice"),
+        ("sqlite:///x.db?page_size=many", "page_size.*'many'"),
+        ("sqlite:///x.db?create_if_not_exists=maybe", "true or false"),
+        ("sqlite:///x.db?synchronous=maybe", "synchronous.*'maybe'"),
+    ],
+)
+def test_a_url_that_means_something_else_is_refused(url: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        engine_from_url(url)
