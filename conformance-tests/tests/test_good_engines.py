@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
+import pytest
 from good_engines.files import FileEngine
 from good_engines.marred import MemoryBackDoor
 from good_engines.network import NetworkEngine, small_server
-from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistenceEngine
-from nact_conformance.process_storage import ProcessStorage
-from nact_conformance.suite import BackDoor, ConformanceSuite, Requirements
 
+from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistenceEngine
+from nact_conformance.findings import Outcome
+from nact_conformance.law import laws_of
+from nact_conformance.needs import ABILITIES
+from nact_conformance.process_storage import ProcessStorage
+from nact_conformance.running import try_law
+from nact_conformance.suite import BackDoor, ConformanceSuite, Requirements
+from nact_conformance.trial import Settings
+
+LAWS = laws_of(ConformanceSuite)
+QUICK_LAWS = {
+    law_id: law for law_id, law in LAWS.items() if law_id[0] in "JCITBDHKSXR" and law_id not in {"J-04", "T-05"}
+}
 GONE = "lives in memory: other processes see nothing of it, and it dies with its own"
 
 
 class TestMemoryEngine(ConformanceSuite):
     """The reference itself."""
 
-    requirements = Requirements(cannot_keep={law: GONE for law in ("P-01", "P-02", "P-03", "P-04", "P-05", "P-06", "P-07")})
+    requirements = Requirements(
+        cannot_keep=dict.fromkeys(("P-01", "P-02", "P-03", "P-04", "P-05", "P-06", "P-07"), GONE)
+    )
     store: MemoryStorage
 
     def engine(self) -> PersistenceEngine:
@@ -43,7 +54,7 @@ class TestFileEngine(ConformanceSuite):
         return f"file://{self.folder / 'journal'}"
 
 
-class TestNetworkEngine(ConformanceSuite):
+class NetworkSuite(ConformanceSuite):
     """An engine with a server, which the fault laws kill and cut off."""
 
     factory = "good_engines.network:from_url"
@@ -55,23 +66,37 @@ class TestNetworkEngine(ConformanceSuite):
         return engine.round_trips if isinstance(engine, NetworkEngine) else None
 
 
+@pytest.mark.parametrize("law_id", [law_id for law_id in LAWS if law_id[0] in "FGX"])
+def test_an_engine_with_a_server_keeps_the_laws_of_faults(law_id: str) -> None:
+    finding = try_law(NetworkSuite(), LAWS[law_id], Settings(rounds=2))
+    assert finding.outcome is Outcome.HELD, finding.told
+    assert finding.server == "small server 1"
+
+
 class TwoMethods:
     """The smallest engine that there can be."""
 
     def __init__(self, path: str) -> None:
-        self._engine = FileEngine(path)
-        self.events = self._engine.events
-        self.persist = self._engine.persist
+        engine = FileEngine(path)
+        self.events = engine.events
+        self.persist = engine.persist
 
 
-def two_methods(url: str) -> TwoMethods:
-    return TwoMethods(urlsplit(url).path)
-
-
-class TestEngineOfTwoMethods(ConformanceSuite):
+class TwoMethodsSuite(ConformanceSuite):
     """An engine without any ability."""
 
-    factory = "test_good_engines:two_methods"
+    def engine(self) -> PersistenceEngine:
+        return TwoMethods(str(self.folder / "journal"))
 
-    def url(self) -> str:
-        return f"file://{self.folder / 'journal'}"
+    def reopen(self) -> PersistenceEngine:
+        return self.engine()
+
+
+def test_laws_of_abilities_that_an_engine_does_not_have_are_not_offered() -> None:
+    outcomes = {
+        law_id: try_law(TwoMethodsSuite(), law, Settings(rounds=1)).outcome for law_id, law in QUICK_LAWS.items()
+    }
+    for law_id, outcome in outcomes.items():
+        needs = set(LAWS[law_id].needs) & set(ABILITIES)
+        assert outcome is (Outcome.NOT_OFFERED if needs else Outcome.HELD), law_id
+    assert {outcomes[law_id] for law_id in ("J-03", "C-11", "X-01", "R-01")} == {Outcome.HELD}

@@ -18,7 +18,7 @@ from nact.persistence import (
     PersistenceEngine,
     SnapshotStore,
 )
-from nact_conformance.history import NUMBERS, History, LawBroken, name_numbers, name_result, short
+from nact_conformance.history import NUMBERS, BrokenLawError, History, name_numbers, name_result, short
 from nact_conformance.needs import Closable
 
 T = TypeVar("T")
@@ -73,8 +73,7 @@ class Client:
 
     async def next(self, replay: AsyncIterator[PersistedEvent]) -> PersistedEvent | None:
         """The replay's next event, `None` at its end."""
-        event = await self.call("next of a replay", anext(replay, None))
-        return event
+        return await self.call("next of a replay", anext(replay, None))
 
     async def break_off(self, replay: AsyncIterator[PersistedEvent]) -> None:
         """Ends a replay in the middle."""
@@ -150,7 +149,7 @@ class Client:
         """Awaits with the time limit, and notes what came of it.
 
         Raises:
-            LawBroken: If it neither returned nor raised in time, or raised what isn't in the contract.
+            BrokenLawError: If it neither returned nor raised in time, or raised what isn't in the contract.
         """
         limit = asyncio.timeout(self.timeout)
         try:
@@ -161,10 +160,10 @@ class Client:
             if limit.expired():
                 self._history.add(self.name, words, numbers, "nothing")
                 happened = f"{_told(words, numbers)}: it did neither within {self.timeout:g} s"
-                raise LawBroken("every call returns or raises in the end", happened) from error
+                raise BrokenLawError("every call returns or raises in the end", happened) from error
             self._history.add(self.name, words, numbers, f"{type(error).__name__}: {short(str(error), 300)}")
-            if isinstance(error, Exception) and not isinstance(error, NactError | LawBroken):
-                raise LawBroken(
+            if isinstance(error, Exception) and not isinstance(error, NactError | BrokenLawError):
+                raise BrokenLawError(
                     "an engine raises the errors of nact.errors and nothing else, with the driver's error as cause",
                     f"{_told(words, numbers)} raised {type(error).__name__}: {error}",
                 ) from error

@@ -14,7 +14,7 @@ NUMBERS = "\0"
 """Stands in a call's words for the sequence numbers; calls that differ only in these are shown as one."""
 
 
-class LawBroken(AssertionError):
+class BrokenLawError(AssertionError):
     """The engine doesn't keep the law: what was promised isn't what happened."""
 
     def __init__(self, promised: str, happened: str) -> None:
@@ -26,7 +26,7 @@ class LawBroken(AssertionError):
         return f"promised: {self.promised}\nhappened: {self.happened}"
 
 
-class NotTried(Exception):
+class NotTriedError(Exception):
     """The law can't be tried, because this isn't there."""
 
     def __init__(self, need: Need) -> None:
@@ -40,7 +40,9 @@ class NotTried(Exception):
 
 
 @dataclass(slots=True)
-class _Entry:
+class Entry:
+    """A call, or several that differ in their numbers only, and what came of it."""
+
     client: str
     call: str
     numbers: str
@@ -60,7 +62,7 @@ class _Entry:
 class History:
     """The calls made on engines and what came of them, in the order in which they ended."""
 
-    entries: list[_Entry] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
 
     def add(self, client: str, call: str, numbers: str, result: str) -> None:
         """Notes a call."""
@@ -70,11 +72,11 @@ class History:
             if numbers != last.numbers:
                 last.last_numbers = numbers
         else:
-            self.entries.append(_Entry(client, call, numbers, result))
+            self.entries.append(Entry(client, call, numbers, result))
 
     def note(self, text: str) -> None:
         """Notes something that isn't a call on an engine."""
-        self.entries.append(_Entry("", text, "", ""))
+        self.entries.append(Entry("", text, "", ""))
 
     def clear(self) -> None:
         """Forgets everything: what follows is a history of its own."""

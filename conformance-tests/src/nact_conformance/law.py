@@ -66,9 +66,7 @@ class LawTest(Protocol):
     def __call__(self, suite: Any, request: pytest.FixtureRequest) -> None: ...
 
 
-def law(
-    law_id: str, *needs: Need, guarantee: int
-) -> Callable[[Callable[[Any, Trial], Awaitable[None]]], LawTest]:
+def law(law_id: str, *needs: Need, guarantee: int) -> Callable[[Callable[[Any, Trial], Awaitable[None]]], LawTest]:
     """Makes a law of a coroutine function `(self, trial)`.
 
     What pytest gets is a plain function: it runs the coroutine in an event loop of its own, so pytest-asyncio, anyio's

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nact.errors import NactError
 from nact.persistence import MemoryPersistenceEngine, PersistedEvent, PersistedSnapshot
 from nact_conformance.client import Client
-from nact_conformance.history import History, LawBroken, short
+from nact_conformance.history import BrokenLawError, History, short
 from nact_conformance.needs import Need
 from nact_conformance.trial import Trial, event, fingerprint
 
@@ -45,7 +45,7 @@ def histories(offered: set[Need]) -> st.SearchStrategy[list[Step]]:
     """Histories that use what is offered; short and simple ones first."""
     tags = _tags.map(tuple)
     kinds = [
-        *[_step("persist", key=_keys, number=_shift, tags=tags)] * 3,
+        *[_step("persist", key=_keys, number=_shift, tags=tags) for _ in range(4)],  # so many of them
         _step("again", key=_keys, number=st.integers(1, 4)),
         _step("events", key=_keys, number=st.integers(0, 8), limit=_limit, tags=tags),
         _step("events", key=_keys),
@@ -62,7 +62,9 @@ def histories(offered: set[Need]) -> st.SearchStrategy[list[Step]]:
     if Need.SNAPSHOTS in offered:
         number = st.integers(1, 6)
         kinds += [_step(what, key=_keys, number=number) for what in ("take", "latest", "latest up to", "forget")]
-    return st.lists(st.one_of(kinds), max_size=30)
+    # A list of short lists: Hypothesis makes longer ones of these, and can still cut them down to a few steps.
+    several = st.lists(st.lists(st.one_of(kinds), max_size=12), max_size=12)
+    return several.map(lambda parts: [step for part in parts for step in part])
 
 
 @dataclass
@@ -87,7 +89,7 @@ class Comparison:
         """Does every step, and at last compares everything.
 
         Raises:
-            LawBroken: Where the engine and the reference differ.
+            BrokenLawError: Where the engine and the reference differ.
         """
         for step in steps:
             self._steps += 1
@@ -155,7 +157,7 @@ class Comparison:
         found = await _outcome(client, call)
         if _comparable(found) != _comparable(wanted):
             happened = f"the last call gave {short(found, 500)}; the reference gives {short(wanted, 500)}"
-            raise LawBroken("any history of calls has the outcomes that the reference has", happened)
+            raise BrokenLawError("any history of calls has the outcomes that the reference has", happened)
 
 
 def _need_of(what: str) -> Need:
@@ -174,7 +176,11 @@ def _comparable(outcome: object) -> object:
     if isinstance(outcome, NactError):
         return type(outcome)
     if isinstance(outcome, PersistedEvent):
-        whole = None if outcome.is_deleted else (fingerprint(outcome.data), outcome.tags, outcome.event_id, outcome.created_at)
+        whole = (
+            None
+            if outcome.is_deleted
+            else (fingerprint(outcome.data), outcome.tags, outcome.event_id, outcome.created_at)
+        )
         return outcome.sequence_number, whole
     if isinstance(outcome, PersistedSnapshot):
         return outcome.sequence_number, fingerprint(outcome.data), outcome.created_at

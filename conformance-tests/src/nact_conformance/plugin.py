@@ -1,4 +1,4 @@
-"""The kit's options for pytest, and nothing that costs a session which doesn't use them: the report is imported late."""
+"""The kit's options for pytest. The rest is imported only by sessions that use it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the kit's options."""
     group = parser.getgroup("nact-conformance", "the laws of a nact persistence engine")
     add = group.addoption
     add("--engine-url", metavar="URL", help="try the laws on this engine, with --pyargs nact_conformance")
@@ -24,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Begins to look for laws among the tests."""
     config.pluginmanager.register(Watch(config), "nact_conformance_watch")
 
 

@@ -13,13 +13,15 @@ from typing import Any
 import msgspec
 
 from nact.persistence import PersistedEvent
-from nact_conformance.history import NUMBERS, History, LawBroken, name_numbers
+from nact_conformance.history import NUMBERS, BrokenLawError, History, name_numbers
 
 
 class WorkerProcess:
     """A process with an engine of its own (`nact_conformance.worker`)."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, errors: Path, history: History, timeout: float) -> None:
+    def __init__(
+        self, name: str, process: asyncio.subprocess.Process, errors: Path, history: History, timeout: float
+    ) -> None:
         self.name = name
         self._process = process
         self._errors = errors
@@ -58,12 +60,14 @@ class WorkerProcess:
         """The next answer.
 
         Raises:
-            LawBroken: If the process ended or says nothing for long.
+            BrokenLawError: If the process ended or says nothing for long.
         """
         answer = await self._next_line(self._timeout)
         if answer is None:
             told = self._errors.read_text(errors="replace").strip()[-2_000:]
-            raise LawBroken("an engine works in any process", f"{self.name} ended by itself: {told or 'it said nothing'}")
+            raise BrokenLawError(
+                "an engine works in any process", f"{self.name} ended by itself: {told or 'it said nothing'}"
+            )
         self._note(answer)
         return answer
 
@@ -79,12 +83,12 @@ class WorkerProcess:
         """The next answer, which must be an acknowledgement.
 
         Raises:
-            LawBroken: If it is an error.
+            BrokenLawError: If it is an error.
         """
         answer = await self.answer()
         if "error" in answer:
             happened = f"{self.name} got {answer['error']}: {answer['text']}"
-            raise LawBroken("what another process orders is acknowledged", happened)
+            raise BrokenLawError("what another process orders is acknowledged", happened)
         return answer
 
     async def kill_at_work(self) -> list[dict[str, Any]]:
@@ -123,7 +127,7 @@ class WorkerProcess:
                 line = await self._process.stdout.readline()
         except TimeoutError:
             happened = f"{self.name} said nothing for {timeout:g} s"
-            raise LawBroken("an engine in another process returns or raises in the end", happened) from None
+            raise BrokenLawError("an engine in another process returns or raises in the end", happened) from None
         if not line.endswith(b"\n"):
             return None
         answer: dict[str, Any] = json.loads(line)

@@ -45,7 +45,9 @@ def as_markdown(subjects: Sequence[Subject]) -> str:
 
 def _standing(subject: Subject, guarantee: int) -> str:
     """How it stands with a guarantee, in a line."""
-    counts = Counter(subject.finding(law_id).outcome for law_id in subject.law_ids if subject.guarantee_of(law_id) == guarantee)
+    counts = Counter(
+        subject.finding(law_id).outcome for law_id in subject.law_ids if subject.guarantee_of(law_id) == guarantee
+    )
     bad = any(counts[outcome] for outcome in BAD)
     word = "FAILED" if bad else "kept" if counts[Outcome.HELD] else "-"
     details = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
@@ -61,7 +63,9 @@ def _line(subject: Subject, finding: Finding) -> str:
 def _happened(finding: Finding) -> str:
     """Of a broken law only what happened: the test's failure tells the rest."""
     lines = finding.told.splitlines()
-    return next((line.removeprefix("happened: ") for line in lines if line.startswith("happened: ")), lines[0] if lines else "")
+    return next(
+        (line.removeprefix("happened: ") for line in lines if line.startswith("happened: ")), lines[0] if lines else ""
+    )
 
 
 def _named(title: str, lines: Sequence[str], most: int = 30) -> Iterable[str]:

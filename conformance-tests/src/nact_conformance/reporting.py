@@ -104,5 +104,3 @@ def _replaced(suite: type[ConformanceSuite]) -> list[str]:
     there = [getattr(getattr(suite, law.name, None), "law", None) for law in laws_of(ConformanceSuite).values()]
     kept = {found.id for found in there if found is not None}
     return [law_id for law_id in laws_of(ConformanceSuite) if law_id not in kept]
-
-

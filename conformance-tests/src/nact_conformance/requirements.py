@@ -13,7 +13,7 @@ class Requirements:
     A declared law is still tried: it shows in the report with its reason, and if it holds after all, the run fails.
 
     Attributes:
-        cannot_keep: The reason for each law, by the law's id, as in `{"P-02": "lives in memory: dies with its process"}`.
+        cannot_keep: The reason for each law, by the law's id, as in `{"P-02": "lives in memory"}`.
     """
 
     cannot_keep: Mapping[str, str] = field(default_factory=dict)

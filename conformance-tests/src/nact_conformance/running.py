@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+import warnings
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from nact.persistence import PersistenceEngine
 from nact_conformance.about import about_engine
 from nact_conformance.client import Client
 from nact_conformance.findings import Finding, Outcome
-from nact_conformance.history import History, LawBroken, NotTried
+from nact_conformance.history import BrokenLawError, History, NotTriedError
 from nact_conformance.law import GUARANTEES, Law
 from nact_conformance.needs import ABILITIES, EXPECTED_OF_AUTHORS, offers
 from nact_conformance.storage import ServerStorage, Storage
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
     import pytest
 
 
-class StorageFailed(Exception):
+Kind = type[BaseException] | None
+
+
+class StorageError(Exception):
     """The storage doesn't start, so nothing can be said of the engine."""
 
 
@@ -55,25 +60,29 @@ class _Attempt:
             async with AsyncExitStack() as open_clients:
                 trial = await self._trial(open_clients)
                 self._check_needs(trial.client.engine)
-                async with asyncio.timeout(self.settings.law_timeout) as limit:
-                    try:
-                        await self.law.body(self.suite, trial)
-                    finally:
-                        self.told = str(self.history)  # before the clients are closed
+                await self._try(trial)
+        finally:
+            if isinstance(storage, ServerStorage):
+                await asyncio.to_thread(_heal, storage)
+
+    async def _try(self, trial: Trial) -> None:
+        limit = asyncio.timeout(self.settings.law_timeout)
+        try:
+            async with limit:
+                await self.law.body(self.suite, trial)
         except TimeoutError as error:
             if not limit.expired():
                 raise
             happened = f"it wasn't decided within {self.settings.law_timeout:g} s"
-            raise LawBroken(self.law.sentence, happened) from error
+            raise BrokenLawError(self.law.sentence, happened) from error
         finally:
-            if isinstance(storage, ServerStorage):
-                await asyncio.to_thread(_heal, storage)
+            self.told = str(self.history)  # before the clients are closed
 
     async def _start(self, storage: Storage) -> None:
         try:
             await asyncio.to_thread(use, storage)
         except Exception as error:
-            raise StorageFailed(f"the storage doesn't start: {error}") from error
+            raise StorageError(f"the storage doesn't start: {error}") from error
         self.server = storage.version
 
     async def _trial(self, open_clients: AsyncExitStack) -> Trial:
@@ -89,7 +98,7 @@ class _Attempt:
     def _check_needs(self, engine: PersistenceEngine) -> None:
         for need in self.law.needs:
             if not (offers(engine, need) if need in ABILITIES else given(self.suite, need)):
-                raise NotTried(need)
+                raise NotTriedError(need)
 
     def finding(self, outcome: Outcome, told: str = "") -> Finding:
         return Finding(law_id=self.law.id, outcome=outcome, told=told, engine=self.engine, server=self.server)
@@ -97,8 +106,12 @@ class _Attempt:
     def broken(self, error: BaseException) -> Finding:
         """What is told of a broken law: what it says, what was promised, what happened, and the history of it."""
         law = self.law
-        told = [f"{law.id} is broken: {law.sentence}", f"guarantee {law.guarantee}: {GUARANTEES[law.guarantee]}", law.why]
-        if isinstance(error, LawBroken):
+        told = [
+            f"{law.id} is broken: {law.sentence}",
+            f"guarantee {law.guarantee}: {GUARANTEES[law.guarantee]}",
+            law.why,
+        ]
+        if isinstance(error, BrokenLawError):
             told += ["", f"promised: {error.promised}", f"happened: {error.happened}"]
             cause = error.__cause__
         else:
@@ -116,7 +129,7 @@ def try_law(suite: ConformanceSuite, law: Law, settings: Settings | None = None)
     An event loop must not be running in this thread.
 
     Raises:
-        StorageFailed: The storage doesn't start.
+        StorageError: The storage doesn't start.
     """
     began = time.monotonic()
     reason = suite.requirements.reason(law.id)
@@ -136,16 +149,26 @@ def _tried(suite: ConformanceSuite, law: Law, settings: Settings) -> Finding:
         try:
             with _watchdog(settings), asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
                 runner.run(attempt.run())
-        except NotTried as missing:
+        except NotTriedError as missing:
             return attempt.finding(_outcome_of(missing), missing.why)
-        except StorageFailed:
+        except StorageError:
             raise
         except Exception as error:  # noqa: BLE001 (whatever it is, it goes into the finding)
-            return attempt.broken(error)
-    return attempt.finding(Outcome.HELD)
+            finding = attempt.broken(error)
+        else:
+            return attempt.finding(Outcome.HELD)
+    _forget_what_it_left()
+    return finding
 
 
-def _outcome_of(missing: NotTried) -> Outcome:
+def _forget_what_it_left() -> None:
+    """A law that broke off leaves calls that nobody awaits. Their warnings are not the next test's to fail by."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
+
+
+def _outcome_of(missing: NotTriedError) -> Outcome:
     if missing.need in ABILITIES:
         return Outcome.NOT_OFFERED
     return Outcome.NOT_RUN if missing.need in EXPECTED_OF_AUTHORS else Outcome.NOT_TESTED
@@ -168,8 +191,10 @@ def run_as_test(suite: ConformanceSuite, law: Law, request: pytest.FixtureReques
         pytest.skip(f"{finding.outcome.value}: {finding.told}")
 
 
-def _closing(client: Client):  # type: ignore[no-untyped-def]
-    async def close(kind: type[BaseException] | None, *_: object) -> bool:
+def _closing(client: Client) -> Callable[[Kind, BaseException | None, TracebackType | None], Awaitable[bool]]:
+    """Closes the client. What goes wrong with that isn't told when the law was broken before."""
+
+    async def close(kind: Kind, error: BaseException | None, trace: TracebackType | None) -> bool:
         try:
             await client.release()
         except Exception:
@@ -197,7 +222,9 @@ def _watchdog(settings: Settings) -> Iterator[None]:
     seconds = settings.law_timeout + settings.timeout
 
     def bark(_number: int, _frame: FrameType | None) -> None:
-        raise LawBroken("an engine never blocks the event loop", f"it was blocked, and the law undecided after {seconds:g} s")
+        raise BrokenLawError(
+            "an engine never blocks the event loop", f"it was blocked, and the law undecided after {seconds:g} s"
+        )
 
     signal.signal(signal.SIGALRM, bark)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -18,7 +18,7 @@ class Storage(Protocol):
 
     @property
     def url(self) -> str:
-        """What the engine's factory (`nact.persistence.engine_from_url`, if not told otherwise) makes an engine from."""
+        """What the engine's factory makes an engine from: `engine_from_url`, if the suite names no other."""
         ...
 
     @property
@@ -37,7 +37,7 @@ class Storage(Protocol):
 
 @runtime_checkable
 class ServerStorage(Storage, Protocol):
-    """A storage whose server can be killed, paused and cut off, reached through a proxy that can swallow its replies."""
+    """A storage whose server can be killed, paused and cut off, behind a proxy that can lose its replies."""
 
     @property
     def proxy(self) -> TcpProxy:

@@ -116,4 +116,3 @@ def given(suite: ConformanceSuite, need: Need) -> bool:
     if need is Need.BACK_DOOR:
         return suite.back_door() is not None
     return kind.round_trips is not ConformanceSuite.round_trips
-

@@ -12,7 +12,7 @@ from uuid import uuid4
 from nact.errors import NactError
 from nact.persistence import PersistedEvent, PersistenceEngine
 from nact_conformance.client import Client
-from nact_conformance.history import History, LawBroken, NotTried, name_numbers, short
+from nact_conformance.history import BrokenLawError, History, NotTriedError, name_numbers, short
 from nact_conformance.needs import Need, offers
 from nact_conformance.processes import WorkerProcess
 
@@ -90,7 +90,7 @@ class Trial:
         """Another process, with an engine of its own on the same storage. It is killed when the law was tried."""
         storage = self.suite.storage()
         if storage is None:
-            raise NotTried(Need.OTHER_PROCESSES)
+            raise NotTriedError(Need.OTHER_PROCESSES)
         self._processes += 1
         worker = await WorkerProcess.start(
             f"process {self._processes}", factory=self.suite.factory, url=storage.url, folder=self.suite.folder,
@@ -107,74 +107,78 @@ class Trial:
         """Returns if the two are equal; `promise` says in words what was promised.
 
         Raises:
-            LawBroken: If they aren't.
+            BrokenLawError: If they aren't.
         """
         if happened != promised:
-            raise LawBroken(promise, f"expected {short(promised, 400)}, got {short(happened, 400)}")
+            raise BrokenLawError(promise, f"expected {short(promised, 400)}, got {short(happened, 400)}")
 
     def expect_one_of(self, happened: object, promised: Sequence[object], promise: str) -> None:
         """Returns if it is one of these.
 
         Raises:
-            LawBroken: If it isn't.
+            BrokenLawError: If it isn't.
         """
         if happened not in promised:
             wanted = " or ".join(short(each) for each in promised)
-            raise LawBroken(promise, f"expected {wanted}, got {short(happened, 400)}")
+            raise BrokenLawError(promise, f"expected {wanted}, got {short(happened, 400)}")
 
     def expect_at_most(self, happened: int, most: int, promise: str) -> None:
         """Returns if it isn't more than that.
 
         Raises:
-            LawBroken: If it is.
+            BrokenLawError: If it is.
         """
         if happened > most:
-            raise LawBroken(promise, f"expected at most {most}, got {happened}")
+            raise BrokenLawError(promise, f"expected at most {most}, got {happened}")
 
     def expect_numbers(self, happened: Sequence[int], promised: Sequence[int], promise: str) -> None:
         """Returns if these are the same sequence numbers.
 
         Raises:
-            LawBroken: If they aren't.
+            BrokenLawError: If they aren't.
         """
         if list(happened) != list(promised):
-            raise LawBroken(promise, f"expected {name_numbers(promised)}, got {name_numbers(happened)}")
+            raise BrokenLawError(promise, f"expected {name_numbers(promised)}, got {name_numbers(happened)}")
 
-    def expect_events(self, happened: Sequence[PersistedEvent], promised: Sequence[PersistedEvent], promise: str) -> None:
+    def expect_events(
+        self, happened: Sequence[PersistedEvent], promised: Sequence[PersistedEvent], promise: str
+    ) -> None:
         """Returns if these are the same events, field by field, of the same types.
 
         Raises:
-            LawBroken: If they aren't. It names the first difference.
+            BrokenLawError: If they aren't. It names the first difference.
         """
         numbers = [each.sequence_number for each in happened]
         wanted = [each.sequence_number for each in promised]
         self.expect_numbers(numbers, wanted, promise)
         for got, meant in zip(happened, promised, strict=True):
             for name in meant.__struct_fields__:
-                self.expect_same(getattr(got, name), getattr(meant, name), f"{promise} ({name} of {meant.sequence_number})")
+                self.expect_same(
+                    getattr(got, name), getattr(meant, name), f"{promise} ({name} of {meant.sequence_number})"
+                )
 
     def expect_same(self, happened: object, promised: object, promise: str) -> None:
         """Returns if the two are equal and of the same types, all the way down (1 isn't 1.0, 0.0 isn't -0.0).
 
         Raises:
-            LawBroken: If they aren't.
+            BrokenLawError: If they aren't.
         """
         if fingerprint(happened) != fingerprint(promised):
-            raise LawBroken(promise, f"expected {short(promised, 400)}, got {short(happened, 400)}")
+            raise BrokenLawError(promise, f"expected {short(promised, 400)}, got {short(happened, 400)}")
 
     async def refused(self, kind: type[E], call: Awaitable[object], promise: str) -> E:
         """Returns the error that the call raised, if it is of this kind.
 
         Raises:
-            LawBroken: If the call succeeded or raised something else.
+            BrokenLawError: If the call succeeded or raised something else.
         """
         try:
             result = await call
         except kind as error:
             return error
         except NactError as error:
-            raise LawBroken(promise, f"expected {kind.__name__}, got {type(error).__name__}: {error}") from error
-        raise LawBroken(promise, f"expected {kind.__name__}, but it succeeded and returned {short(result)}")
+            raise BrokenLawError(promise, f"expected {kind.__name__}, got {type(error).__name__}: {error}") from error
+        raise BrokenLawError(promise, f"expected {kind.__name__}, but it succeeded and returned {short(result)}")
 
     async def expect_journal(
         self, key: str, promised: Sequence[PersistedEvent], promise: str, *, client: Client | None = None
@@ -182,7 +186,7 @@ class Trial:
         """Returns if the key's journal is exactly these events.
 
         Raises:
-            LawBroken: If it isn't.
+            BrokenLawError: If it isn't.
         """
         self.expect_events(await (client or self.client).events(key), promised, promise)
 
@@ -218,5 +222,3 @@ def fingerprint(value: object) -> object:
     if isinstance(value, list | tuple):
         return type(value), tuple(fingerprint(item) for item in value)
     return type(value), repr(value)
-
-

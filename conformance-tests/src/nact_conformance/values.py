@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import uuid
@@ -14,21 +14,65 @@ EDGES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 0.0, -0.0, 1.0, -1.0, "", "0", "null", "true", [], {}),
     *(2**31 - 1, 2**31, -(2**31) - 1, 2**53 - 1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)),
     *(1e22, 1e23, -1e22, 1e16, 1e15, 123456789012345680.0, 1e308, 5e-324, 2.2250738585072014e-308, 0.1, 1 / 3, 1e-7),
-    *([[]], [{}], {"": ""}, {"": None}, [None], [[[[]]]], {"a": {"a": {"a": []}}}, [1, 1.0, True, "1"], [0, -0.0, False]),
+    *(
+        [[]],
+        [{}],
+        {"": ""},
+        {"": None},
+        [None],
+        [[[[]]]],
+        {"a": {"a": {"a": []}}},
+        [1, 1.0, True, "1"],
+        [0, -0.0, False],
+    ),
     *({"b": 1, "a": 2}, {"a": None}, {"a": [], "b": {}}, {"1": 1, "01": 2, "1.0": 3}, [{"a": 1}, {"a": 1.0}]),
 )
 """JSON values that one store or another gives back as something else."""
 
 TEXTS: tuple[str, ...] = (
     *("'", '"', "`", "\\", "\\\\", '\\"', "''", "%s", "$1", "?", ":a", "${x}", "{{}}", "\\u0000", "\\n", "--", "/*"),
-    *("\t", "\n", "\r\n", "\r", "\b", "\f", "\v", "\x1f", "\x7f", "\x80", "\x85", "\xa0", "\xad", "\ufeff", "\u2028\u2029"),
-    *("é", "e\u0301", "ﬁ", "ß", "İ", "日本語", "שלום", "\u202e", "😀", "👩\u200d👩\u200d👧", "\uffff", "\ufffe", "\U0010ffff", "\ud7ff"),
+    *(
+        "\t",
+        "\n",
+        "\r\n",
+        "\r",
+        "\b",
+        "\f",
+        "\v",
+        "\x1f",
+        "\x7f",
+        "\x80",
+        "\x85",
+        "\xa0",
+        "\xad",
+        "\ufeff",
+        "\u2028\u2029",
+    ),
+    *(
+        "é",
+        "e\u0301",
+        "ﬁ",
+        "ß",
+        "İ",
+        "日本語",
+        "שלום",
+        "\u202e",
+        "😀",
+        "👩\u200d👩\u200d👧",
+        "\uffff",
+        "\ufffe",
+        "\U0010ffff",
+        "\ud7ff",
+    ),
     *(" ", "  a  ", "a ", " a", "2020-01-01", "2020-01-01T00:00:00Z", "NaN", "Infinity", "1e400", "0x10", "None"),
     *("$oid", "$date", "__class__", "<script>", "a" * 70_000, "\\ud800", "&amp;"),
 )
 """Strings that are lost between layers that escape."""
 
-NAMES: tuple[str, ...] = (*TEXTS, *("$set", "$where", "a.b", ".a", "a.", "_id", "__proto__", "constructor", "0", "length"))
+NAMES: tuple[str, ...] = (
+    *TEXTS,
+    *("$set", "$where", "a.b", ".a", "a.", "_id", "__proto__", "constructor", "0", "length"),
+)
 """Names of fields that some store gives a meaning to."""
 
 
@@ -57,10 +101,40 @@ def _itself() -> list[Any]:
 
 
 REFUSED: tuple[Any, ...] = (
-    *(float("nan"), float("inf"), float("-inf"), 2**63, -(2**63) - 1, 10**30, (1, 2), (), {1}, frozenset(), b"a", bytearray()),
-    *({1: "a"}, {None: 1}, {True: 1}, {1.5: 1}, {("a",): 1}, {b"a": 1}, "\ud800", "a\udfff", {"\ud800": 1}, 1j, object()),
+    *(
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+        2**63,
+        -(2**63) - 1,
+        10**30,
+        (1, 2),
+        (),
+        {1},
+        frozenset(),
+        b"a",
+        bytearray(),
+    ),
+    *(
+        {1: "a"},
+        {None: 1},
+        {True: 1},
+        {1.5: 1},
+        {("a",): 1},
+        {b"a": 1},
+        "\ud800",
+        "a\udfff",
+        {"\ud800": 1},
+        1j,
+        object(),
+    ),
     *(Colour.RED, Text("a"), Point(1), {Text("a"): 1}, _itself()),
-    *(decimal.Decimal(1), uuid.UUID(int=0), datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC), datetime.date(2020, 1, 1)),
+    *(
+        decimal.Decimal(1),
+        uuid.UUID(int=0),
+        dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
+        dt.date(2020, 1, 1),
+    ),
 )
 """What isn't a JSON value, though many encoders make one of it."""
 
@@ -83,6 +157,11 @@ def json_values() -> st.SearchStrategy[Any]:
         lambda inner: st.lists(inner, max_size=5) | st.dictionaries(_text | st.sampled_from(NAMES), inner, max_size=5),
         max_leaves=20,
     )
+
+
+def events() -> st.SearchStrategy[tuple[Any, list[str], str]]:
+    """Data, tags and the end of a key."""
+    return st.tuples(json_values(), st.lists(texts(), max_size=3), texts())
 
 
 def texts() -> st.SearchStrategy[str]:

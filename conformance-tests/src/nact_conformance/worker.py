@@ -18,7 +18,14 @@ from typing import Any, cast
 import msgspec
 
 from nact.errors import NactError, SequenceConflictError
-from nact.persistence import AtomicBatches, EventDeletion, PersistedEvent, PersistedSnapshot, PersistenceEngine, SnapshotStore
+from nact.persistence import (
+    AtomicBatches,
+    EventDeletion,
+    PersistedEvent,
+    PersistedSnapshot,
+    PersistenceEngine,
+    SnapshotStore,
+)
 from nact_conformance.factory import make_engine
 
 Order = dict[str, Any]

@@ -106,6 +106,8 @@ class FileEngine:
                 await self._copy.take_snapshot(change.snapshot)
             case "forget":
                 await self._copy.delete_snapshots(change.key, up_to=change.up_to)
+            case _:
+                raise ValueError(change.what)
 
     @contextmanager
     def _locked(self) -> Iterator[BinaryIO]:

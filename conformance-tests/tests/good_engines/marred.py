@@ -22,7 +22,9 @@ class MemoryBackDoor:
     async def garble_event(self, key: str, sequence_number: int) -> None:
         journal = self._storage.events[key]
         garbled = (msgspec.structs.replace(each, data=b'{"half') for each in journal)
-        journal[:] = [bad if bad.sequence_number == sequence_number else good for bad, good in zip(garbled, journal, strict=True)]
+        journal[:] = [
+            bad if bad.sequence_number == sequence_number else good for bad, good in zip(garbled, journal, strict=True)
+        ]
 
     async def garble_snapshot(self, key: str, sequence_number: int) -> None:
         kept = self._storage.snapshots[key]

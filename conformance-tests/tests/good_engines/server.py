@@ -46,6 +46,8 @@ async def answer(engine: FileEngine, request: Request) -> Any:
             return await engine.take_snapshot(request.snapshot)
         case "forget":
             return await engine.delete_snapshots(request.key, up_to=request.after)
+        case _:
+            raise ValueError(request.what)
 
 
 async def serve(engine: FileEngine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

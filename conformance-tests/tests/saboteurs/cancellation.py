@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -100,10 +100,8 @@ class SwallowsCancellation(MemoryPersistenceEngine):
     """Goes on when it is cancelled, as if nothing had been said."""
 
     async def persist(self, event: PersistedEvent) -> None:
-        try:
+        with suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            pass
         await super().persist(event)
 
 

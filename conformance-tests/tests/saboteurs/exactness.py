@@ -231,7 +231,9 @@ class CachesWhatItWrote(MemoryPersistenceEngine):
         json_data.check(event.data)
         data = everywhere(lambda value: float(f"{value:.3e}") if isinstance(value, float) else value, event.data)
         await super().persist(msgspec.structs.replace(event, data=data))
-        self._cache[event.event_id] = msgspec.structs.replace(event, data=json_data.decode(json_data.encode(event.data)))
+        self._cache[event.event_id] = msgspec.structs.replace(
+            event, data=json_data.decode(json_data.encode(event.data))
+        )
 
     async def events(self, key: str, **window: Any) -> Events:
         async for event in super().events(key, **window):

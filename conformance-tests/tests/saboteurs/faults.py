@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
-
 from good_engines.network import NetworkEngine
 from good_engines.server import Request
+
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.records import check_batch, new_event_id
@@ -103,7 +103,7 @@ class LetsTheNetworksErrorsThrough(NetworkEngine):
         try:
             return await super()._ask(request)
         except EngineUnavailableError as error:
-            raise error.__cause__ or error
+            raise (error.__cause__ or error) from None
 
 
 @caught_by("F-09")

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
-from typing import Any
+import msgspec
 
 from nact.persistence import PersistedEvent
 from saboteurs.conflicts import Writes
-from saboteurs.journal import Replays
 from saboteurs.sabotage import caught_by
 
 
 @caught_by("R-01")
-class LimitsBadlyWithATag(Replays):
-    """Yields one event too many, if one tag and a limit come together behind the beginning."""
+class LosesTheTagsOfRetries(Writes):
+    """Writes a retry over the event, without its tags."""
 
-    async def events(
-        self, key: str, *, limit: int | None = None, tags: Collection[str] = (), **window: Any
-    ) -> AsyncIterator[PersistedEvent]:
-        limit = limit + 1 if limit and len(tags) == 1 and window.get("after") else limit
-        for event in await self.whole(key, limit=limit, tags=tags, **window):
-            yield event
+    async def persist(self, event: PersistedEvent) -> None:
+        was_stored = self.is_stored(event)
+        await super().persist(event)
+        if was_stored:
+            self.put(msgspec.structs.replace(event, tags=()))
 
 
 @caught_by("R-02")

@@ -91,7 +91,7 @@ class ReadsAnyKey(MemoryPersistenceEngine):
     """Finds no events for what can't be a key."""
 
     async def events(self, key: str, **window: Any) -> Events:
-        if isinstance(key, str) and key.isprintable() and key:
+        if str(key).isprintable() and key and type(key) is str:
             async for event in super().events(key, **window):
                 yield event
 
@@ -186,4 +186,3 @@ class SnapshotsByPrefix(MemoryPersistenceEngine):
         for other in list(self._storage.snapshots):
             if other.startswith(key.rstrip("%")):
                 await super().delete_snapshots(other, up_to=up_to)
-

@@ -275,7 +275,7 @@ class LocksTheStorageDuringReplay(MemoryPersistenceEngine):
             vars(self._storage)["readers"].remove(self)
 
     async def persist(self, event: PersistedEvent) -> None:
-        while any(reader is not self for reader in vars(self._storage).get("readers", [])):
+        while any(reader is not self for reader in vars(self._storage).get("readers", [])):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await super().persist(event)
 

@@ -22,9 +22,7 @@ class Reads(MemoryPersistenceEngine):
             return record
         return msgspec.structs.replace(record, data=json_data.decode(record.data))
 
-    async def events(
-        self, key: str, *, after: int = 0, limit: int | None = None, tags: Collection[str] = ()
-    ) -> Events:
+    async def events(self, key: str, *, after: int = 0, limit: int | None = None, tags: Collection[str] = ()) -> Events:
         for record in list(self._storage.events.get(key, [])):
             if record.sequence_number <= after or not set(tags).issubset(record.tags) or limit == 0:
                 continue

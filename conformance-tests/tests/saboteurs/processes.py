@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from good_engines.files import Change, FileEngine
+
 from nact.errors import EngineUnavailableError, SequenceConflictError
 from nact.persistence import PersistedEvent
 from nact.persistence.records import check_batch
@@ -79,7 +80,7 @@ class WritesBatchesInParts(FileEngine):
         check_batch(events)
         for start in range(0, len(events), 5):
             await super().persist_all(events[start : start + 5])
-            time.sleep(0.002)
+            time.sleep(0.002)  # noqa: ASYNC251
 
 
 @caught_by("P-06", "P-07")
@@ -92,7 +93,7 @@ class LocksNothing(FileEngine):
             yield file
 
     async def _write(self, file: BinaryIO, line: bytes) -> None:
-        time.sleep(0.002)
+        time.sleep(0.002)  # noqa: ASYNC251
         file.write(line)
         file.flush()
 
@@ -103,7 +104,7 @@ class CreatesItsFileOnce(FileEngine):
 
     async def _change(self, change: Change) -> None:
         if not self._path.exists():
-            time.sleep(0.1)
+            time.sleep(0.1)  # noqa: ASYNC251
             try:
                 self._path.open("xb").close()
             except FileExistsError as error:
@@ -135,11 +136,10 @@ class LeavesALockFile(FileEngine):
         lock = Path(f"{self._path}.lock")
         while True:
             try:
-                lock.open("xb").close()
+                lock.open("xb").close()  # noqa: ASYNC230
                 break
             except FileExistsError:
                 await asyncio.sleep(0.001)
         await super()._change(change)
         await asyncio.sleep(0.02)
-        lock.unlink()
-
+        lock.unlink()  # noqa: ASYNC240

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from good_engines.files import FileEngine
 from good_engines.marred import MemoryBackDoor
 from good_engines.network import small_server
+
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistenceEngine
 from nact_conformance.findings import Finding
 from nact_conformance.law import Law, laws_of
@@ -23,8 +24,8 @@ from nact_conformance.trial import Settings
 Engine = TypeVar("Engine", bound=type)
 
 LAWS: dict[str, Law] = laws_of(ConformanceSuite)
-QUICK = Settings(rounds=2, timeout=0.6, law_timeout=20)
-WITH_PROCESSES = Settings(rounds=3, timeout=4, law_timeout=40)
+QUICK = Settings(rounds=4, timeout=0.6, law_timeout=20)
+WITH_PROCESSES = Settings(rounds=3, timeout=3, law_timeout=60)
 
 
 @dataclass(frozen=True)

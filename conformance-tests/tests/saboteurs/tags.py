@@ -20,9 +20,7 @@ class Filters(Replays):
     def matches(self, event: PersistedEvent, tags: Collection[str]) -> bool:
         return set(tags).issubset(event.tags)
 
-    async def events(
-        self, key: str, *, after: int = 0, limit: int | None = None, tags: Collection[str] = ()
-    ) -> Events:
+    async def events(self, key: str, *, after: int = 0, limit: int | None = None, tags: Collection[str] = ()) -> Events:
         events = await self.whole(key, after=after, tags=[] if isinstance(tags, list) else tags)
         found = [event for event in events if not tags or self.matches(event, tags)]
         for event in found[:limit]:

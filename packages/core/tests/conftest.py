@@ -11,7 +11,7 @@ import pytest
 from nact import LogRecord
 
 
-class ClockworkSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class ClockworkSelector(selectors.DefaultSelector):
     """Doesn't wait for the loop's next deadline: it moves the clock to it."""
 
     now = 0.0

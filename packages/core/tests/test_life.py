@@ -1,6 +1,7 @@
 """How an actor starts, with a state that has to be made, and how it ends, with `after_stop`."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -166,7 +167,7 @@ async def test_starts_that_fail_again_and_again_wait_longer_each_time_but_never_
     async with start() as system:
         ref = spawn(system, tell, initial_state_func=make, on_crash=deciding(Decision.RESET))
         assert await query(ref, "?", 100_000) == "made"
-    delays = [later - earlier for earlier, later in zip(attempts, attempts[1:], strict=False)]
+    delays = [later - earlier for earlier, later in itertools.pairwise(attempts)]
     assert delays[:4] == pytest.approx([0.02, 0.04, 0.08, 0.16])
     assert delays[-1] == pytest.approx(30)
     assert delays == pytest.approx(sorted(delays))
@@ -193,14 +194,14 @@ async def test_a_start_that_succeeds_forgives_those_that_failed() -> None:
     assert attempts == pytest.approx([0.0, 0.02, 0.02, 0.04])
 
 
-async def test_a_stop_does_not_wait_for_the_next_try() -> None:
+async def test_a_stop_does_not_wait_for_the_next_try(records: list[LogRecord]) -> None:
     tried = asyncio.Event()
 
     def make(ctx: Context[Any]) -> Any:
         tried.set()
         raise ValueError("never")
 
-    async with start() as system:
+    async with start(configure_logging(records.append)) as system:
         loop = asyncio.get_running_loop()
         ref = spawn(system, tell, initial_state_func=make, on_crash=deciding(Decision.RESET))
         await asyncio.sleep(3600)
@@ -209,6 +210,7 @@ async def test_a_stop_does_not_wait_for_the_next_try() -> None:
         told = loop.time()
         stop(ref)
     assert loop.time() == told
+    assert records == []
 
 
 # --- after_stop ------------------------------------------------------------------------------------------------------
@@ -340,12 +342,15 @@ async def test_an_after_stop_that_raises_fails_the_system_and_hinders_nobody() -
     def after_stop(state: Any, ctx: Context[Any]) -> None:
         raise ValueError("won't go")
 
-    with pytest.raises(SystemFailedError) as caught:
+    async def shop() -> None:
         async with start(name="shop") as system:
             parent = spawn(
                 system, tell, "floor", initial_state="floor", after_stop=lambda state, ctx: ended.append(state)
             )
             spawn(parent, tell, "till", after_stop=after_stop)
+
+    with pytest.raises(SystemFailedError) as caught:
+        await shop()
     ((path, error),) = caught.value.failures
     assert (path, str(error)) == ("shop://floor/till", "won't go")
     assert ended == ["floor"]

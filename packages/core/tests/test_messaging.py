@@ -76,7 +76,7 @@ async def test_each_sender_finds_its_messages_in_order_whatever_others_send() ->
         for name in received:
             dispatch(spawn(system, send, name), 0)
         await all_received.wait()
-    assert received == dict.fromkeys("abc", list(range(50)))
+    assert received == {name: list(range(50)) for name in "abc"}
 
 
 async def test_one_message_is_handled_at_a_time() -> None:
@@ -101,7 +101,7 @@ async def test_dispatch_returns_before_the_message_is_handled() -> None:
     handled: list[str] = []
 
     async with start() as system:
-        ref = spawn(system, lambda state, msg, ctx: handled.append(msg))
+        ref: ActorRef[str] = spawn(system, lambda state, msg, ctx: handled.append(msg))
         dispatch(ref, "hello")
         assert handled == []
         await query(spawn(system, echo), "let all run", 10)
@@ -112,7 +112,7 @@ async def test_the_receiver_knows_the_sender() -> None:
     senders: asyncio.Queue[ActorRef[Any]] = asyncio.Queue()
 
     async with start() as system:
-        ref = spawn(system, lambda state, msg, ctx: senders.put_nowait(ctx.sender))
+        ref: ActorRef[str] = spawn(system, lambda state, msg, ctx: senders.put_nowait(ctx.sender))
         other = spawn(system, silent)
         dispatch(ref, "from the other", other)
         dispatch(ref, "from nobody")
@@ -137,7 +137,7 @@ async def test_dispatch_refuses_what_is_no_reference(ref: Any) -> None:
 async def test_dispatch_refuses_a_sender_that_is_no_reference(sender: Any) -> None:
     handled: list[str] = []
     async with start() as system:
-        ref = spawn(system, lambda state, msg, ctx: handled.append(msg))
+        ref: ActorRef[str] = spawn(system, lambda state, msg, ctx: handled.append(msg))
         with pytest.raises(TypeError, match="sender must be an ActorRef") as caught:
             dispatch(ref, "hello", sender)
         assert repr(sender) in str(caught.value)
@@ -216,7 +216,7 @@ async def test_a_query_is_sent_at_once_and_not_when_it_is_awaited() -> None:
 async def test_the_answer_may_come_from_another_actor() -> None:
     async with start() as system:
         office = spawn(system, echo)
-        counter = spawn(system, lambda state, msg, ctx: dispatch(office, msg, ctx.sender))
+        counter: ActorRef[str] = spawn(system, lambda state, msg, ctx: dispatch(office, msg, ctx.sender))
         assert await query(counter, "form 1a", 10) == "form 1a"
 
 
@@ -231,7 +231,11 @@ async def test_the_question_can_be_made_from_the_reference_to_answer_to() -> Non
 
     async with start() as system:
         ref = spawn(system, answer)
-        assert await query(ref, lambda reply_to: Question("well?", reply_to), 10) == "well? yes"
+
+        def question(reply_to: ActorRef[str]) -> Question:
+            return Question("well?", reply_to)
+
+        assert await query(ref, question, 10) == "well? yes"
 
 
 async def test_a_question_that_cannot_be_made_leaves_nothing_behind() -> None:
@@ -244,7 +248,7 @@ async def test_a_question_that_cannot_be_made_leaves_nothing_behind() -> None:
     async with start() as system:
         ref = spawn(system, silent)
         with pytest.raises(ValueError, match="what was it"):
-            query(ref, no_question, 3600)
+            _ = query(ref, no_question, 3600)
         assert asked[0].is_stopped
 
 
@@ -384,7 +388,7 @@ async def test_an_idle_actor_does_not_hold_the_answer_that_it_gave() -> None:
         pass
 
     async with start() as system:
-        ref = spawn(system, lambda state, msg, ctx: dispatch(ctx.sender, Report()))
+        ref: ActorRef[str] = spawn(system, lambda state, msg, ctx: dispatch(ctx.sender, Report()))
         report = weakref.ref(await query(ref, "report", 10))
         await query(spawn(system, echo), "let the loop forget it", 10)
         gc.collect()
@@ -394,7 +398,7 @@ async def test_an_idle_actor_does_not_hold_the_answer_that_it_gave() -> None:
 @pytest.mark.parametrize("ref", [None, "shop://till", 5])
 async def test_a_query_refuses_what_is_no_reference(ref: Any) -> None:
     with pytest.raises(TypeError, match="ref must be an ActorRef") as caught:
-        query(ref, "hello", 10)
+        _ = query(ref, "hello", 10)
     assert repr(ref) in str(caught.value)
 
 
@@ -405,9 +409,9 @@ async def test_a_query_refuses_what_is_no_reference(ref: Any) -> None:
 async def test_a_query_refuses_a_timeout_that_is_no_duration(timeout: Any, error: type[Exception]) -> None:
     handled: list[str] = []
     async with start() as system:
-        ref = spawn(system, lambda state, msg, ctx: handled.append(msg))
+        ref: ActorRef[str] = spawn(system, lambda state, msg, ctx: handled.append(msg))
         with pytest.raises(error, match="timeout must be") as caught:
-            query(ref, "hello", timeout)
+            _ = query(ref, "hello", timeout)
         assert repr(timeout) in str(caught.value)
         await query(spawn(system, echo), "let all run", 10)
     assert handled == []

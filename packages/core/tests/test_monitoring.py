@@ -3,7 +3,7 @@
 import io
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -22,7 +22,6 @@ from nact import (
     configure_logging,
     dispatch,
     log_to_console,
-    log_to_logging,
     log_to_nothing,
     query,
     spawn,
@@ -58,8 +57,7 @@ async def test_an_actor_logs_lines_at_each_level(level: str, records: list[LogRe
             "drawer open",
             system.children["till"],
         )
-        assert datetime.now(UTC).timestamp() - record.created_at.timestamp() < 3600
-        assert record.created_at.tzinfo is not None
+        assert record.created_at.tzinfo is UTC
 
 
 async def test_what_is_no_text_is_logged_as_text(records: list[LogRecord]) -> None:
@@ -95,7 +93,10 @@ async def test_an_actor_logs_exceptions(records: list[LogRecord]) -> None:
         log.exception(error)
         log.exception(error, "gave up")
     assert all(isinstance(record, LogException) and record.exception is error for record in records)
-    assert [record.text for record in records] == ["failed: ValueError('no change')", "gave up: ValueError('no change')"]
+    assert [record.text for record in records] == [
+        "failed: ValueError('no change')",
+        "gave up: ValueError('no change')",
+    ]
     assert {record.level for record in records} == {LogLevel.ERROR}
 
 
@@ -256,7 +257,3 @@ def test_a_wrong_argument_is_refused_and_named(function: Callable[..., Any], arg
     with pytest.raises(TypeError, match=f"^{argument} must be ") as caught:
         function(**{argument: value})
     assert repr(value) in str(caught.value)
-
-
-def test_the_default_engine_can_be_chosen_too() -> None:
-    assert configure_logging(log_to_logging) is not None

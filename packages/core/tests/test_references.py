@@ -43,11 +43,9 @@ async def test_a_reference_knows_name_and_parent() -> None:
 async def test_a_reference_tells_whether_its_actor_has_stopped() -> None:
     async with start(name="shop") as system:
         till = spawn(system, idle, "till")
-        assert not till.is_stopped
-        assert repr(till) == "<ActorRef shop://till>"
+        assert (till.is_stopped, repr(till)) == (False, "<ActorRef shop://till>")
         stop(till)
-        assert till.is_stopped
-        assert repr(till) == "<ActorRef shop://till stopped>"
+        assert (till.is_stopped, repr(till)) == (True, "<ActorRef shop://till stopped>")
         assert repr(system) == "<ActorSystem shop://>"
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -34,7 +34,7 @@ class Closeable:
 class Openable(Closeable):
     """Is an async context manager as well."""
 
-    async def __aenter__(self) -> "Openable":
+    async def __aenter__(self) -> Self:
         await self.does("open")
         return self
 

@@ -199,6 +199,7 @@ async def test_what_a_read_shows_after_a_cancelled_write_stays_true(
     engine: SqlitePersistenceEngine, key: str, shell: sqlite3.Connection, numbered: Numbered
 ) -> None:
     await engine.persist(numbered(key, 1, 1)[0])
+    assert await engine.highest_sequence_number(key) == 1
     shell.execute("BEGIN IMMEDIATE")  # the write is on its way, and waits
     write = asyncio.create_task(engine.persist(numbered(key, 2, 2)[0]))
     for _ in range(10):

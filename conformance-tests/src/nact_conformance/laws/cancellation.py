@@ -9,7 +9,7 @@ from typing import Any, cast
 from nact.errors import NactError
 from nact.persistence import AtomicBatches, PersistedEvent, PersistedSnapshot, SnapshotStore
 from nact_conformance.client import Client
-from nact_conformance.history import LawBroken
+from nact_conformance.history import BrokenLawError
 from nact_conformance.interrupting import Interruption, Moment, interrupt
 from nact_conformance.law import law
 from nact_conformance.needs import Need
@@ -22,7 +22,7 @@ Begin = Callable[[], Coroutine[Any, Any, object]]
 
 
 class CancellationLaws:
-    """A cancelled call happened or didn't; the engine stays usable, nothing leaks, and the next call sees the truth."""
+    """A cancelled call happened or didn't; the engine stays usable, nothing leaks, and the next call tells."""
 
     @law("X-01", guarantee=7)
     async def test_persist_cancelled_at_any_point_is_stored_or_not(self, trial: Trial) -> None:
@@ -43,7 +43,9 @@ class CancellationLaws:
                 first = event(key, 1)
                 ended = await _interrupted(trial, client, lambda: client.engine.persist(first), point, moment)  # noqa: B023
                 await client.persist(first)
-                await trial.expect_journal(key, [first], f"opening cancelled at await point {point}: usable", client=client)
+                await trial.expect_journal(
+                    key, [first], f"opening cancelled at await point {point}: usable", client=client
+                )
                 await client.release()
                 if not ended.reached:
                     break
@@ -61,7 +63,7 @@ class CancellationLaws:
                 break
             happened = f"cancelled at await point {point}, it returned or raised {ended.error!r}"
             if not ended.cancelled:
-                raise LawBroken("persist that is cancelled while it waits raises CancelledError", happened)
+                raise BrokenLawError("persist that is cancelled while it waits raises CancelledError", happened)
             number = len(await trial.client.numbers(key))
 
     @law("X-05", guarantee=7)
@@ -161,7 +163,9 @@ class CancellationLaws:
             mine = event(key, highest + 1, "knows")
             await trial.client.persist(mine)
             found = [each.data for each in await trial.client.events(key)]
-            trial.expect(found, ["gave up"] * highest + ["knows"], "what a read showed after the cancellation stays true")
+            trial.expect(
+                found, ["gave up"] * highest + ["knows"], "what a read showed after the cancellation stays true"
+            )
 
 
 async def _cancel_persist_everywhere(trial: Trial, moment: Moment) -> None:
@@ -186,11 +190,17 @@ async def _interrupted(trial: Trial, client: Client, begin: Begin, point: int, m
     try:
         ended = await interrupt(begin(), point, moment, trial.settings.timeout)
     except TimeoutError as error:
-        raise LawBroken("a cancelled call ends", f"{words}: it didn't within {trial.settings.timeout:g} s") from error
+        raise BrokenLawError(
+            "a cancelled call ends", f"{words}: it didn't within {trial.settings.timeout:g} s"
+        ) from error
     happened = "CancelledError" if ended.cancelled else "returned" if ended.error is None else repr(ended.error)
-    trial.history.note(f"{client.name}: {words} -> {happened}" if ended.reached else f"{client.name}: a call has no point {point}")
+    trial.history.note(
+        f"{client.name}: {words} -> {happened}" if ended.reached else f"{client.name}: a call has no point {point}"
+    )
     if ended.error is not None and not isinstance(ended.error, NactError):
-        raise LawBroken("a cancelled call raises CancelledError or an error of nact", f"{words} raised {happened}") from ended.error
+        raise BrokenLawError(
+            "a cancelled call raises CancelledError or an error of nact", f"{words} raised {happened}"
+        ) from ended.error
     return ended
 
 

@@ -101,7 +101,9 @@ class ConflictLaws:
         first = event(key, 1, {"same": True}, created_at=1_700_000_000_000)
         twin = event(key, 1, {"same": True}, created_at=1_700_000_000_000)
         await trial.client.persist(first)
-        await trial.refused(SequenceConflictError, trial.client.persist(twin), "an equal event of another id is refused")
+        await trial.refused(
+            SequenceConflictError, trial.client.persist(twin), "an equal event of another id is refused"
+        )
         await trial.expect_journal(key, [first], "the first event is unchanged")
 
     @law("C-10", guarantee=3)
@@ -137,7 +139,9 @@ class ConflictLaws:
         numbers = [found_event.sequence_number for found_event in found]
         trial.expect(numbers, list(range(1, 4 * each + 1)), "the shared journal is dense")
         wanted = sorted([place, n] for place in range(4) for n in range(each))
-        trial.expect(sorted(found_event.data for found_event in found), wanted, "every acknowledged event is there, once")
+        trial.expect(
+            sorted(found_event.data for found_event in found), wanted, "every acknowledged event is there, once"
+        )
 
     @law("C-14", guarantee=10)
     async def test_a_tombstone_cannot_be_persisted(self, trial: Trial) -> None:

@@ -154,7 +154,9 @@ class DeletionLaws:
         for late in stored[:2]:
             await trial.outcomes([trial.client.persist(late)])
             found = await trial.client.events(key)
-            _expect_remains(trial, found, 2, stored[2:], f"a retry of the deleted event {late.sequence_number} changes nothing")
+            _expect_remains(
+                trial, found, 2, stored[2:], f"a retry of the deleted event {late.sequence_number} changes nothing"
+            )
 
     @law("D-13", Need.DELETION, Need.SECOND_CLIENT, guarantee=10)
     async def test_deletion_while_events_are_added_loses_none(self, trial: Trial) -> None:
@@ -202,7 +204,9 @@ class DeletionLaws:
         stored = await trial.fill(key, 3_000 if trial.offers(Need.BATCHES) else 600)
         up_to = len(stored) - 7
         await trial.client.delete_events(key, up_to=up_to)
-        _expect_remains(trial, await trial.client.events(key), up_to, stored[up_to:], f"one tombstone at {up_to}, then seven")
+        _expect_remains(
+            trial, await trial.client.events(key), up_to, stored[up_to:], f"one tombstone at {up_to}, then seven"
+        )
 
 
 class HighestLaws:
@@ -215,7 +219,9 @@ class HighestLaws:
         trial.expect(await trial.client.highest(key), 0, "the highest number of an unknown key is 0")
         for number in range(1, 13):
             await trial.client.persist(event(key, number))
-            trial.expect(await trial.client.highest(key), number, f"after event {number}, the highest number is {number}")
+            trial.expect(
+                await trial.client.highest(key), number, f"after event {number}, the highest number is {number}"
+            )
 
     @law("H-02", Need.HIGHEST, guarantee=10)
     async def test_what_was_refused_does_not_raise_the_highest_number(self, trial: Trial) -> None:

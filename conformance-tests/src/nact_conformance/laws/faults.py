@@ -9,7 +9,7 @@ from typing import TypeVar
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.client import Client
-from nact_conformance.history import LawBroken, NotTried
+from nact_conformance.history import BrokenLawError, NotTriedError
 from nact_conformance.law import law
 from nact_conformance.needs import Need
 from nact_conformance.storage import ServerStorage
@@ -20,11 +20,12 @@ T = TypeVar("T")
 MOST_EXCHANGES = 40
 """A call with more exchanges than this is tried at the first so many."""
 
-TRIES = 50
+PAUSE = 0.1
+"""Seconds between two attempts."""
 
 
 class FaultLaws:
-    """A fault ends in success or in `EngineUnavailableError`; afterwards the same client works, and nothing was lost."""
+    """A fault ends in success or `EngineUnavailableError`; afterwards the same client works, and nothing is lost."""
 
     @law("F-01", Need.SERVER, guarantee=4)
     async def test_a_lost_acknowledgement_is_no_conflict(self, trial: Trial) -> None:
@@ -37,7 +38,7 @@ class FaultLaws:
             await _unless_unavailable(trial.client.persist(stored[-1]))
             if _disarm(trial):
                 break
-            await _when_available(lambda: trial.client.persist(stored[-1]))
+            await _when_available(trial, lambda: trial.client.persist(stored[-1]))
             promise = f"after reply {exchange} of persist was lost, the same event again is stored once"
             await trial.expect_journal(key, stored, promise)
 
@@ -52,7 +53,7 @@ class FaultLaws:
             await _unless_unavailable(trial.client.persist(stored[-1]))
             if _disarm(trial):
                 break
-            await _when_available(lambda: trial.client.persist(stored[-1]))
+            await _when_available(trial, lambda: trial.client.persist(stored[-1]))
             promise = f"after request {exchange} of persist was lost, the same event again is stored once"
             await trial.expect_journal(key, stored, promise)
 
@@ -65,9 +66,9 @@ class FaultLaws:
             _server(trial).proxy.lose_reply(exchange)
             await _unless_unavailable(trial.client.persist_all(events))
             finished = _disarm(trial)
-            count = len(await _when_available(lambda: trial.client.numbers(key)))  # noqa: B023
+            count = len(await _when_available(trial, lambda: trial.client.numbers(key)))  # noqa: B023
             trial.expect_one_of(count, (0, 30), f"after reply {exchange} was lost, the batch is whole or not there")
-            await _when_available(lambda: trial.client.persist_all(events))  # noqa: B023
+            await _when_available(trial, lambda: trial.client.persist_all(events))  # noqa: B023
             await trial.expect_journal(key, events, "the same batch again is stored once")
             if finished:
                 break
@@ -85,7 +86,7 @@ class FaultLaws:
                 trial.expect_numbers(numbers, range(1, count + 1), promise)
             if _disarm(trial):
                 break
-        whole = await _when_available(lambda: trial.client.numbers(key))
+        whole = await _when_available(trial, lambda: trial.client.numbers(key))
         trial.expect_numbers(whole, range(1, count + 1), "afterwards a replay is whole")
 
     @law("F-05", Need.SERVER, guarantee=8)
@@ -99,9 +100,11 @@ class FaultLaws:
         rest = await _unless_unavailable(trial.client.rest(replay))
         if rest is not None:
             numbers = [each.sequence_number for each in rest]
-            trial.expect_numbers([1, *numbers] if first else [], range(1, count + 1), "a replay that is cut off raises, or yields all")
+            trial.expect_numbers(
+                [1, *numbers] if first else [], range(1, count + 1), "a replay that is cut off raises, or yields all"
+            )
         await _do(trial, "the network is mended", _server(trial).reconnect)
-        whole = await _when_available(lambda: trial.client.numbers(key))
+        whole = await _when_available(trial, lambda: trial.client.numbers(key))
         trial.expect_numbers(whole, range(1, count + 1), "afterwards a replay is whole")
 
     @law("F-06", Need.SERVER, guarantee=1)
@@ -112,11 +115,11 @@ class FaultLaws:
         for _ in range(trial.settings.rounds):
             writer = asyncio.ensure_future(_append(trial.client, key, stored))
             goal = len(stored) + 15
-            while len(stored) < goal and not writer.done():
+            while len(stored) < goal and not writer.done():  # noqa: ASYNC110 (the list is all that tells)
                 await asyncio.sleep(0.001)
             await _do(trial, "the server is killed and started again", _server(trial).restart)
             in_flight = await writer
-            await _when_available(lambda: trial.client.persist(in_flight))  # noqa: B023
+            await _when_available(trial, lambda: trial.client.persist(in_flight))  # noqa: B023
             stored.append(in_flight)
             await trial.expect_journal(key, stored, "every acknowledged event survives the kill of the server")
 
@@ -131,7 +134,7 @@ class FaultLaws:
             await asyncio.sleep(0.003)
             await _do(trial, "the server is killed and started again", _server(trial).restart)
             acknowledged = await writes
-            count = len(await _when_available(lambda: trial.client.numbers(key)))  # noqa: B023
+            count = len(await _when_available(trial, lambda: trial.client.numbers(key)))  # noqa: B023
             trial.expect(count % size, 0, f"the journal holds whole batches of {size} (it holds {count} events)")
             trial.expect_at_most(size * acknowledged, count, "every acknowledged batch is there")
 
@@ -143,10 +146,14 @@ class FaultLaws:
         await _do(trial, "the network is cut", _server(trial).cut_off)
         third = event(key, 3)
         for _ in range(3):
-            await trial.refused(EngineUnavailableError, trial.client.persist(third), "persist raises EngineUnavailableError")
-            await trial.refused(EngineUnavailableError, trial.client.events(key), "events raises EngineUnavailableError")
+            await trial.refused(
+                EngineUnavailableError, trial.client.persist(third), "persist raises EngineUnavailableError"
+            )
+            await trial.refused(
+                EngineUnavailableError, trial.client.events(key), "events raises EngineUnavailableError"
+            )
         await _do(trial, "the network is mended", _server(trial).reconnect)
-        await _when_available(lambda: trial.client.persist(third))
+        await _when_available(trial, lambda: trial.client.persist(third))
         await trial.expect_journal(key, [*stored, third], "when the network is back, the same client works")
 
     @law("F-09", Need.SERVER, Need.SECOND_CLIENT, guarantee=13)
@@ -159,7 +166,7 @@ class FaultLaws:
         await trial.refused(EngineUnavailableError, other.events(key), promise)
         await _do(trial, "the network is mended", _server(trial).reconnect)
         mine = event(key, 1, "later")
-        await _when_available(lambda: other.persist(mine))
+        await _when_available(trial, lambda: other.persist(mine))
         await trial.expect_journal(key, [mine], "what raised before wasn't stored; the later event is", client=other)
 
     @law("F-10", Need.SERVER, guarantee=7)
@@ -177,7 +184,7 @@ class FaultLaws:
         _, hanging = await asyncio.wait(tasks, timeout=trial.settings.timeout / 2)
         await _do(trial, "the server goes on", _server(trial).resume)
         trial.expect(len(hanging), 0, "calls that are cancelled while the server is frozen end")
-        await _when_available(lambda: trial.client.persist(second))
+        await _when_available(trial, lambda: trial.client.persist(second))
         trial.expect(await trial.client.numbers(key), [1, 2], "when the server goes on, the event is stored once")
 
     @law("F-11", Need.SERVER, guarantee=4)
@@ -191,13 +198,14 @@ class FaultLaws:
         await asyncio.wait([write], timeout=0.2)
         await _do(trial, "the server goes on", _server(trial).resume)
         await write
-        await _when_available(lambda: trial.client.persist(first))
+        await _when_available(trial, lambda: trial.client.persist(first))
         await trial.expect_journal(key, [first], "the event is stored once")
 
     @law("F-12", Need.SERVER, guarantee=4)
     async def test_a_known_outcome_is_known(self, trial: Trial) -> None:
         """`outcome_known` says that nothing was stored. If that isn't certain it is False: a caller relies on it."""
-        lose = (_server(trial).proxy.lose_reply, _server(trial).proxy.lose_request)
+        lose = (_server(trial).proxy.lose_request, _server(trial).proxy.lose_reply)
+        finished = False
         for exchange in range(1, MOST_EXCHANGES):
             for lose_one in lose:
                 key = trial.key()
@@ -206,7 +214,7 @@ class FaultLaws:
                 finished = _disarm(trial)
                 if error is None or not error.outcome_known:
                     continue
-                numbers = await _when_available(lambda: trial.client.numbers(key))  # noqa: B023
+                numbers = await _when_available(trial, lambda: trial.client.numbers(key))  # noqa: B023
                 trial.expect(numbers, [], f"{error}: so nothing was stored")
             if finished:
                 break
@@ -221,7 +229,7 @@ class FaultLaws:
             await trial.at_once(_unless_unavailable(trial.client.persist(each)) for each in events)
             _disarm(trial)
             for each in events:
-                await _when_available(lambda: trial.client.persist(each))  # noqa: B023
+                await _when_available(trial, lambda: trial.client.persist(each))  # noqa: B023
                 await trial.expect_journal(each.key, [each], "each event is stored once")
 
     @law("F-14", Need.SERVER, guarantee=13)
@@ -233,7 +241,7 @@ class FaultLaws:
             _disarm(trial)
         keys = [trial.key() for _ in range(30)]
         first = event(keys[0], 1)
-        await _when_available(lambda: trial.client.persist(first))
+        await _when_available(trial, lambda: trial.client.persist(first))
         await trial.at_once(trial.client.persist(event(key, 1)) for key in keys[1:])
         for key in keys:
             trial.expect(await trial.client.numbers(key), [1], "after forty broken connections, all works")
@@ -247,7 +255,7 @@ class FaultLaws:
             _server(trial).proxy.lose_reply(exchange)
             await _unless_unavailable(trial.client.delete_events(key, up_to=3))
             finished = _disarm(trial)
-            await _when_available(lambda: trial.client.delete_events(key, up_to=3))  # noqa: B023
+            await _when_available(trial, lambda: trial.client.delete_events(key, up_to=3))  # noqa: B023
             found = [(each.sequence_number, each.is_deleted) for each in await trial.client.events(key)]
             trial.expect(found, [(3, True), (4, False)], "a tombstone at 3, then event 4")
             if finished:
@@ -263,9 +271,9 @@ class FaultLaws:
             _server(trial).proxy.lose_reply(exchange)
             await _unless_unavailable(trial.client.take_snapshot(new))
             finished = _disarm(trial)
-            found = await _when_available(lambda: trial.client.latest_snapshot(key))  # noqa: B023
+            found = await _when_available(trial, lambda: trial.client.latest_snapshot(key))  # noqa: B023
             trial.expect_one_of(found and found.data, (old.data, new.data), "the old snapshot or the new one is there")
-            await _when_available(lambda: trial.client.take_snapshot(new))  # noqa: B023
+            await _when_available(trial, lambda: trial.client.take_snapshot(new))  # noqa: B023
             found = await trial.client.latest_snapshot(key)
             trial.expect(found and found.data, new.data, "the same snapshot again is taken")
             if finished:
@@ -275,7 +283,7 @@ class FaultLaws:
 def _server(trial: Trial) -> ServerStorage:
     storage = trial.suite.storage()
     if not isinstance(storage, ServerStorage):
-        raise NotTried(Need.SERVER)
+        raise NotTriedError(Need.SERVER)
     return storage
 
 
@@ -309,14 +317,17 @@ async def _unless_unavailable(call: Awaitable[T]) -> T | None:
         return None
 
 
-async def _when_available(begin: Callable[[], Awaitable[T]]) -> T:
+async def _when_available(trial: Trial, begin: Callable[[], Awaitable[T]]) -> T:
     """Makes the call until it isn't answered with EngineUnavailableError any more."""
-    for _ in range(TRIES):
+    seconds = trial.settings.timeout
+    for _ in range(round(seconds / PAUSE)):
         try:
             return await begin()
         except EngineUnavailableError:
-            await asyncio.sleep(0.1)
-    raise LawBroken("when the fault is over, the engine works again", f"it was unavailable {TRIES} times, for {TRIES // 10} s")
+            await asyncio.sleep(PAUSE)
+    raise BrokenLawError(
+        "when the fault is over, the engine works again", f"it was still unavailable {seconds:g} s later"
+    )
 
 
 async def _append(client: Client, key: str, stored: list[PersistedEvent]) -> PersistedEvent:

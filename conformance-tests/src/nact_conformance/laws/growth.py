@@ -6,7 +6,7 @@ import gc
 import tracemalloc
 from collections.abc import Awaitable
 
-from nact_conformance.history import LawBroken, NotTried
+from nact_conformance.history import BrokenLawError, NotTriedError
 from nact_conformance.law import law
 from nact_conformance.needs import Need
 from nact_conformance.trial import Trial, event
@@ -28,7 +28,7 @@ class GrowthLaws:
         allowed = 2 * peaks[1] + 1_000_000
         if peaks[2] > allowed and peaks[2] > count * 1024 * KILOBYTES:
             happened = f"{count} events needed {_mb(peaks[1])}, {4 * count} events needed {_mb(peaks[2])}"
-            raise LawBroken("the memory that a replay needs doesn't grow with the journal", happened)
+            raise BrokenLawError("the memory that a replay needs doesn't grow with the journal", happened)
 
     @law("G-02", guarantee=8)
     async def test_the_first_event_comes_without_the_rest(self, trial: Trial) -> None:
@@ -46,13 +46,13 @@ class GrowthLaws:
         peak = await _peak(first())
         if peak > count * 1024 * KILOBYTES // 2:
             happened = f"reading one event of {count} ({KILOBYTES} kB each) needed {_mb(peak)}"
-            raise LawBroken("the first event is yielded before the journal was read", happened)
+            raise BrokenLawError("the first event is yielded before the journal was read", happened)
 
     @law("G-03", Need.ROUND_TRIPS, guarantee=5)
     async def test_a_batch_of_a_hundred_makes_no_more_round_trips_than_one_of_ten(self, trial: Trial) -> None:
         """A batch travels as one; events that are sent one by one are no batch."""
         if not trial.offers(Need.BATCHES):
-            raise NotTried(Need.BATCHES)
+            raise NotTriedError(Need.BATCHES)
         counts = []
         for size in (10, 10, 100):
             key = trial.key()
@@ -107,7 +107,7 @@ async def _round_trips(trial: Trial, call: Awaitable[object]) -> int:
     await call
     after = trial.suite.round_trips(trial.client.engine)
     if before is None or after is None:
-        raise NotTried(Need.ROUND_TRIPS)
+        raise NotTriedError(Need.ROUND_TRIPS)
     return after - before
 
 

@@ -47,7 +47,7 @@ async def _compare(trial: Trial, offered: set[Need]) -> None:
     async def check(steps: list[Step]) -> None:
         await Comparison(trial, clients, offered).run(steps)
 
-    await for_all(trial, histories(offered), check, 30 * trial.settings.rounds)
+    await for_all(trial, histories(offered), check, 25 * trial.settings.rounds)
 
 
 async def _work(client: Client, keys: list[str], acknowledged: list[PersistedEvent], count: int) -> None:

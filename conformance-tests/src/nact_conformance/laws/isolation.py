@@ -27,7 +27,23 @@ PAIRS = {
 ODD_KEYS = (
     *("%", "_", "*", "$", ".", ":", "{}", "{a}", "[]", "$set", "a.b", "..", "../etc", "/", "\\", "-", "--", ";"),
     *("'", '"', "`", "''", "'; DROP TABLE x; --", "${a}", "%s", "%(a)s", "?", ":1", "$1", "@", "#", "&", "<a>", "null"),
-    *("\t", "\n", "\r\n", "\x01", "\x7f", "\u2028", "\u202eabc", "é", "e\u0301", "ß", "日本語", "עברית", "😀" * 20, " ", " a "),
+    *(
+        "\t",
+        "\n",
+        "\r\n",
+        "\x01",
+        "\x7f",
+        "\u2028",
+        "\u202eabc",
+        "é",
+        "e\u0301",
+        "ß",
+        "日本語",
+        "עברית",
+        "😀" * 20,
+        " ",
+        " a ",
+    ),
     *("None", "NULL", "true", "0", "-1", "__proto__", "constructor", "a" * 200, "Ω" * 200),
 )
 """Whole keys that are fine, and that careless engines trip over."""
@@ -55,7 +71,9 @@ class IsolationLaws:
         outcomes = await trial.outcomes(calls)
         for place, (key, outcome) in enumerate(zip(keys, outcomes, strict=True)):
             wanted = SequenceConflictError if place % 2 else type(None)
-            trial.expect(type(outcome), wanted, "of forty persists at once, those of number 1 succeed, the others conflict")
+            trial.expect(
+                type(outcome), wanted, "of forty persists at once, those of number 1 succeed, the others conflict"
+            )
             stored = [] if place % 2 else [1]
             trial.expect(await trial.client.numbers(key), stored, "what was acknowledged is stored, and only that")
 
@@ -110,7 +128,9 @@ class IsolationLaws:
                 await trial.client.persist(stored)
             except InvalidEventError:
                 continue
-            await trial.expect_journal(key, [stored], f"a key that ends with {ending[:4]!r} is stored exactly or refused")
+            await trial.expect_journal(
+                key, [stored], f"a key that ends with {ending[:4]!r} is stored exactly or refused"
+            )
             await trial.expect_journal(key[:-1], [], "and isn't cut off")
 
     @law("I-08", guarantee=6)

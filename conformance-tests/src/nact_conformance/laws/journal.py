@@ -195,4 +195,3 @@ class JournalLaws:
             await trial.client.break_off(replay)
         await trial.client.persist(event(key, 4))
         trial.expect(await trial.client.numbers(key), [1, 2, 3, 4], "after forty abandoned replays, all works")
-

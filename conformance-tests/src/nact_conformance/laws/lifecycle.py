@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from nact.errors import EngineClosedError, NactError
@@ -147,32 +146,32 @@ class LifecycleLaws:
             async with engine as entered:  # type: ignore[attr-defined]
                 trial.expect(entered, engine, "`async with engine as e` gives the engine itself")
                 await trial.client.persist(event(trial.key(), 1))
-                raise _LeftOnPurpose
-        except _LeftOnPurpose:
+                raise _LeftOnPurposeError
+        except _LeftOnPurposeError:
             await _expect_closed(trial, trial.client)
 
 
-class _LeftOnPurpose(Exception):
+class _LeftOnPurposeError(Exception):
     """Leaves a context."""
 
 
 async def _expect_closed(trial: Trial, client: Client) -> None:
     key = trial.key()
-    calls: dict[str, Awaitable[object]] = {"events": client.events(key), "persist": client.persist(event(key, 1))}
-    if trial.offers(Need.BATCHES):
-        calls["persist_all"] = client.persist_all([event(key, 1), event(key, 2)])
-    if trial.offers(Need.DELETION):
-        calls["delete_events"] = client.delete_events(key, up_to=1)
-    if trial.offers(Need.HIGHEST):
-        calls["highest_sequence_number"] = client.highest(key)
-    if trial.offers(Need.LISTING):
-        calls["keys"] = client.keys(key)
-    if trial.offers(Need.SNAPSHOTS):
-        calls["latest_snapshot"] = client.latest_snapshot(key)
-        calls["take_snapshot"] = client.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data=1))
-        calls["delete_snapshots"] = client.delete_snapshots(key, up_to=1)
-    for name, call in calls.items():
-        await trial.refused(EngineClosedError, call, f"{name} of a closed engine raises EngineClosedError")
+    taken = PersistedSnapshot(key=key, sequence_number=1, data=1)
+    calls: dict[str, tuple[Need | None, Callable[[], Awaitable[object]]]] = {
+        "events": (None, lambda: client.events(key)),
+        "persist": (None, lambda: client.persist(event(key, 1))),
+        "persist_all": (Need.BATCHES, lambda: client.persist_all([event(key, 1), event(key, 2)])),
+        "delete_events": (Need.DELETION, lambda: client.delete_events(key, up_to=1)),
+        "highest_sequence_number": (Need.HIGHEST, lambda: client.highest(key)),
+        "keys": (Need.LISTING, lambda: client.keys(key)),
+        "latest_snapshot": (Need.SNAPSHOTS, lambda: client.latest_snapshot(key)),
+        "take_snapshot": (Need.SNAPSHOTS, lambda: client.take_snapshot(taken)),
+        "delete_snapshots": (Need.SNAPSHOTS, lambda: client.delete_snapshots(key, up_to=1)),
+    }
+    for name, (need, call) in calls.items():
+        if need is None or trial.offers(need):
+            await trial.refused(EngineClosedError, call(), f"{name} of a closed engine raises EngineClosedError")
 
 
 def _held() -> dict[str, int]:
@@ -181,5 +180,5 @@ def _held() -> dict[str, int]:
     held = {"tasks": len(asyncio.all_tasks()), "threads": len(own_threads)}
     descriptors = Path("/proc/self/fd")
     if descriptors.is_dir():
-        held["files and sockets"] = len(os.listdir(descriptors))
+        held["files and sockets"] = len(list(descriptors.iterdir()))
     return held

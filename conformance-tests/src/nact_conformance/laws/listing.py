@@ -81,7 +81,10 @@ class ListingLaws:
     async def test_odd_keys_are_listed_as_they_are(self, trial: Trial) -> None:
         """What is listed can be read: separators, quotes and emoji come back as they were given."""
         prefix = trial.key()
-        keys = [prefix + ending for ending in (":a", "/a", "\\", " ", "\n", "é", "e\u0301", "😀", "'\"", "{a}", "%", "\u2028")]
+        keys = [
+            prefix + ending
+            for ending in (":a", "/a", "\\", " ", "\n", "é", "e\u0301", "😀", "'\"", "{a}", "%", "\u2028")
+        ]
         for key in keys:
             await trial.client.persist(event(key, 1))
         trial.expect(sorted(await trial.client.keys(prefix)), sorted(keys), "odd keys are listed as they are")

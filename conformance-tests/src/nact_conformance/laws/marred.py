@@ -5,14 +5,14 @@ from __future__ import annotations
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.back_door import BackDoor
-from nact_conformance.history import NotTried
+from nact_conformance.history import NotTriedError
 from nact_conformance.law import law
 from nact_conformance.needs import Need
 from nact_conformance.trial import Trial, event
 
 
 class MarredStorageLaws:
-    """What can't be read raises `CorruptJournalError` and says where; it is never left out, and never becomes `None`."""
+    """What can't be read raises `CorruptJournalError` and says where; it isn't left out, and doesn't become `None`."""
 
     @law("M-01", Need.BACK_DOOR, guarantee=8)
     async def test_a_missing_event_is_reported(self, trial: Trial) -> None:
@@ -21,7 +21,9 @@ class MarredStorageLaws:
             key = trial.key()
             await trial.fill(key, 8)
             await _back_door(trial).remove_event(key, missing)
-            error = await trial.refused(CorruptJournalError, trial.client.events(key), f"a journal without event {missing} is reported")
+            error = await trial.refused(
+                CorruptJournalError, trial.client.events(key), f"a journal without event {missing} is reported"
+            )
             _expect_place(trial, error, key, missing)
 
     @law("M-02", Need.BACK_DOOR, guarantee=8)
@@ -65,7 +67,9 @@ class MarredStorageLaws:
         key = trial.key()
         await trial.client.persist_all([event(key, number) for number in range(1, 6)])
         await _back_door(trial).remove_event(key, 3)
-        error = await trial.refused(CorruptJournalError, trial.client.events(key), "a batch without its event 3 is reported")
+        error = await trial.refused(
+            CorruptJournalError, trial.client.events(key), "a batch without its event 3 is reported"
+        )
         _expect_place(trial, error, key, 3)
 
     @law("M-06", Need.BACK_DOOR, guarantee=12)
@@ -123,7 +127,7 @@ class MarredStorageLaws:
 def _back_door(trial: Trial) -> BackDoor:
     door = trial.suite.back_door()
     if door is None:
-        raise NotTried(Need.BACK_DOOR)
+        raise NotTriedError(Need.BACK_DOOR)
     return door
 
 

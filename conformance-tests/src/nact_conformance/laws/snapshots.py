@@ -63,8 +63,11 @@ class SnapshotLaws:
             await trial.client.take_snapshot(snapshot(key, number))
         for up_to, wanted in ((1, None), (2, 2), (8, 2), (9, 9), (10, 10), (99, 10), (100, 100), (2**63 - 1, 100)):
             found = await trial.client.latest_snapshot(key, up_to=up_to)
-            number = found.sequence_number if found else None
-            trial.expect(number, wanted, f"of snapshots at 2, 9, 10 and 100, the latest up to {up_to} is {wanted}")
+            trial.expect(
+                found and found.sequence_number,
+                wanted,
+                f"of snapshots at 2, 9, 10 and 100, the latest up to {up_to} is {wanted}",
+            )
 
     @law("S-06", Need.SNAPSHOTS, guarantee=11)
     async def test_deletion_of_snapshots_includes_its_bound(self, trial: Trial) -> None:
@@ -76,7 +79,9 @@ class SnapshotLaws:
             await trial.client.delete_snapshots(key, up_to=up_to)
             found = [await trial.client.latest_snapshot(key), await trial.client.latest_snapshot(key, up_to=9)]
             numbers = [each.sequence_number if each else None for each in found]
-            trial.expect(numbers, [at_ten, at_nine], f"after deletion up to {up_to}, the latest, and the latest up to 9")
+            trial.expect(
+                numbers, [at_ten, at_nine], f"after deletion up to {up_to}, the latest, and the latest up to 9"
+            )
 
     @law("S-07", Need.SNAPSHOTS, guarantee=6)
     async def test_snapshots_of_keys_do_not_mix(self, trial: Trial) -> None:
@@ -179,7 +184,9 @@ class SnapshotLaws:
             key = trial.key()
             for number in (high, low):
                 await trial.client.take_snapshot(snapshot(key, number))
-            await _expect_latest(trial, key, snapshot(key, high), f"of snapshots at {low} and {high}, the latest is {high}")
+            await _expect_latest(
+                trial, key, snapshot(key, high), f"of snapshots at {low} and {high}, the latest is {high}"
+            )
             found = await trial.client.latest_snapshot(key, up_to=low)
             trial.expect(found and found.sequence_number, low, f"the latest up to {low} is {low}")
 

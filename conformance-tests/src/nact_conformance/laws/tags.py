@@ -7,7 +7,27 @@ from nact_conformance.law import law
 from nact_conformance.needs import Need
 from nact_conformance.trial import Trial, event
 
-ALIKE = ("a", "A", "a ", " a", "a%", "a_", "ab", "á", "a\u0301", "a,b", "b,a", '"a"', "['a']", "{a}", "a\\", "a'", "*", "%", "ａ")
+ALIKE = (
+    "a",
+    "A",
+    "a ",
+    " a",
+    "a%",
+    "a_",
+    "ab",
+    "á",
+    "a\u0301",
+    "a,b",
+    "b,a",
+    '"a"',
+    "['a']",
+    "{a}",
+    "a\\",
+    "a'",
+    "*",
+    "%",
+    "ａ",
+)
 """Tags that a careless comparison takes for each other."""
 
 
@@ -29,7 +49,16 @@ class TagLaws:
         key = trial.key()
         for number, tags in enumerate(("a", "b", "ab", "abc", "", "bc"), 1):
             await trial.client.persist(event(key, number, tags=list(tags)))
-        wanted = {"a": [1, 3, 4], "ab": [3, 4], "ba": [3, 4], "abc": [4], "bc": [4, 6], "d": [], "ad": [], "": [1, 2, 3, 4, 5, 6]}
+        wanted = {
+            "a": [1, 3, 4],
+            "ab": [3, 4],
+            "ba": [3, 4],
+            "abc": [4],
+            "bc": [4, 6],
+            "d": [],
+            "ad": [],
+            "": [1, 2, 3, 4, 5, 6],
+        }
         for tags, numbers in wanted.items():
             found = [each.sequence_number for each in await trial.client.events(key, tags=list(tags))]
             trial.expect(found, numbers, f"tags={list(tags)} yields the events that carry all of them")

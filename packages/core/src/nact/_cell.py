@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ from nact._idle import IdleTimer
 from nact._life import KEEP_STATE, NO_STATE, crash, finish, start
 from nact._orders import ENDED, RESET, START, STOP
 from nact._repr import shortly
+from nact._stopping import leave, stop_with_all_below
 from nact._supervision import interrupted
 from nact.context import Context
 from nact.references import NOBODY, ActorRef
@@ -24,6 +25,7 @@ from nact.references import NOBODY, ActorRef
 if TYPE_CHECKING:
     from nact._options import Options
     from nact._replies import Reply
+    from nact._scheduler import Waiting
     from nact.persistence._journal import Journal
 
 MESSAGES_PER_TURN: Final = 32
@@ -65,7 +67,7 @@ class Cell(Family):
         """Takes the actor into service: its parent knows it, and it starts."""
         self.parent.adopt(self.ref)
         if self.journal is not None or self.options.initial_state_func is not None:
-            self._order(START)
+            self.order(START)
         elif self.idle is not None:
             self.idle.start()
 
@@ -80,37 +82,29 @@ class Cell(Family):
             mailbox.append((msg, sender))
             return
         # Idle actors have no mailbox: an empty deque would be most of what they weigh.
-        self.mailbox = deque(((msg, sender),))
+        scheduler = self.system.scheduler
+        spare = scheduler.spare_mailboxes
+        self.mailbox = mailbox = spare.pop() if spare else deque()
+        mailbox.append((msg, sender))
         if not self.scheduled:
             self.scheduled = True
-            self.system.scheduler.add(self)
+            scheduler.add(self)
 
     def order_reset(self) -> None:
         """Orders the actor to make its state anew, when the message in progress is done. Its children stop now."""
         if not self.orders & (STOP | ENDED):
-            self._order(RESET)
+            self.order(RESET)
             self.stop_children()
 
     def stop(self) -> None:
         """Orders the actor, and all below it, to stop when the messages in progress are done."""
-        told: list[Cell] = []
-        to_tell = [self]
-        while to_tell:
-            cell = to_tell.pop()
-            if not cell.orders & (STOP | ENDED):
-                to_tell += cell.cells()
-                cell._close()
-                told.append(cell)
-        for cell in reversed(told):  # children before parents
-            parent = cell._leave()
-            if parent is not None:
-                parent.left()
+        stop_with_all_below(self)
 
     def abandon(self) -> None:
         """Its handler ended the program. It stops, and nobody waits for the handler."""
         self.scheduled = False
         if self.orders & STOP:
-            self._order(STOP)
+            self.order(STOP)
         else:
             self.stop()
 
@@ -126,83 +120,58 @@ class Cell(Family):
 
     def all_left(self) -> Family | None:
         if self.orders & STOP:
-            return self._leave()
+            return leave(self)
         if self.orders:
-            self._order(0)
+            self.order(0)
         return None
 
-    def _order(self, order: int) -> None:
+    def order(self, order: int) -> None:
+        """Gives an order, or several, to be obeyed between two messages."""
         self.orders |= order
         if not self.scheduled:
             self.scheduled = True
             self.system.scheduler.add(self)
 
-    def _close(self) -> None:
-        """From now on messages are dead letters, those that wait included, and questions fail."""
-        self.orders |= STOP
-        self.parent.let_go(self.ref)
-        self.ref._target = None
-        waiting, self.mailbox = self.mailbox, None
-        for msg, _ in waiting or ():
-            self.system.dead_letter(self.ref, msg)
-        questions, self.queries = self.queries, None
-        for reply in questions or ():
-            reply.target_stopped()
-        for task in self.interruptible or ():
-            task.cancel()
-        if self.idle is not None:
-            self.idle.cancel()
-
-    def _leave(self) -> Family | None:
-        """Ends, at once where there is nothing to wait for: then returns the family that it has left."""
-        if self.scheduled or self.leaving or self.orders & ENDED:
-            return None
-        if self.options.after_stop is None:
-            return self._end()
-        self._order(STOP)
-        return None
-
-    def end(self) -> None:
-        """Is no more. Its parent needn't wait for it any longer."""
-        self._end().left()
-
-    def _end(self) -> Family:
-        self.orders = ENDED
-        self.state = None
-        if self.journal is not None:
-            self.journal.release(self)
-        return self.parent
-
     # --- from inside: what the owner does ---------------------------------------------------------------------------
 
-    def serve(self) -> Awaitable[object] | None:
+    def serve(self) -> Waiting | None:  # noqa: PLR0915 - the hot path: each call less is felt
         orders, mailbox = self.orders, self.mailbox
         if orders or not mailbox:
             return self._rest()
         turn = min(len(mailbox), MESSAGES_PER_TURN)
         self.system.scheduler.budget -= turn
-        f, journal, context = self.f, self.journal, self.context
+        f, journal, context, state = self.f, self.journal, self.context, self.state
         while turn:
             turn -= 1
             msg, sender = mailbox.popleft()
             if context.sender is not sender:
                 context = self.context = self.new_context(sender)
             try:
-                result = f(self.state, msg, context)
+                result = f(state, msg, context)
+                kind = type(result)
+                if kind is CoroutineType:
+                    try:  # its first step is often its last: then it costs no more than a function
+                        return self._wait(msg, turn, (result, result.send(None)))
+                    except StopIteration as returned:
+                        result = returned.value
+                elif kind is not type(state) and hasattr(kind, "__await__"):
+                    return self._wait(msg, turn, result)
             except (Exception, asyncio.CancelledError) as error:
                 return crash(self, msg, error, sender)
-            if type(result) is CoroutineType or hasattr(result, "__await__"):
-                self.current = msg
-                self.system.scheduler.budget += turn
-                return result  # type: ignore[no-any-return]
             if journal is not None and (fault := journal.after_message(self, result)) is not None:
                 return crash(self, msg, fault, sender)
-            self.state = result
+            self.state = state = result
             if self.orders:
                 break
         return self._rest()
 
-    def completed(self, result: Any) -> Awaitable[object] | None:
+    def _wait(self, msg: object, turn: int, waiting: Waiting) -> Waiting:
+        """The handler suspends. What it leaves of the turn is for others."""
+        self.current = msg
+        self.system.scheduler.budget += turn
+        return waiting
+
+    def completed(self, result: Any) -> Waiting | None:
         if result is not KEEP_STATE:
             msg, self.current = self.current, None
             if self.journal is not None and (fault := self.journal.after_message(self, result)) is not None:
@@ -211,7 +180,7 @@ class Cell(Family):
         # An async handler that never suspends must not keep the worker for itself.
         return self.serve() if self.system.scheduler.budget > 0 else self._rest()
 
-    def failed(self, error: Exception | asyncio.CancelledError) -> Awaitable[object] | None:
+    def failed(self, error: Exception | asyncio.CancelledError) -> Waiting | None:
         msg, self.current = self.current, None
         if isinstance(error, asyncio.CancelledError) and interrupted():
             self.system.log_fault(self.ref, f"stops: it was cancelled while it handled {shortly(msg)}", error)
@@ -234,19 +203,21 @@ class Cell(Family):
             task.cancel()
         return task.result()
 
-    def _rest(self) -> Awaitable[object] | None:
+    def _rest(self) -> Waiting | None:
         if self.orders:
             return self._obey()
         if self.mailbox:
             self.system.scheduler.add(self)
             return None
-        self.mailbox = None
+        if self.mailbox is not None:
+            self.system.scheduler.keep_spare(self.mailbox)
+            self.mailbox = None
         self.scheduled = False
         if self.idle is not None:
             self.idle.start()
         return None
 
-    def _obey(self) -> Awaitable[object] | None:
+    def _obey(self) -> Waiting | None:
         if self.orders & ENDED:
             return None
         if self.orders & RESET:

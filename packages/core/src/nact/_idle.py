@@ -34,7 +34,7 @@ class IdleTimer:
     def expire(self) -> None:
         self._bucket = None
         cell = self._cell
-        if cell.scheduled or cell.orders:
+        if cell.scheduled:
             return  # busy; when it rests, `start` is called
         remaining = self._since + self._duration - cell.system.scheduler.loop.time()
         if remaining > 0:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nact._orders import RESET, START
 from nact._repr import shortly
+from nact._stopping import end
 from nact._supervision import interrupted, supervise
 from nact.errors import HandlerCancelledError
 from nact.references import NOBODY, ActorRef
@@ -78,7 +79,7 @@ async def finish(cell: Cell) -> object:
             raise
         cell.system.record_failure(cell.ref, "failed in after_stop", error)
     finally:
-        cell.end()
+        end(cell).left()
     return KEEP_STATE
 
 

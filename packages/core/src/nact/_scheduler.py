@@ -12,31 +12,33 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Coroutine, Generator
 from contextvars import Context, copy_context
-from types import coroutine
-from typing import Any, Final, Protocol
+from types import CoroutineType, coroutine
+from typing import Any, Final, Protocol, TypeAlias
 
 MESSAGES_PER_PASS: Final = 128
 """After so many messages a worker lets the event loop look at sockets and timers."""
 
+MOST_SPARE_MAILBOXES: Final = 64
+
 MOST_NEW_WORKERS: Final = 64
 """When handlers suspend while others wait in the queue, so many workers at most are started at once."""
 
-
-_PASS: Final = object()  # what a worker yields that waits for the next pass of the loop, and for nothing else
+Waiting: TypeAlias = "Awaitable[object] | tuple[Coroutine[Any, Any, Any], object]"
+"""What a cell waits for: something to await; or a coroutine after its first step, and what that step waits for."""
 
 
 class Served(Protocol):
     """What stands in the queue: an actor's cell."""
 
-    def serve(self) -> Awaitable[object] | None:
+    def serve(self) -> Waiting | None:
         """Does one turn. Returns what has to be awaited to go on, or `None` when the turn is over."""
         ...
 
-    def completed(self, result: Any) -> Awaitable[object] | None:
+    def completed(self, result: Any) -> Waiting | None:
         """Goes on with the result of what was awaited. Returns like `serve`."""
         ...
 
-    def failed(self, error: Exception | asyncio.CancelledError) -> Awaitable[object] | None:
+    def failed(self, error: Exception | asyncio.CancelledError) -> Waiting | None:
         """Goes on after what was awaited raised. Returns like `serve`."""
         ...
 
@@ -52,16 +54,24 @@ class Scheduler:
         self.loop = loop
         self.budget = 0
         """Messages that may still be handled in this pass of the loop."""
-        self._ready: deque[Served] = deque()
-        self._serving = 0  # workers that serve the queue now, or will in the loop's next pass
+        self.ready: deque[Served] = deque()
+        self.serving = 0
+        """Workers that serve the queue now, or will in the loop's next pass."""
+        self.spare_mailboxes: list[deque[Any]] = []
+        """Empty mailboxes of actors that had nothing more to do: making one costs more than emptying one."""
         self._context: Context = copy_context()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, cell: Served) -> None:
         """Puts the cell at the end of the queue. It must not stand there already."""
-        self._ready.append(cell)
-        if self._serving == 0:
-            self._start_workers(1)
+        self.ready.append(cell)
+        if self.serving == 0:
+            self.start_workers(1)
+
+    def keep_spare(self, mailbox: deque[Any]) -> None:
+        """Takes an empty mailbox that isn't needed any more."""
+        if len(self.spare_mailboxes) < MOST_SPARE_MAILBOXES:
+            self.spare_mailboxes.append(mailbox)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs `work` in a task beside the queue.
@@ -81,47 +91,24 @@ class Scheduler:
         for task in list(self._tasks):
             task.cancel()
 
-    def _start_workers(self, count: int) -> None:
-        self._serving += count
+    def start_workers(self, count: int) -> None:
+        """Has more workers serve the queue from the next pass of the loop on."""
+        self.serving += count
         for _ in range(count):
             _ = self.spawn(self._work())
 
     async def _work(self) -> None:
         try:
             await first_step()
-            await self._step_by_step()
+            await self._serve_queue()
         finally:
-            self._serving -= 1
-            if self._ready and self._serving == 0:
-                self._start_workers(1)
-
-    @coroutine
-    def _step_by_step(self) -> Generator[Any, Any, None]:
-        """Runs `_serve_queue`, and sees when it suspends in a handler (and not just for the loop's next pass)."""
-        steps = self._serve_queue()
-        argument = None
-        error: BaseException | None = None
-        while True:
-            try:
-                waiting_for = steps.send(argument) if error is None else steps.throw(error)
-            except StopIteration:
-                return
-            argument = error = None
-            if waiting_for is _PASS:
-                yield
-                continue
-            self._serving -= 1
-            if self._ready and self._serving == 0:
-                self._start_workers(min(len(self._ready), MOST_NEW_WORKERS))
-            try:
-                argument = yield waiting_for
-            except BaseException as thrown:
-                error = thrown
-            self._serving += 1
+            self.serving -= 1
+            if self.ready and self.serving == 0:
+                self.start_workers(1)
 
     @coroutine
     def _serve_queue(self) -> Generator[Any, Any, None]:
-        ready = self._ready
+        ready = self.ready
         while True:
             self.budget = MESSAGES_PER_PASS
             while ready and self.budget > 0:
@@ -129,36 +116,79 @@ class Scheduler:
                 try:
                     waiting = cell.serve()
                     if waiting is not None:
-                        yield from _serve_on(cell, waiting)
+                        yield from self._wait_with(cell, waiting)
                 except (KeyboardInterrupt, SystemExit):
                     cell.abandon()
                     raise
-            if self._serving > 1 and not ready:
+            if self.serving > 1 and not ready:
                 return
             # One more pass before the worker ends: whoever was answered just now may ask again in this one.
-            yield _PASS
+            yield
             if not ready:
                 return
+
+    @coroutine
+    def _wait_with(self, cell: Served, waiting: Waiting) -> Generator[Any, Any, None]:
+        """Ends the turn of a cell that has something to wait for. Somebody else serves the queue so long."""
+        cancelled: asyncio.CancelledError | None = None
+        next_wait: Waiting | None = waiting
+        while next_wait is not None:
+            try:
+                work, waits_for = next_wait if isinstance(next_wait, tuple) else _begun(next_wait)
+                result = yield from self._suspended(work, waits_for)
+            except StopIteration as returned:  # it didn't have to wait
+                next_wait = cell.completed(returned.value)
+            except Exception as error:
+                next_wait = cell.failed(error)
+            except asyncio.CancelledError as error:
+                cancelled, next_wait = error, cell.failed(error)
+            else:
+                next_wait = cell.completed(result)
+        if cancelled is not None:
+            raise cancelled
+
+    @coroutine
+    def _suspended(self, work: Coroutine[Any, Any, Any], waits_for: object) -> Generator[Any, Any, Any]:
+        """Goes on with work that waits, in the worker's own task; lends the queue to another worker meanwhile."""
+        self.serving -= 1
+        if self.ready and self.serving == 0:
+            self.start_workers(min(len(self.ready), MOST_NEW_WORKERS))
+        try:
+            try:
+                yield waits_for
+            except BaseException as error:
+                return (yield from _thrown(work, error))
+            return (yield from work.__await__())
+        finally:
+            self.serving += 1
+            self.budget = max(self.budget, 1)  # it was the event loop that woke it: it may go on with its turn
+
+
+def _begun(awaitable: Awaitable[object]) -> tuple[Coroutine[Any, Any, Any], object]:
+    """Takes the first step. Raises `StopIteration` if that was the last."""
+    work = awaitable if isinstance(awaitable, CoroutineType) else _awaited(awaitable)
+    return work, work.send(None)
+
+
+@coroutine
+def _thrown(work: Coroutine[Any, Any, Any], error: BaseException) -> Generator[Any, Any, Any]:
+    """Throws the error into work that waits, and goes on with it."""
+    try:
+        waits_for = work.throw(error)
+    except StopIteration as returned:
+        return returned.value
+    try:
+        yield waits_for
+    except BaseException as another:
+        return (yield from _thrown(work, another))
+    return (yield from work.__await__())
+
+
+async def _awaited(awaitable: Awaitable[object]) -> object:
+    return await awaitable
 
 
 @coroutine
 def first_step() -> Generator[object, None, None]:
     """What work for `Scheduler.spawn` begins with. Returns in its task."""
-    yield _PASS
-
-
-async def _serve_on(cell: Served, waiting: Awaitable[object]) -> None:
-    """Ends the turn of a cell that has something to wait for."""
-    cancelled: asyncio.CancelledError | None = None
-    next_wait: Awaitable[object] | None = waiting
-    while next_wait is not None:
-        try:
-            result = await next_wait
-        except Exception as error:
-            next_wait = cell.failed(error)
-        except asyncio.CancelledError as error:
-            cancelled, next_wait = error, cell.failed(error)
-        else:
-            next_wait = cell.completed(result)
-    if cancelled is not None:
-        raise cancelled
+    yield None

@@ -96,7 +96,7 @@ def _made(factory: Callable[[ActorRef[Any]], Any], reply: Reply) -> Any:
     try:
         return factory(reply)
     except BaseException:
-        reply.close()
+        _ = reply.close()
         raise
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nact import (
@@ -133,6 +133,7 @@ def test_a_value_comes_back_as_it_was_through_any_journal(value: Any) -> None:
     assert type(codec.decode(stored)) is type(value)
 
 
+@settings(deadline=None)
 @given(st.builds(Address, st.text(), st.integers(-(2**63), 2**63 - 1)) | st.builds(Removed, st.text()))
 def test_any_value_of_simple_fields_comes_back(value: Address | Removed) -> None:
     simple: TypedCodec[Address | Removed] = TypedCodec(Address | Removed)

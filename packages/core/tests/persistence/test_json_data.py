@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nact import InvalidEventError
@@ -47,12 +47,14 @@ def nested(depth: int) -> Any:
     return value
 
 
+@settings(deadline=None)
 @given(values)
 def test_a_json_value_comes_back_equal_and_of_the_same_types(value: Any) -> None:
     json_data.check(value)
     assert typed(json_data.decode(json_data.encode(value))) == typed(value)
 
 
+@settings(deadline=None)
 @given(values)
 def test_what_comes_back_shares_nothing_with_the_original(value: Any) -> None:
     copy = json_data.decode(json_data.encode([value]))
@@ -119,6 +121,7 @@ def test_another_value_is_refused_with_the_path_to_what_is_wrong(value: Any, say
         assert str(caught.value).startswith(f"not a JSON value: {says}")
 
 
+@settings(deadline=None)
 @given(values, st.sampled_from([object(), (), b"", 1j, {1: 1}, float("nan"), MAX_INT + 1, "\ud800"]))
 def test_one_bad_part_anywhere_has_the_whole_refused(value: Any, bad: Any) -> None:
     for whole in ([value, bad], {"a": value, "b": {"c": bad}}, [[value], [[bad]]]):

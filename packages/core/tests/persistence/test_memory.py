@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nact import EngineClosedError, InvalidEventError, SequenceConflictError
+from nact import CorruptJournalError, EngineClosedError, InvalidEventError, SequenceConflictError
 from nact.persistence import (
     AtomicBatches,
     EventDeletion,
@@ -162,6 +162,29 @@ async def test_a_batch_with_a_conflict_or_bad_data_stores_nothing() -> None:
         with pytest.raises(error):
             await engine.persist_all(bad)
     assert await stored(engine, "k") == batch
+
+
+async def test_a_gap_in_the_storage_is_reported_unless_tags_select_events() -> None:
+    engine = MemoryPersistenceEngine()
+    for number in range(1, 4):
+        await engine.persist(event(number, tags=["t"]))
+    del engine._storage.events["k"][1]
+    with pytest.raises(CorruptJournalError) as caught:
+        await stored(engine, "k")
+    assert (caught.value.key, caught.value.sequence_number) == ("k", 3)
+    assert [each.sequence_number async for each in engine.events("k", tags=["t"])] == [1, 3]
+
+
+async def test_what_isnt_json_in_the_storage_is_reported() -> None:
+    engine = MemoryPersistenceEngine()
+    await engine.persist(event(1))
+    await engine.take_snapshot(snapshot(1))
+    engine._storage.events["k"][0] = event(1, b"{")
+    engine._storage.snapshots["k"][1] = snapshot(1, b"{")
+    for read in (lambda: stored(engine, "k"), lambda: engine.latest_snapshot("k")):
+        with pytest.raises(CorruptJournalError, match="not JSON") as caught:
+            await read()
+        assert (caught.value.key, caught.value.sequence_number) == ("k", 1)
 
 
 # --- deletion, highest number, keys ----------------------------------------------------------------------------------

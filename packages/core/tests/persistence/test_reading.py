@@ -85,6 +85,13 @@ async def test_a_journal_with_a_gap_or_out_of_order_isnt_recovered_from(numbers:
     assert_corrupt(error, missing, f"event {missing} is missing")
 
 
+@pytest.mark.parametrize("numbers", [[1, 1], [1, 2, 1], [2, 1]], ids=repr)
+async def test_a_deleted_event_out_of_order_makes_the_journal_corrupt(numbers: list[int]) -> None:
+    *before, last = numbers
+    journal = [event(number, deleted=True) for number in before[:1]] + [event(number) for number in before[1:]]
+    assert_corrupt(await fault_of(Scripted(*journal, event(last, deleted=True))), max(numbers) + 1, "is missing")
+
+
 async def test_an_event_that_the_decoder_refuses_is_named() -> None:
     engine = RiggedEngine()
     await write(engine, "k", 1, 2, "three")

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nact import InvalidEventError
@@ -47,6 +47,7 @@ def test_another_sequence_number_is_refused_and_told_with_its_key(number: Any) -
             make()
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"]))))
 def test_tags_are_sorted_and_each_is_there_once(tags: list[str]) -> None:
     for given_as in (tags, set(tags), tuple(tags), dict.fromkeys(tags), frozenset(tags)):

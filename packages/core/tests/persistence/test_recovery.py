@@ -190,7 +190,7 @@ async def test_an_actor_waits_for_all_that_wrote_to_its_key_before_though_one_wa
         ended = asyncio.Event()
         second = spawn_persistent(system, collect, "k", initial_state=[], after_stop=lambda *_: ended.set())
         stop(second)
-        await ended.wait()
+        await asyncio.wait_for(ended.wait(), PATIENCE)
         third = spawn_persistent(system, collect, "k", initial_state=[])
         answer = asyncio.ensure_future(ask(third, "b"))
         engine.before_write.open()
@@ -221,6 +221,20 @@ async def test_a_key_is_free_when_its_actors_have_ended() -> None:
         assert system.persistence is not None
         await asyncio.sleep(0)
         assert system.persistence._writers == {}
+
+
+async def test_a_key_is_free_when_its_actors_have_ended_though_the_last_of_them_was_the_first_to_end() -> None:
+    engine = RiggedEngine()
+    engine.before_write.shut()
+    async with start(configure_persistence(engine)) as system:
+        first = spawn_persistent(system, collect, "k", initial_state=[])
+        dispatch(first, "a")
+        await engine.before_write.arrival()
+        stop(first)
+        stop(spawn_persistent(system, collect, "k", initial_state=[]))
+        engine.before_write.open()
+    assert system.persistence is not None
+    assert system.persistence._writers == {}
 
 
 # --- stop and reset on the way ---------------------------------------------------------------------------------------

@@ -85,7 +85,9 @@ async def test_a_recovered_actor_takes_the_next_snapshot_so_many_events_behind_i
 async def test_an_actor_that_recovers_from_many_events_takes_a_snapshot_at_once() -> None:
     engine = RiggedEngine()
     await write(engine, "k", *"abcdefgh")
-    await live(engine, snapshot_every=3)
+    async with start(configure_persistence(engine, close=False)) as system:
+        spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=3)
+        await engine.before_snapshot.arrival()
     assert await kept(engine) == [8]
 
 

@@ -99,6 +99,7 @@ class Journal:
                 return False
         self.sequence_number = reader.position
         self.astray = None
+        self._stored = False
         self.recovered = True
         if self.snapshots is not None:
             self.snapshots.begin(reader.start.sequence_number)
@@ -113,8 +114,6 @@ class Journal:
 
     async def ended(self) -> None:
         """Returns when the actor, which is stopping, has ended."""
-        if self._over:
-            return
         if self._ended is None:
             self._ended = asyncio.get_running_loop().create_future()
         await asyncio.wait([self._ended])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from os import urandom
 from typing import Any, TypeAlias
-from uuid import uuid4
 
 import msgspec
 
@@ -23,8 +23,9 @@ def now_ms() -> int:
 
 
 def new_event_id() -> str:
-    """A fresh UUID (version 4), as text."""
-    return str(uuid4())
+    """A fresh UUID (version 4), as text. Made by hand: `uuid4` would be a seventh of the time of a persist."""
+    digits = urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
 
 
 class PersistedEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,63 @@
+"""How actors end: told from the top down, gone from the bottom up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nact._orders import ENDED, STOP
+
+if TYPE_CHECKING:
+    from nact._cell import Cell
+    from nact._family import Family
+
+
+def stop_with_all_below(top: Cell) -> None:
+    """Orders them all to stop. Those that have nothing in progress end at once, children before parents."""
+    told: list[Cell] = []
+    to_tell = [top]
+    while to_tell:  # not by recursion: families can be deep
+        cell = to_tell.pop()
+        if not cell.orders & (STOP | ENDED):
+            to_tell += cell.cells()
+            _close(cell)
+            told.append(cell)
+    for cell in reversed(told):
+        left = leave(cell)
+        if left is not None:
+            left.left()
+
+
+def leave(cell: Cell) -> Family | None:
+    """Ends a stopped cell, where there is nothing to wait for. Returns the family that it has left then."""
+    if cell.scheduled or cell.leaving or cell.orders & ENDED:
+        return None
+    if cell.options.after_stop is None:
+        return end(cell)
+    cell.order(STOP)
+    return None
+
+
+def end(cell: Cell) -> Family:
+    """The cell is no more. Returns the family that it has left."""
+    cell.orders = ENDED
+    cell.state = None
+    if cell.journal is not None:
+        cell.journal.release(cell)
+    return cell.parent
+
+
+def _close(cell: Cell) -> None:
+    """From now on messages are dead letters, those that wait included, and questions fail."""
+    cell.orders |= STOP
+    cell.parent.let_go(cell.ref)
+    cell.ref._target = None
+    waiting, cell.mailbox = cell.mailbox, None
+    for msg, _ in waiting or ():
+        cell.system.dead_letter(cell.ref, msg)
+    questions, cell.queries = cell.queries, None
+    for reply in questions or ():
+        reply.target_stopped()
+    for task in cell.interruptible or ():
+        task.cancel()
+    if cell.idle is not None:
+        cell.idle.cancel()
