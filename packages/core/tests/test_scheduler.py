@@ -346,7 +346,7 @@ async def test_a_worker_that_is_cancelled_while_a_policy_waits_cancels_the_polic
         await cancelled.wait()
         await query(spawn(system, echo), "let all run", 10)
         assert ref.is_stopped
-    assert [record.text for record in records] == ["stops: it was cancelled while it handled None: CancelledError()"]
+    assert [record.text for record in records] == ["stops: it was cancelled: CancelledError()"]
 
 
 @pytest.mark.parametrize("passes", range(3))

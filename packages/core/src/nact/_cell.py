@@ -183,7 +183,8 @@ class Cell(Family):
     def failed(self, error: Exception | asyncio.CancelledError) -> Waiting | None:
         msg, self.current = self.current, None
         if isinstance(error, asyncio.CancelledError) and interrupted():
-            self.system.log_fault(self.ref, f"stops: it was cancelled while it handled {shortly(msg)}", error)
+            during = "" if msg is None else f" while it handled {shortly(msg)}"
+            self.system.log_fault(self.ref, f"stops: it was cancelled{during}", error)
             self.stop()
             return self.serve()
         return crash(self, msg, error, self.context.sender)

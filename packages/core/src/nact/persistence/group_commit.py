@@ -10,6 +10,7 @@ import asyncio
 import copy
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from nact.errors import EngineClosedError, EngineUnavailableError, NactError
@@ -49,7 +50,8 @@ class GroupCommit(Generic[T]):
         self._max_items = max_items
         self._max_size = max_size
         self._waiting: deque[tuple[T, int, asyncio.Future[None]]] = deque()
-        self._flusher: asyncio.Task[None] | None = None
+        self._busy = False  # a batch is being written, or will be in the loop's next pass
+        self._idle: asyncio.Future[None] | None = None  # somebody waits until it isn't
         self._closed = False
 
     def submit(self, item: T, *, size: int = 0) -> asyncio.Future[None]:
@@ -60,37 +62,33 @@ class GroupCommit(Generic[T]):
         """
         if self._closed:
             raise EngineClosedError("the engine is closed; make a new one")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
         self._waiting.append((item, size, done))
-        if self._flusher is None:
-            self._start_flusher()
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._write_next)  # in the next pass: what is submitted in this one goes out together
         return done
 
     async def aclose(self) -> None:
         """Refuses new items, and returns when those already submitted are written. Can be called again."""
         self._closed = True
-        while self._flusher is not None:
-            await asyncio.wait([self._flusher])
+        while self._busy:
+            if self._idle is None:
+                self._idle = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._idle])
 
-    def _start_flusher(self) -> None:
-        # A task begins in the next pass of the loop: what is submitted in this pass goes out together.
-        self._flusher = asyncio.create_task(self._flush(), name="nact group commit")
-        self._flusher.add_done_callback(self._flushed)
-
-    async def _flush(self) -> None:
-        while self._waiting:
-            items, writers = self._next_batch()
-            if items:
-                await self._write_batch(items, writers)
-
-    def _flushed(self, flusher: asyncio.Task[None]) -> None:
-        self._flusher = None
-        if flusher.cancelled():  # perhaps before it began
-            while self._waiting:
-                *_, done = self._waiting.popleft()
-                _settle(done, EngineUnavailableError("the event loop is closing", outcome_known=True))
-        elif self._waiting:
-            self._start_flusher()
+    def _write_next(self) -> None:
+        # By callbacks: a task that wrote batch after batch would cost a lone writer one more pass of the loop.
+        items, writers = self._next_batch()
+        if items:
+            writing = asyncio.ensure_future(self._written(items))
+            writing.add_done_callback(partial(self._settle_batch, writers))
+            return
+        self._busy = False
+        if self._idle is not None:
+            self._idle.set_result(None)
+            self._idle = None
 
     def _next_batch(self) -> tuple[list[T], list[asyncio.Future[None]]]:
         items: list[T] = []
@@ -104,20 +102,34 @@ class GroupCommit(Generic[T]):
                 room -= size
         return items, writers
 
-    async def _write_batch(self, items: list[T], writers: list[asyncio.Future[None]]) -> None:
+    def _written(self, items: list[T]) -> Awaitable[Sequence[Outcome]]:
         try:
-            outcomes = await self._write(items)
-            _check_outcomes(outcomes, len(items))
+            return self._write(items)
+        except Exception as error:
+            failed: asyncio.Future[Sequence[Outcome]] = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return failed
+
+    def _settle_batch(self, writers: list[asyncio.Future[None]], writing: asyncio.Future[Sequence[Outcome]]) -> None:
+        try:
+            outcomes = writing.result()
+            _check_outcomes(outcomes, len(writers))
         except asyncio.CancelledError:
             for done in writers:
                 _settle(done, EngineUnavailableError("the event loop is closing", outcome_known=False))
-            raise
+            self._refuse_waiting()
         except Exception as error:
             for done in writers:
                 _settle(done, _for_one_writer(error))
         else:
             for done, outcome in zip(writers, outcomes, strict=True):
                 _settle(done, outcome)
+        self._write_next()
+
+    def _refuse_waiting(self) -> None:
+        while self._waiting:
+            *_, done = self._waiting.popleft()
+            _settle(done, EngineUnavailableError("the event loop is closing", outcome_known=True))
 
 
 def _check_outcomes(outcomes: Sequence[Outcome], expected: int) -> None:
