@@ -11,6 +11,7 @@ from nact import (
     EngineClosedError,
     EngineUnavailableError,
     InvalidEventError,
+    NactError,
     SequenceConflictError,
 )
 from nact.persistence import GroupCommit, Outcome
@@ -249,6 +250,19 @@ async def test_a_write_that_raises_at_the_call_fails_its_batch_and_the_next_one_
     broken = False
     await commits.submit("b")
     assert store.batches == [["b"]]
+
+
+async def test_an_error_that_cant_be_copied_still_reaches_every_writer() -> None:
+    class StubbornError(NactError):
+        def __init__(self, *, why: str) -> None:
+            super().__init__(why)
+
+    async def write(items: Sequence[str]) -> Sequence[Outcome]:
+        raise StubbornError(why=f"{len(items)} items are too many")
+
+    commits: GroupCommit[str] = GroupCommit(write)
+    errors = [await outcome_of(done) for done in (commits.submit("a"), commits.submit("b"))]
+    assert [type(error) for error in errors] == [EngineUnavailableError] * 2
 
 
 # --- closing ---------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import asyncio
 import copy
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
@@ -152,9 +153,10 @@ def _settle(done: asyncio.Future[None], outcome: Outcome) -> None:
 def _for_one_writer(error: Exception) -> NactError:
     """A copy for each writer: an error raised in many places gathers all their tracebacks."""
     if isinstance(error, NactError):
-        mine = copy.copy(error)
-        mine.__cause__ = error.__cause__
-        return mine
-    mine = EngineUnavailableError(f"the engine's write failed with {error!r}", outcome_known=False)
-    mine.__cause__ = error
-    return mine
+        with suppress(Exception):  # somebody's own class, made so that it can't be copied
+            mine = copy.copy(error)
+            mine.__cause__ = error.__cause__
+            return mine
+    unknown = EngineUnavailableError(f"the engine's write failed with {error!r}", outcome_known=False)
+    unknown.__cause__ = error
+    return unknown
