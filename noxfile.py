@@ -51,6 +51,8 @@ def projects(*patterns: str) -> list[Path]:
 PACKAGES = projects("packages/*", "conformance-tests")
 EXAMPLES = projects("examples/*")
 CONTACTS = Path("examples/contacts")
+# Engines of databases that are servers keep what starts those in a folder of their tests.
+WITH_SERVERS = [package for package in PACKAGES if any(package.glob("tests/*_servers"))]
 
 
 def groups(*names: str) -> tuple[str, ...]:
@@ -78,13 +80,25 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run all tests on each Python that is here; on the one that runs nox, check core's coverage too."""
+    """Run all tests that need no server, on each Python that is here; on nox's own, check core's coverage too."""
     install_everything(session, "tests")
     if session.posargs or session.python != RUNNING:
-        session.run("pytest", *session.posargs)
+        session.run("pytest", *session.posargs or without_servers())
     else:
-        session.run("coverage", "run", "-m", "pytest")
+        session.run("coverage", "run", "-m", "pytest", *without_servers())
         session.run("coverage", "report")
+
+
+def without_servers() -> list[str]:
+    """The arguments that leave out the tests of databases that are servers."""
+    return [f"--ignore={package / 'tests'}" for package in WITH_SERVERS]
+
+
+@nox.session
+def servers(session: nox.Session) -> None:
+    """Run the tests of the engines whose databases are servers, on real ones in containers."""
+    install_everything(session, "servers")
+    session.run("pytest", *session.posargs or [str(package / "tests") for package in WITH_SERVERS])
 
 
 @nox.session
@@ -92,7 +106,8 @@ def crash(session: nox.Session) -> None:
     """Run the tests that kill processes, for many more rounds than ``tests`` does."""
     install_everything(session, "tests")
     rounds = os.environ.get("NACT_CRASH_ROUNDS", "50")
-    session.run("pytest", "-m", "crash", *session.posargs, env={"NACT_CRASH_ROUNDS": rounds})
+    args = session.posargs or without_servers()
+    session.run("pytest", "-m", "crash", *args, env={"NACT_CRASH_ROUNDS": rounds})
 
 
 @nox.session
