@@ -1,0 +1,101 @@
+"""Deletes events for good, so that a number is never given out again: not even by a writer who slept meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+
+from nact.errors import EngineUnavailableError
+from nact_persistence_postgres._rows import old_event_id
+from nact_persistence_postgres._sessions import Connection, Sessions
+from nact_persistence_postgres._tables import Tables
+
+_DELETED_AT_ONCE = 5000
+_LOCK_CLASS = 1_315_004_246
+_PAUSE = 0.01
+
+_WRITERS = """
+SELECT DISTINCT l.virtualtransaction FROM pg_catalog.pg_locks l
+JOIN pg_catalog.pg_database d ON d.oid = l.database AND d.datname = current_database()
+WHERE l.locktype = 'relation' AND l.relation = to_regclass($1) AND l.mode = 'RowExclusiveLock' AND l.granted
+"""
+
+
+class Deletion:
+    """One call of `delete_events`.
+
+    First a tombstone announces it, for the key's first event, which is deleted with it or was so before. Then it waits
+    for the writers that were at work by then, as `CREATE INDEX CONCURRENTLY` does: they haven't seen the announcement,
+    and one of them that is behind the times could take a number that others have used and that is deleted meanwhile.
+    Then events go, some thousand at a time; at any time the journal is deleted up to some number.
+
+    Args:
+        tables: Where from.
+        sessions: Over which connections.
+        patience: For how many seconds writers are waited for.
+    """
+
+    def __init__(self, tables: Tables, sessions: Sessions, patience: float) -> None:
+        self._tables = tables
+        self._sessions = sessions
+        self._patience = patience
+
+    async def run(self, key: str, up_to: int) -> None:
+        async def to_delete(connection: Connection) -> asyncpg.Record | None:
+            return await connection.fetchrow(self._tables.sql.to_delete, key, up_to)
+
+        while (bounds := await self._sessions.run(to_delete, self._sessions.trying())) is not None:
+            first, last, is_done = bounds
+            if is_done:
+                return
+            if not await self._bury(key, first):
+                continue  # another deletion was faster
+            if first == last:
+                return
+            await self._wait_for_writers()
+            while await self._next_to_bury(key, last) < last:
+                pass
+            return
+
+    async def _next_to_bury(self, key: str, last: int) -> int:
+        async def next_to_bury(connection: Connection) -> int:
+            return int(await connection.fetchval(self._tables.sql.next_to_bury, key, last, _DELETED_AT_ONCE))
+
+        number = await self._sessions.run(next_to_bury, self._sessions.trying())
+        await self._bury(key, number)
+        return number
+
+    async def _bury(self, key: str, number: int) -> bool:
+        """Puts a tombstone in the place of an event, and deletes those below. Returns whether there was the event."""
+        sql = self._tables.sql
+
+        async def bury(connection: Connection) -> bool:
+            async with connection.transaction():
+                # Deletions take turns, so that tombstones are numbered in the order in which they can be seen.
+                await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _LOCK_CLASS, sql.events)
+                row = await connection.fetchrow(sql.take_out, key, number)
+                if row is None:
+                    return False
+                await connection.execute(sql.delete_below, key, number)
+                event_id = row[1] or old_event_id(key, number)
+                await connection.execute(sql.bury(self._tables.event_data), key, number, row[0], event_id)
+                return True
+
+        return await self._sessions.run(bury, self._sessions.trying())
+
+    async def _wait_for_writers(self) -> None:
+        async def writers(connection: Connection) -> set[str]:
+            return {row[0] for row in await connection.fetch(_WRITERS, self._tables.sql.events)}
+
+        early = await self._sessions.run(writers, self._sessions.trying())
+        deadline = asyncio.get_running_loop().time() + self._patience
+        while early:
+            if asyncio.get_running_loop().time() > deadline:
+                raise EngineUnavailableError(
+                    f"{self._sessions.name}: a transaction that writes to {self._tables.sql.events} doesn't end; "
+                    "nothing but the first event is deleted yet, call delete_events again",
+                    outcome_known=False,
+                )
+            await asyncio.sleep(_PAUSE)
+            early &= await self._sessions.run(writers, self._sessions.trying())

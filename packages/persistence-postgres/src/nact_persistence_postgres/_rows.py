@@ -1,0 +1,152 @@
+"""Between the records of the contract and the rows of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TypeAlias
+from uuid import UUID, uuid5
+
+import msgspec
+
+from nact.errors import CorruptJournalError, InvalidEventError
+from nact.persistence import PersistedEvent, PersistedSnapshot, json_data
+from nact.persistence.records import is_unicode
+from nact_persistence_postgres._jsonb import encode_for_jsonb
+
+EventRow: TypeAlias = tuple[str, int, int, str, str, str]
+"""persistence_key, sequence_nr, created_at, data, tags, event_id: the order of an INSERT."""
+
+SnapshotRow: TypeAlias = tuple[str, int, int, str]
+"""persistence_key, sequence_nr, created_at, data."""
+
+StoredEvent: TypeAlias = tuple[int, str, int, bool, list[str] | None, str | None]
+"""sequence_nr, data, created_at, is_deleted, tags, event_id."""
+
+MAX_KEY_BYTES = 2600
+"""An entry of a Postgres index takes 2704 bytes, the sequence number and its own bookkeeping included."""
+
+_OLD_EVENTS = UUID("b1d8a1c6-5c0c-4a4e-9d3c-6f1f3b0a7e55")
+
+
+class RowMaker:
+    """Makes rows for one pair of tables, and refuses what those can't hold exactly.
+
+    Args:
+        events: The type of the journal's `data`.
+        snapshots: That of the snapshots.
+        max_key_characters: How long keys may be in these tables; `None` if only the index bounds them.
+    """
+
+    def __init__(self, *, events: str, snapshots: str, max_key_characters: int | None) -> None:
+        self._encode_event = encode_for_jsonb if events == "jsonb" else json_data.encode
+        self._encode_snapshot = encode_for_jsonb if snapshots == "jsonb" else json_data.encode
+        self._max_key_characters = MAX_KEY_BYTES if max_key_characters is None else max_key_characters
+
+    def event(self, event: PersistedEvent) -> EventRow:
+        """The row that holds the event.
+
+        Raises:
+            InvalidEventError: It couldn't be read back exactly.
+        """
+        event_id = event.event_id
+        if type(event_id) is not str or not event_id or "\0" in event_id or not is_unicode(event_id):
+            raise InvalidEventError(
+                f"event_id must be a non-empty string of valid Unicode without NUL, not {event_id!r}"
+            )
+        return (
+            self.key(event.key),
+            event.sequence_number,
+            _checked_time(event.created_at),
+            self._encode_event(event.data).decode(),
+            array_text(event.tags) if event.tags else "{}",
+            event_id,
+        )
+
+    def snapshot(self, snapshot: PersistedSnapshot) -> SnapshotRow:
+        """The row that holds the snapshot.
+
+        Raises:
+            InvalidEventError: It couldn't be read back exactly.
+        """
+        if not isinstance(snapshot, PersistedSnapshot):
+            raise InvalidEventError(f"expected a PersistedSnapshot, not {snapshot!r}")
+        text = self._encode_snapshot(snapshot.data).decode()
+        return self.key(snapshot.key), snapshot.sequence_number, _checked_time(snapshot.created_at), text
+
+    def key(self, key: str) -> str:
+        """Returns the key, if the tables can hold it.
+
+        Raises:
+            InvalidEventError: Otherwise.
+        """
+        if "\0" in key:
+            raise InvalidEventError(f"Postgres can't hold the NUL in the persistence key {key!r:.200}")
+        if len(key) > self._max_key_characters:
+            raise InvalidEventError(
+                f"the persistence key {key:.60}... is longer than {self._max_key_characters} characters"
+            )
+        if len(key) * 4 > MAX_KEY_BYTES and len(key.encode()) > MAX_KEY_BYTES:
+            raise InvalidEventError(f"the persistence key {key:.60}... is longer than {MAX_KEY_BYTES} bytes in UTF-8")
+        return key
+
+
+def array_text(tags: Collection[str]) -> str:
+    """The tags as Postgres writes an array.
+
+    Raises:
+        InvalidEventError: One holds a NUL.
+    """
+    quoted = [tag.replace("\\", "\\\\").replace('"', '\\"') for tag in tags]
+    text = '{"' + '","'.join(quoted) + '"}'
+    if "\0" in text:
+        raise InvalidEventError(f"Postgres can't hold the NUL in one of the tags {sorted(tags)!r:.200}")
+    return text
+
+
+def stored_event(key: str, row: StoredEvent) -> PersistedEvent:
+    """The event that a row holds.
+
+    Raises:
+        CorruptJournalError: It can't be read.
+    """
+    number, data, created_at, is_deleted, tags, event_id = row
+    try:
+        return PersistedEvent(
+            key=key,
+            sequence_number=number,
+            data=None if is_deleted else json_data.decode(data),
+            tags=tuple(tags) if tags and not is_deleted else (),
+            created_at=created_at,
+            is_deleted=is_deleted,
+            event_id=event_id or old_event_id(key, number),
+        )
+    except (ValueError, TypeError) as error:
+        raise CorruptJournalError(f"the row can't be decoded: {error}", key, number) from error
+
+
+def stored_snapshot(key: str, row: Sequence[object]) -> PersistedSnapshot:
+    """The snapshot that a row holds.
+
+    Raises:
+        CorruptJournalError: It can't be read.
+    """
+    number, data, created_at = row
+    try:
+        return msgspec.convert(
+            {"key": key, "sequence_number": number, "data": json_data.decode(str(data)), "created_at": created_at},
+            PersistedSnapshot,
+        )
+    except ValueError as error:
+        place = number if type(number) is int else None
+        raise CorruptJournalError(f"the snapshot can't be decoded: {error}", key, place) from error
+
+
+def old_event_id(key: str, number: int) -> str:
+    """Of an event that was stored before events had ids: the same whenever it is read."""
+    return str(uuid5(_OLD_EVENTS, f"{number}/{key}"))
+
+
+def _checked_time(created_at: int) -> int:
+    if type(created_at) is not int or not json_data.MIN_INT <= created_at <= json_data.MAX_INT:
+        raise InvalidEventError(f"created_at must be an int of milliseconds within 64 bits, not {created_at!r}")
+    return created_at

@@ -1,0 +1,129 @@
+"""The tables: made by whoever comes first, brought up to date while others write, checked by everybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from nact.errors import CorruptJournalError, EngineUnavailableError
+from nact_persistence_postgres import _ddl
+from nact_persistence_postgres._catalog import Table, describe
+from nact_persistence_postgres._sessions import Connection
+from nact_persistence_postgres._sql import DataType, Statements
+from nact_persistence_postgres._tables import Tables
+
+_EVENT_COLUMNS = {
+    "ordering": {"int8"},
+    "persistence_key": {"varchar", "text"},
+    "sequence_nr": {"int8"},
+    "created_at": {"int8"},
+    "data": {"json", "jsonb"},
+    "is_deleted": {"bool"},
+    "tags": {"_text"},
+    "event_id": {"text"},
+}
+_SNAPSHOT_COLUMNS = {name: kinds for name, kinds in _EVENT_COLUMNS.items() if name not in {"tags", "event_id"}}
+_ADDED_COLUMNS = {"event_id"}
+_PLACE = ("persistence_key", "sequence_nr")
+
+
+@dataclass(slots=True, frozen=True)
+class _Found:
+    events: Table
+    snapshots: Table
+
+
+async def opened(connection: Connection, sql: Statements, name: str, *, create: bool, is_pooled: bool) -> Tables:
+    """The tables, ready for use. Does nothing but look, not even lock, when they are as they should be.
+
+    Args:
+        connection: Used for this only.
+        sql: Names the tables.
+        name: Of the database, for errors.
+        create: Makes what is missing.
+        is_pooled: Without a session of its own, indexes are built while writers wait.
+
+    Raises:
+        EngineUnavailableError: Something is missing, and isn't to be created.
+        CorruptJournalError: There is something else in place of the tables.
+    """
+    found = await _look(connection, sql)
+    _check_ours(name, sql, found)
+    if create:
+        if _ddl.missing(found.events, found.snapshots):
+            async with connection.transaction():
+                await _ddl.lock(connection, sql)
+                found = await _look(connection, sql)
+                _check_ours(name, sql, found)
+                await _ddl.make(connection, sql, found.events, found.snapshots)
+            found = await _look(connection, sql)
+        if wanted := _ddl.missing_indexes(sql, found.events, found.snapshots):
+            await _ddl.build_indexes(connection, sql, wanted, is_pooled=is_pooled)
+            found = await _look(connection, sql)
+    _check_complete(name, sql, found)
+    return _tables(sql, found)
+
+
+async def is_behind_pooler(connection: Connection) -> bool:
+    """Whether what answers isn't the server that the connection was made to, as with PgBouncer."""
+    async with connection.transaction():
+        return bool(await connection.fetchval("SELECT pg_backend_pid()") != connection.get_server_pid())
+
+
+async def _look(connection: Connection, sql: Statements) -> _Found:
+    return _Found(await describe(connection, sql.events), await describe(connection, sql.snapshots))
+
+
+def _check_ours(name: str, sql: Statements, found: _Found) -> None:
+    """Raises `CorruptJournalError` if there are tables of these names that aren't nact's. Those mustn't be altered."""
+    for table, columns, expected in (
+        (sql.events, found.events.columns, _EVENT_COLUMNS),
+        (sql.snapshots, found.snapshots.columns, _SNAPSHOT_COLUMNS),
+    ):
+        for column, kinds in expected.items() if columns else ():
+            kind = columns[column].type if column in columns else "missing"
+            if kind not in kinds and not (kind == "missing" and column in _ADDED_COLUMNS):
+                wanted = " or ".join(sorted(kinds))
+                raise CorruptJournalError(
+                    f"{name}: table {table} isn't nact's: its column {column} is {kind}, not {wanted}"
+                )
+    if found.events.exists:
+        _check_unique(name, sql.events, found.events)
+
+
+def _check_complete(name: str, sql: Statements, found: _Found) -> None:
+    """Raises `EngineUnavailableError` if a table or a column is missing."""
+    for table, exists in ((sql.events, found.events.exists), (sql.snapshots, found.snapshots.exists)):
+        if not exists:
+            raise EngineUnavailableError(
+                f"{name}: there is no table {table}; create it, or open the engine once with create_if_not_exists=True",
+                outcome_known=True,
+            )
+    for column in _ADDED_COLUMNS - found.events.columns.keys():
+        raise EngineUnavailableError(
+            f"{name}: table {sql.events} lacks the column {column}; let its owner open the engine once with "
+            f"create_if_not_exists=True, or run: ALTER TABLE {sql.events} ADD COLUMN {column} text",
+            outcome_known=True,
+        )
+
+
+def _check_unique(name: str, table: str, found: Table) -> None:
+    for index in found.indexes:
+        if index.is_unique and index.is_valid and index.condition is None and set(index.columns) == set(_PLACE):
+            return
+    raise CorruptJournalError(
+        f"{name}: table {table} has no unique key over (persistence_key, sequence_nr), without which it's no journal"
+    )
+
+
+def _tables(sql: Statements, found: _Found) -> Tables:
+    keys = [table.columns["persistence_key"] for table in (found.events, found.snapshots)]
+    return Tables(
+        sql=sql,
+        event_data=cast("DataType", found.events.columns["data"].type),
+        snapshot_data=cast("DataType", found.snapshots.columns["data"].type),
+        max_key_characters=min((key.modifier - 4 for key in keys if key.modifier >= 0), default=None),
+        remembers=found.events.has_index(*_ddl.TOMBSTONE_INDEX),
+        is_sorted_by_code_point=keys[0].is_sorted_by_code_point,
+        may_delete_snapshots=found.snapshots.may_delete,
+    )

@@ -1,0 +1,90 @@
+"""Arguments, checked where they are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ssl import SSLContext
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from nact.errors import InvalidEventError
+from nact.persistence.records import MAX_SEQUENCE_NUMBER, is_unicode
+
+MAX_NAME_BYTES = 63
+"""Postgres cuts longer identifiers short, and two of them could become one."""
+
+_LONGEST_WAIT = 86_400
+
+Ssl: TypeAlias = SSLContext | Literal["disable", "prefer", "allow", "require", "verify-ca", "verify-full"] | bool | None
+"""As `asyncpg.connect` takes it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Settings:
+    """What the engine was told, checked."""
+
+    create: bool
+    schema: str | None
+    event_table: str
+    snapshot_table: str
+    ssl: Ssl
+    max_connections: int
+    statement_cache_size: int | None
+    statement_timeout: float
+    reconnect_timeout: float
+    page_size: int
+
+    def __post_init__(self) -> None:
+        if self.schema is not None:
+            checked_name("schema", self.schema)
+        checked_name("table_prefix and event_table", self.event_table)
+        checked_name("table_prefix and snapshot_table", self.snapshot_table)
+        if self.event_table == self.snapshot_table:
+            raise ValueError(f"event_table and snapshot_table must be two names, not both {self.event_table!r}")
+        _check_int("max_connections", self.max_connections, 2)
+        _check_int("page_size", self.page_size, 1)
+        if self.statement_cache_size is not None:
+            _check_int("statement_cache_size", self.statement_cache_size, 0)
+        self.statement_timeout = _checked_seconds("statement_timeout", self.statement_timeout)
+        self.reconnect_timeout = _checked_seconds("reconnect_timeout", self.reconnect_timeout)
+        if self.statement_timeout == 0:
+            raise ValueError("statement_timeout must be longer than 0 seconds")
+
+
+def checked_name(what: str, name: object) -> str:
+    """The name of a schema or table, if Postgres can take all of it."""
+    if not isinstance(name, str) or not name or "\0" in name or not is_unicode(name):
+        raise ValueError(f"{what} must make a name, not {name!r}")
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise ValueError(f"{what} make the name {name!r}, longer than the {MAX_NAME_BYTES} bytes that Postgres takes")
+    return name
+
+
+def checked_up_to(up_to: int) -> int:
+    """The bound; a larger one than there can be is the largest that there can be."""
+    if type(up_to) is not int:
+        raise InvalidEventError(f"up_to must be an int, not {up_to!r}")
+    return max(0, min(up_to, MAX_SEQUENCE_NUMBER))
+
+
+def checked_prefix(prefix: str) -> str:
+    if type(prefix) is not str or not is_unicode(prefix):
+        raise InvalidEventError(f"prefix must be a string of valid Unicode, not {prefix!r}")
+    return prefix
+
+
+def without_secrets(dsn: str) -> str:
+    """The hosts and the database that a DSN names: what may stand in a log."""
+    parts = urlsplit(dsn)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _check_int(name: str, value: object, least: int) -> None:
+    if type(value) is not int or value < least:
+        raise ValueError(f"{name} must be an int from {least}, not {value!r}")
+
+
+def _checked_seconds(name: str, seconds: object) -> float:
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST_WAIT:
+        raise ValueError(f"{name} must be a number of seconds from 0 to {_LONGEST_WAIT}, not {seconds!r}")
+    return float(seconds)

@@ -1,0 +1,51 @@
+"""Writes batches of snapshots, each in one statement, and an outcome for each snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nact.errors import InvalidEventError, NactError
+from nact.persistence import Outcome
+from nact_persistence_postgres._errors import RACED, REFUSED
+from nact_persistence_postgres._lane import Lane
+from nact_persistence_postgres._rows import SnapshotRow
+from nact_persistence_postgres._sessions import Connection, Trying
+from nact_persistence_postgres._tables import Tables
+from nact_persistence_postgres._writer import copied
+
+
+class SnapshotWriter:
+    """Puts snapshots in their places.
+
+    Args:
+        tables: Where to.
+        lane: Over which connection.
+    """
+
+    def __init__(self, tables: Tables, lane: Lane) -> None:
+        self._tables = tables
+        self._lane = lane
+
+    async def write(self, rows: Sequence[SnapshotRow]) -> Sequence[Outcome]:
+        """Stores the snapshots. One that can't be stored fails alone; of two for one place, the later one counts."""
+        return await self._store(rows, self._lane.trying())
+
+    async def _store(self, rows: Sequence[SnapshotRow], trying: Trying) -> list[Outcome]:
+        last = {row[:2]: row for row in rows}
+        values = [*zip(*last.values(), strict=True)]
+
+        async def put(connection: Connection) -> str:
+            return await connection.execute(self._tables.put_snapshots, *values)
+
+        try:
+            await self._lane.run(put, trying)
+        except (*RACED, *REFUSED) as error:
+            if len(rows) == 1:
+                refused = InvalidEventError(f"Postgres refused the snapshot {rows[0][1]} of key {rows[0][0]!r:.200}")
+                refused.__cause__ = error
+                return [refused]
+            half = len(rows) // 2
+            return await self._store(rows[:half], trying) + await self._store(rows[half:], trying)
+        except NactError as error:
+            return [copied(error) for _ in rows]
+        return [None] * len(rows)

@@ -1,0 +1,160 @@
+"""Every SQL text of this package that runs on the journal's tables. Identifiers are quoted; values are parameters."""
+
+# ruff: noqa: S608 - what is put into these texts is a quoted identifier
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+DataType: TypeAlias = Literal["json", "jsonb"]
+
+
+class Statements:
+    """The statements for one pair of tables.
+
+    Columns are named and cast, never `*`: a column added later, or a codec set on the user's pool, changes nothing.
+    """
+
+    def __init__(self, schema: str | None, event_table: str, snapshot_table: str) -> None:
+        self.schema = schema
+        self.events = qualified(schema, event_table)
+        self.snapshots = qualified(schema, snapshot_table)
+
+    # --- writing ---------------------------------------------------------------------------------------------
+
+    def append(self, data_type: DataType, *, remembers: bool) -> str:
+        """Inserts rows that follow one another in runs: consecutive numbers of one key.
+
+        $8 and $9 name the runs, by key and first number, of which it has to be checked that they are next; none of
+        the others' rows are. With `remembers`, nothing at all is taken if events were deleted since the engine last
+        looked: see `last_deletion`.
+        """
+        highest = f"(SELECT max(sequence_nr) FROM {self.events} WHERE persistence_key = h.key)"
+        unchanged = f"({self.last_deletion}) = $10 AND " if remembers else ""
+        # The subquery doesn't depend on the row, so it runs once, and before there are rows of this statement.
+        return (
+            f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id) "
+            f"SELECT g.key, g.number, g.created_at, g.data::{data_type}, g.tags::text[], g.event_id "
+            "FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::boolean[]) "
+            "AS g(key, number, created_at, data, tags, event_id, is_known) "
+            f"WHERE {unchanged}(g.is_known OR g.key IN ("
+            "SELECT h.key FROM unnest($8::text[], $9::bigint[]) AS h(key, first) "
+            f"WHERE h.first = 1 + coalesce({highest}, 0)))"
+        )
+
+    def append_one(self, data_type: DataType) -> str:
+        """Inserts a row that is known to be next, unless events were deleted since: `append`, planned only once."""
+        return (
+            f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id) "
+            f"SELECT $1, $2, $3, $4::text::{data_type}, $5::text::text[], $6 WHERE ({self.last_deletion}) = $7"
+        )
+
+    @cached_property
+    def last_deletion(self) -> str:
+        """A number that another deletion changes: tombstones are new rows, and deletions take turns."""
+        return f"SELECT coalesce(max(ordering), 0) FROM {self.events} WHERE is_deleted"
+
+    @cached_property
+    def states(self) -> str:
+        """For each (key, number): whether there is such a row, its event_id, and the key's highest number."""
+        return (
+            "SELECT e.sequence_nr IS NOT NULL AS found, e.event_id, "
+            f"coalesce((SELECT max(sequence_nr) FROM {self.events} WHERE persistence_key = g.key), 0) AS highest "
+            "FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS g(key, number, place) "
+            f"LEFT JOIN {self.events} e ON e.persistence_key = g.key AND e.sequence_nr = g.number ORDER BY g.place"
+        )
+
+    def put_snapshots(self, data_type: DataType, *, replaces: bool) -> str:
+        """Without the privilege to delete, the row that was added last counts."""
+        replace = (
+            f"WITH replaced AS (DELETE FROM {self.snapshots} s USING unnest($1::text[], $2::bigint[]) "
+            "AS g(key, number) WHERE s.persistence_key = g.key AND s.sequence_nr = g.number) "
+        )
+        return (
+            f"{replace if replaces else ''}"
+            f"INSERT INTO {self.snapshots} (persistence_key, sequence_nr, created_at, data) "
+            f"SELECT g.key, g.number, g.created_at, g.data::{data_type} "
+            "FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) AS g(key, number, created_at, data)"
+        )
+
+    @cached_property
+    def delete_snapshots(self) -> str:
+        return f"DELETE FROM {self.snapshots} WHERE persistence_key = $1 AND sequence_nr <= $2"
+
+    # --- deleting --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def to_delete(self) -> str:
+        """The first and the last number to delete, and whether all that is left of them is a tombstone."""
+        return (
+            "SELECT first, last, first = last AND is_deleted AND data::text = 'null' FROM ("
+            f"SELECT min(sequence_nr) AS first, max(sequence_nr) AS last FROM {self.events} "
+            "WHERE persistence_key = $1 AND sequence_nr <= $2) bounds "
+            f"JOIN {self.events} e ON e.persistence_key = $1 AND e.sequence_nr = bounds.last"
+        )
+
+    @cached_property
+    def next_to_bury(self) -> str:
+        return (
+            f"SELECT coalesce((SELECT sequence_nr FROM {self.events} WHERE persistence_key = $1 AND sequence_nr <= $2 "
+            "ORDER BY sequence_nr OFFSET $3 LIMIT 1), $2)"
+        )
+
+    @cached_property
+    def take_out(self) -> str:
+        return (
+            f"DELETE FROM {self.events} WHERE persistence_key = $1 AND sequence_nr = $2 RETURNING created_at, event_id"
+        )
+
+    @cached_property
+    def delete_below(self) -> str:
+        return f"DELETE FROM {self.events} WHERE persistence_key = $1 AND sequence_nr < $2"
+
+    def bury(self, data_type: DataType) -> str:
+        """Puts a tombstone in the place of an event: a new row, with an `ordering` that `last_deletion` tells."""
+        return (
+            f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id) "
+            f"VALUES ($1, $2, $3, 'null'::{data_type}, true, '{{}}', $4)"
+        )
+
+    # --- reading ---------------------------------------------------------------------------------------------
+
+    def page(self, *, tagged: bool) -> str:
+        """Events behind a number, up to a count and up to the one that brings their stored size to $4 bytes."""
+        tags = "AND tags @> $5::text[] AND NOT is_deleted " if tagged else ""
+        return (
+            "SELECT sequence_nr, data::text, created_at, is_deleted, nullif(tags, '{}'), event_id, size FROM ("
+            "SELECT *, sum(pg_column_size(data)) OVER (ORDER BY sequence_nr ROWS UNBOUNDED PRECEDING) AS size "
+            f"FROM {self.events} WHERE persistence_key = $1 AND sequence_nr > $2 {tags}ORDER BY sequence_nr LIMIT $3"
+            ") page WHERE size - pg_column_size(data) < $4"
+        )
+
+    @cached_property
+    def highest(self) -> str:
+        return f"SELECT coalesce(max(sequence_nr), 0) FROM {self.events} WHERE persistence_key = $1"
+
+    @cached_property
+    def latest_snapshot(self) -> str:
+        return (
+            f"SELECT sequence_nr, data::text, created_at FROM {self.snapshots} WHERE persistence_key = $1 "
+            "AND sequence_nr <= $2 AND NOT is_deleted ORDER BY sequence_nr DESC, ordering DESC LIMIT 1"
+        )
+
+    def keys(self, *, inclusive: bool) -> str:
+        """Keys in the column's order from $1 on: one step in the index for each key, and not for each event."""
+        behind = ">=" if inclusive else ">"
+        least = f"SELECT persistence_key::text FROM {self.events} WHERE persistence_key"
+        return (
+            f"WITH RECURSIVE k(key) AS (({least} {behind} $1 ORDER BY persistence_key LIMIT 1) UNION ALL "
+            f"SELECT ({least} > k.key ORDER BY persistence_key LIMIT 1) FROM k WHERE k.key IS NOT NULL) "
+            "SELECT key FROM k WHERE key IS NOT NULL LIMIT $2"
+        )
+
+
+def qualified(schema: str | None, table: str) -> str:
+    return quoted(table) if schema is None else f"{quoted(schema)}.{quoted(table)}"
+
+
+def quoted(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'

@@ -1,0 +1,45 @@
+"""What is known about the two tables of a journal once they are open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nact_persistence_postgres._rows import RowMaker
+from nact_persistence_postgres._sql import DataType, Statements
+
+
+@dataclass(slots=True, kw_only=True)
+class Tables:
+    """The tables as they are in this database, and the statements that fit them.
+
+    Attributes:
+        sql: The statements that are the same for all tables.
+        remembers: There is an index that tells the last deletion, so what was seen stored can be relied on.
+        is_sorted_by_code_point: Keys that begin alike stand side by side.
+        rows: Makes the rows to store.
+        append_one: Takes one row that is known to be next; guarded by the last deletion.
+        append: Takes what is known to be next, and checks the rest; guarded by the last deletion.
+        append_checked: Checks everything.
+    """
+
+    sql: Statements
+    event_data: DataType
+    snapshot_data: DataType
+    max_key_characters: int | None
+    remembers: bool
+    is_sorted_by_code_point: bool
+    may_delete_snapshots: bool
+    rows: RowMaker = field(init=False)
+    append_one: str = field(init=False)
+    append: str = field(init=False)
+    append_checked: str = field(init=False)
+    put_snapshots: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = RowMaker(
+            events=self.event_data, snapshots=self.snapshot_data, max_key_characters=self.max_key_characters
+        )
+        self.append_one = self.sql.append_one(self.event_data)
+        self.append = self.sql.append(self.event_data, remembers=True)
+        self.append_checked = self.sql.append(self.event_data, remembers=False)
+        self.put_snapshots = self.sql.put_snapshots(self.snapshot_data, replaces=self.may_delete_snapshots)

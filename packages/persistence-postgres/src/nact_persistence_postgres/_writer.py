@@ -1,0 +1,198 @@
+"""Writes batches of events: one statement, one transaction and one fsync for each, and an outcome for each item.
+
+What the engine remembers to have seen stored isn't checked again, so that the usual batch is a plain INSERT. When that
+is refused, by the unique key or by the statement's own conditions, the journal itself is asked, row by row.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from nact.errors import EngineUnavailableError, InvalidEventError, NactError, SequenceConflictError
+from nact.persistence import Outcome
+from nact_persistence_postgres._errors import RACED, REFUSED
+from nact_persistence_postgres._lane import Lane
+from nact_persistence_postgres._rows import EventRow, old_event_id
+from nact_persistence_postgres._seen import Seen
+from nact_persistence_postgres._sessions import Connection, Trying
+from nact_persistence_postgres._tables import Tables
+
+_ATTEMPTS = 100
+"""So often other writers may come first, each time having moved the journal on."""
+
+_RACES_TOGETHER = 2
+"""So often a batch that raced with others is tried as a whole; then in halves, so that a busy key delays few."""
+
+_WARY_FOR = 100
+"""For so many batches after a deletion nothing is remembered: where there is one, there are more."""
+
+
+@dataclass(slots=True)
+class Append:
+    """The events of one `persist` or `persist_all`: one key, all or nothing."""
+
+    key: str
+    first: int
+    rows: Sequence[EventRow]
+    outcome: Outcome = None
+
+
+class Writer:
+    """Appends to the journal.
+
+    Args:
+        tables: Where to.
+        lane: Over which connection.
+        seen: What is known to be stored.
+    """
+
+    def __init__(self, tables: Tables, lane: Lane, seen: Seen) -> None:
+        self._tables = tables
+        self._lane = lane
+        self._seen = seen
+        self._wary = 0 if tables.remembers else sys.maxsize
+
+    async def write(self, items: Sequence[Append]) -> Sequence[Outcome]:
+        """Stores the items, each on its own terms, and tells what became of each."""
+        trying = self._lane.trying()
+        self._wary -= self._wary > 0
+        waiting = items if len(items) == 1 else sorted(items, key=_by_key)  # who locks in one order doesn't deadlock
+        while waiting:
+            wave, waiting = _next_wave(waiting)
+            await self._settle(wave, trying, attempt=0)
+        return [item.outcome for item in items]
+
+    async def _settle(self, items: Sequence[Append], trying: Trying, attempt: int) -> None:
+        """Gives each item its outcome. Their numbers follow one another, key by key."""
+        try:
+            while not await self._stores(items, trying, check_all=attempt > 0):
+                items = await self._undecided(items, trying)
+                attempt += 1
+                if not items:
+                    return
+                if attempt > _ATTEMPTS:
+                    raise EngineUnavailableError("the journal takes no rows, and nothing tells why", outcome_known=True)
+        except (*RACED, *REFUSED) as error:
+            if len(items) == 1 and isinstance(error, REFUSED):
+                items[0].outcome = _refused(items[0], error)
+            elif len(items) == 1 or (isinstance(error, RACED) and attempt < _RACES_TOGETHER):
+                await self._settle(items, trying, attempt + 1)
+            else:
+                half = len(items) // 2
+                await self._settle(items[:half], trying, attempt=1)
+                await self._settle(items[half:], trying, attempt=1)
+        except NactError as error:
+            for item in items:
+                item.outcome = copied(error)
+
+    async def _stores(self, items: Sequence[Append], trying: Trying, *, check_all: bool) -> bool:
+        """Whether all the rows are stored by this. If not, some may be."""
+        last_deletion = self._seen.last_deletion
+        rows = [row for item in items for row in item.rows]
+        statement, values = self._statement(items, rows, check_all=check_all or self._wary > 0)
+
+        async def insert(connection: Connection) -> str:
+            return await connection.execute(statement, *values)
+
+        if await self._lane.run(insert, trying) != f"INSERT 0 {len(rows)}":
+            return False
+        for item in items:
+            self._seen.put(item.key, item.first + len(item.rows) - 1, last_deletion)
+        return True
+
+    def _statement(
+        self, items: Sequence[Append], rows: Sequence[EventRow], *, check_all: bool
+    ) -> tuple[str, Sequence[object]]:
+        """What stores the rows: a plain INSERT, as far as they are known to be next."""
+        known: list[bool] = []
+        unknown: dict[str, int] = {}
+        key, is_known = "", False
+        for item in items:
+            if item.key != key:  # a run begins
+                key, is_known = item.key, not check_all and self._seen.get(item.key) == item.first - 1
+                if not is_known:
+                    unknown[key] = item.first
+            known += [is_known] * len(item.rows)
+        if len(rows) == 1 and is_known:
+            return self._tables.append_one, [*rows[0], self._seen.last_deletion]
+        values: list[object] = [*zip(*rows, strict=True), known, list(unknown), list(unknown.values())]
+        if check_all:
+            return self._tables.append_checked, values
+        return self._tables.append, [*values, self._seen.last_deletion]
+
+    async def _undecided(self, items: Sequence[Append], trying: Trying) -> list[Append]:
+        """Asks the journal about each item, and settles those that are stored or refused. The others are still next."""
+        keys = [row[0] for item in items for row in item.rows]
+        numbers = [row[1] for item in items for row in item.rows]
+
+        async def ask(connection: Connection) -> tuple[int, list[asyncpg.Record]]:
+            last_deletion = await connection.fetchval(self._tables.sql.last_deletion) if self._tables.remembers else 0
+            return last_deletion, await connection.fetch(self._tables.sql.states, keys, numbers)
+
+        last_deletion, states = await self._lane.run(ask, trying)
+        if last_deletion != self._seen.last_deletion:
+            self._seen.begin_again(last_deletion)
+            self._wary = _WARY_FOR
+        undecided: list[Append] = []
+        place = 0
+        for item in items:
+            mine, place = states[place : place + len(item.rows)], place + len(item.rows)
+            self._decide(item, mine, undecided, last_deletion)
+        return undecided
+
+    def _decide(
+        self, item: Append, states: Sequence[asyncpg.Record], undecided: list[Append], last_deletion: int
+    ) -> None:
+        highest: int = states[0][2]
+        stored = [
+            (event_id or old_event_id(item.key, row[1])) if found else None
+            for row, (found, event_id, _) in zip(item.rows, states, strict=True)
+        ]
+        if stored == [row[5] for row in item.rows]:
+            self._seen.put(item.key, item.first + len(item.rows) - 1, last_deletion)
+        elif highest == item.first - 1 or (undecided and undecided[-1].key == item.key):
+            undecided.append(item)
+        else:
+            self._seen.forget(item.key)
+            item.outcome = SequenceConflictError(item.key, item.first, highest)
+
+
+def _by_key(item: Append) -> str:
+    return item.key
+
+
+def _next_wave(items: Sequence[Append]) -> tuple[Sequence[Append], Sequence[Append]]:
+    """Parts the items into those that can go in one statement, and those that come after.
+
+    In one statement the numbers of a key have to follow one another: no number twice, no gap.
+    """
+    wave: list[Append] = []
+    later: list[Append] = []
+    key, following = "", 0  # the items are sorted by key
+    for item in items:
+        if item.key != key:
+            key, following = item.key, item.first
+        if item.first == following:
+            wave.append(item)
+            following += len(item.rows)
+        else:
+            later.append(item)
+    return wave, later
+
+
+def _refused(item: Append, error: Exception) -> InvalidEventError:
+    refused = InvalidEventError(f"Postgres refused event {item.first} of key {item.key!r:.200}: {error}")
+    refused.__cause__ = error
+    return refused
+
+
+def copied(error: NactError) -> NactError:
+    """A copy for each writer: an error raised in many places gathers all their tracebacks."""
+    mine = copy.copy(error)
+    mine.__cause__ = error.__cause__
+    return mine

@@ -1,0 +1,29 @@
+"""Removes a session's containers when its process is gone, however it went: where Ryuk can't be had."""
+
+from __future__ import annotations
+
+import atexit
+import subprocess
+import sys
+
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
+
+_REAPER = """
+import docker, sys
+sys.stdin.read()
+client = docker.from_env()
+for container in client.containers.list(all=True, filters={"label": sys.argv[1]}, ignore_removed=True):
+    try:
+        container.remove(force=True, v=True)
+    except docker.errors.APIError:
+        pass
+"""
+
+
+def start_reaper() -> None:
+    """Starts a process that does so when its standard input closes; what is sent to this process group passes it by."""
+    if testcontainers_config.ryuk_disabled:
+        command = [sys.executable, "-c", _REAPER, f"{LABEL_SESSION_ID}={SESSION_ID}"]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        atexit.register(child.communicate, timeout=60)

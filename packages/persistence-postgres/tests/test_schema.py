@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+import pytest
+from postgres_servers.containers import PostgresServer
+
+from nact.errors import CorruptJournalError, EngineUnavailableError, InvalidEventError
+from nact.persistence import PersistedEvent
+from nact_persistence_postgres import PostgresPersistenceEngine
+
+pytestmark = pytest.mark.anyio
+
+if TYPE_CHECKING:
+    Database: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    Database = asyncpg.Connection
+
+
+def event(key: str, number: int, data: object = None) -> PersistedEvent:
+    return PersistedEvent(key=key, sequence_number=number, data=data)
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+async def make_old_tables(database: Database, schema: str, data: str = "jsonb") -> None:
+    """The tables as nact for JavaScript makes them."""
+    await database.execute(f"CREATE SCHEMA {quoted(schema)}")
+    common = f"""ordering bigserial NOT NULL PRIMARY KEY, persistence_key varchar(255) NOT NULL,
+      sequence_nr bigint NOT NULL, created_at bigint NOT NULL, data {data} NOT NULL,
+      is_deleted boolean NOT NULL DEFAULT false"""
+    await database.execute(f"""
+      CREATE TABLE {quoted(schema)}.event_journal (
+        {common}, tags text[] DEFAULT ARRAY[]::text[],
+        CONSTRAINT event_journal_uq UNIQUE (persistence_key, sequence_nr));
+      CREATE TABLE {quoted(schema)}.snapshot_store ({common});
+      INSERT INTO {quoted(schema)}.event_journal (persistence_key, sequence_nr, created_at, data, tags)
+        SELECT 'old', n, 1500000000000 + n, jsonb_build_object('n', n), ARRAY['b', 'a'] FROM generate_series(1, 3) n;
+      INSERT INTO {quoted(schema)}.snapshot_store (persistence_key, sequence_nr, created_at, data)
+        VALUES ('old', 2, 1500000000002, '{{"sum": 3}}');
+    """)
+
+
+async def test_ten_starters_at_once_make_the_tables_once(server: PostgresServer, schema: str) -> None:
+    engines = [PostgresPersistenceEngine(server.url, schema=schema) for _ in range(10)]
+    await asyncio.gather(*[engine.persist(event(f"k{n}", 1)) for n, engine in enumerate(engines)])
+    assert len([key async for key in engines[0].keys()]) == 10  # noqa: SIM118
+    for engine in engines:
+        await engine.aclose()
+
+
+async def test_ten_starters_at_once_bring_old_tables_up_to_date(
+    server: PostgresServer, schema: str, database: Database
+) -> None:
+    await make_old_tables(database, schema)
+    engines = [PostgresPersistenceEngine(server.url, schema=schema) for _ in range(10)]
+    await asyncio.gather(*[engine.persist(event(f"k{n}", 1)) for n, engine in enumerate(engines)])
+    indexes = await database.fetch("SELECT indexdef FROM pg_indexes WHERE schemaname = $1", schema)
+    assert len(indexes) == len(set(indexes)) == 5
+    for engine in engines:
+        await engine.aclose()
+
+
+async def test_an_old_journal_is_continued_without_being_rewritten(
+    server: PostgresServer, schema: str, database: Database, engine: PostgresPersistenceEngine
+) -> None:
+    await make_old_tables(database, schema)
+    files = (
+        "SELECT pg_relation_filenode(indexrelid), pg_relation_filenode(indrelid) FROM pg_index "
+        "WHERE indrelid = $1::regclass AND indisunique ORDER BY indexrelid"
+    )
+    before = await database.fetch(files, f"{quoted(schema)}.event_journal")
+    await engine.persist(event("old", 4, {"n": 4}))
+    assert await database.fetch(files, f"{quoted(schema)}.event_journal") == before
+    first, second = [[each async for each in engine.events("old")] for _ in range(2)]
+    assert first == second
+    assert [each.data for each in first] == [{"n": 1}, {"n": 2}, {"n": 3}, {"n": 4}]
+    assert first[0].tags == ("a", "b")
+    snapshot = await engine.latest_snapshot("old")
+    assert snapshot is not None
+    assert (snapshot.sequence_number, snapshot.data) == (2, {"sum": 3})
+
+
+async def test_a_key_longer_than_the_old_column_is_taken(
+    schema: str, database: Database, engine: PostgresPersistenceEngine
+) -> None:
+    await make_old_tables(database, schema)
+    await engine.persist(event("k" * 2000, 1))
+    assert await engine.highest_sequence_number("k" * 2000) == 1
+    with pytest.raises(InvalidEventError, match="longer than"):
+        await engine.persist(event("k" * 3000, 1))
+
+
+@pytest.mark.parametrize("value", [1e22, 1.5e300, 5e-324, -1e16, 0.1, 1.0, 2**63 - 1, [1e22, {"a": 1e17}], "1e22"])
+async def test_jsonb_gives_numbers_back_as_they_were(
+    schema: str, database: Database, engine: PostgresPersistenceEngine, value: object
+) -> None:
+    await make_old_tables(database, schema)
+    await engine.persist(event("k", 1, value))
+    (found,) = [each async for each in engine.events("k")]
+    assert repr(found.data) == repr(value)
+
+
+@pytest.mark.parametrize("value", [-0.0, [-0.0], "a\0b", {"\0": 1}])
+async def test_what_jsonb_would_alter_is_refused(
+    schema: str, database: Database, engine: PostgresPersistenceEngine, value: object
+) -> None:
+    await make_old_tables(database, schema)
+    with pytest.raises(InvalidEventError, match="jsonb"):
+        await engine.persist(event("k", 1, value))
+    assert await engine.highest_sequence_number("k") == 0
+
+
+async def test_without_leave_to_create_nothing_is_made(server: PostgresServer, schema: str, database: Database) -> None:
+    engine = PostgresPersistenceEngine(server.url, schema=schema, create_if_not_exists=False)
+    with pytest.raises(EngineUnavailableError, match="no table"):
+        await engine.persist(event("k", 1))
+    assert not await database.fetch("SELECT FROM pg_namespace WHERE nspname = $1", schema)
+    await engine.aclose()
+
+
+async def test_insert_and_select_are_enough(
+    server: PostgresServer, schema: str, database: Database, engine: PostgresPersistenceEngine
+) -> None:
+    await engine.persist(event("k", 1))
+    role = f"clerk_{schema[-8:]}"
+    await database.execute(f"""
+      CREATE ROLE {role} LOGIN PASSWORD 'clerk'; GRANT USAGE ON SCHEMA {quoted(schema)} TO {role};
+      GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA {quoted(schema)} TO {role};
+      GRANT USAGE ON ALL SEQUENCES IN SCHEMA {quoted(schema)} TO {role};
+    """)
+    url = server.url.replace("test:test@", f"{role}:clerk@")
+    for create in (False, True):
+        async with PostgresPersistenceEngine(url, schema=schema, create_if_not_exists=create) as clerk:
+            number = await clerk.highest_sequence_number("k") + 1
+            await clerk.persist(event("k", number))
+            assert len([each async for each in clerk.events("k")]) == number
+            with pytest.raises(EngineUnavailableError, match="privilege"):
+                await clerk.delete_events("k", up_to=1)
+
+
+async def test_somebody_elses_table_is_left_alone(
+    schema: str, database: Database, engine: PostgresPersistenceEngine
+) -> None:
+    await database.execute(f"CREATE SCHEMA {quoted(schema)}")
+    await database.execute(f"CREATE TABLE {quoted(schema)}.event_journal (id int)")
+    with pytest.raises(CorruptJournalError, match="isn't nact's"):
+        await engine.persist(event("k", 1))
+
+
+async def test_an_index_that_was_left_unfinished_is_built_again(
+    server: PostgresServer, schema: str, database: Database
+) -> None:
+    await make_old_tables(database, schema)
+    await database.execute(f"CREATE INDEX half ON {quoted(schema)}.snapshot_store (persistence_key, sequence_nr)")
+    await database.execute(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1::regclass", f"{quoted(schema)}.half"
+    )
+    async with PostgresPersistenceEngine(server.url, schema=schema):
+        pass
+    valid = "SELECT count(*) FROM pg_index WHERE indrelid = $1::regclass AND indisvalid"
+    assert await database.fetchval(valid, f"{quoted(schema)}.snapshot_store") == 2

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nact.persistence import engine_from_url
+from nact_persistence_postgres import PostgresPersistenceEngine
+
+
+def test_both_schemes_find_the_engine() -> None:
+    for scheme in ("postgres", "postgresql"):
+        assert isinstance(engine_from_url(f"{scheme}://localhost/db"), PostgresPersistenceEngine)
+
+
+def test_options_of_the_engine_are_taken_out_and_those_of_libpq_left() -> None:
+    engine = engine_from_url(
+        "postgresql://a:1,b:2/db?schema=my%20own&sslmode=require&page_size=7&target_session_attrs=primary"
+    )
+    assert isinstance(engine, PostgresPersistenceEngine)
+    assert (engine._settings.schema, engine._settings.page_size) == ("my own", 7)
+    assert engine._sessions._dsn == "postgresql://a:1,b:2/db?sslmode=require&target_session_attrs=primary"
+
+
+@pytest.mark.parametrize("options", ["page_size=0", "page_size=x", "schema=a&schema=b", "create_if_not_exists=maybe"])
+def test_an_option_that_cannot_be_is_refused(options: str) -> None:
+    with pytest.raises(ValueError, match=r"page_size|schema|create_if_not_exists"):
+        engine_from_url(f"postgresql://localhost/db?{options}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"event_table": ""},
+        {"event_table": "x" * 64},
+        {"table_prefix": "x" * 60},
+        {"schema": "a\0"},
+        {"snapshot_table": "event_journal"},
+    ],
+)
+def test_a_name_that_postgres_would_cut_short_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="name"):
+        PostgresPersistenceEngine("postgresql://localhost/db", **options)

@@ -1,0 +1,160 @@
+"""Makes the driver's connections: from a URL, or from a client that somebody else made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
+from redis.asyncio.connection import Connection, SSLConnection, parse_url
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.backoff import NoBackoff
+
+from nact_persistence_redis._cluster import Cluster, Place
+from nact_persistence_redis._servers import OneServer, Pool, Servers
+
+Client: TypeAlias = "Redis | RedisCluster"
+
+SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel")
+_NOT_OURS = {"connection_class", "db", "event_dispatcher", "host", "max_connections", "port"}
+_NOT_OURS |= {"redis_connect_func", "response_callbacks"}
+_PORTS = {"cluster": 6379, "sentinel": 26379}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How connections are made.
+
+    Attributes:
+        timeout: For connecting, in seconds.
+        max_connections: At most so many to a server.
+    """
+
+    timeout: float
+    max_connections: int
+
+    def for_driver(self) -> dict[str, Any]:
+        """Without retries, and without a timeout for reading: both are the engine's own business."""
+        return {
+            "retry": Retry(NoBackoff(), 0),
+            "socket_connect_timeout": self.timeout,
+            "socket_timeout": None,
+            "socket_keepalive": True,
+        }
+
+
+def checked_url(url: str) -> str:
+    """The URL.
+
+    Raises:
+        ValueError: It can't be used; the message doesn't hold it, since it may have a password in it.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES:
+        raise ValueError(f"the URL must begin with one of {', '.join(SCHEMES)}, not {parts.scheme!r}")
+    if parts.scheme != "unix":
+        for _ in _hosts(url):
+            pass
+        _check_options(_driver_options(url))
+    if parts.scheme.endswith("+sentinel") and not parts.path.strip("/"):
+        raise ValueError("a Sentinel URL names the service: redis+sentinel://host1,host2/service")
+    return url
+
+
+def shown(url: str) -> str:
+    """The URL without its user, password and options."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def servers_of_client(client: Client, options: Options) -> Servers:
+    """The servers of a client that stays its maker's: a cluster's is only a pattern for connections."""
+    if not isinstance(client, RedisCluster):
+        return OneServer(client.connection_pool, is_ours=False)
+    nodes = client.nodes_manager.startup_nodes.values()
+    settings = {name: value for name, value in client.get_connection_kwargs().items() if name not in _NOT_OURS}
+    is_tls = any(issubclass(node.connection_class, SSLConnection) for node in nodes)
+    seeds = [(str(node.host), int(node.port)) for node in nodes]
+    return _cluster(
+        seeds, settings, options, SSLConnection if is_tls else Connection, client.nodes_manager.address_remap
+    )
+
+
+def servers_of_url(url: str, options: Options) -> Servers:
+    """The servers that a URL names. Connects when they are used."""
+    scheme, _, kind = urlsplit(url).scheme.partition("+")
+    if kind == "cluster":
+        settings = _driver_options(url)
+        settings.pop("db", None)
+        is_tls = settings.pop("ssl", False)
+        return _cluster(list(_hosts(url)), settings, options, SSLConnection if is_tls else Connection)
+    if kind == "sentinel":
+        return _sentinel(url, options, is_tls=scheme == "rediss")
+    pool = BlockingConnectionPool.from_url(
+        url, max_connections=options.max_connections, timeout=None, **options.for_driver()
+    )
+    return OneServer(pool, is_ours=True)
+
+
+def _cluster(
+    seeds: list[Place],
+    settings: dict[str, Any],
+    options: Options,
+    kind: type[Connection],
+    remap: Callable[[Place], Place] | None = None,
+) -> Servers:
+    settings = {**settings, **options.for_driver()}
+
+    def make_pool(place: Place) -> Pool:
+        return BlockingConnectionPool(options.max_connections, None, kind, host=place[0], port=place[1], **settings)
+
+    return Cluster(seeds, make_pool, remap, options.timeout)
+
+
+def _sentinel(url: str, options: Options, *, is_tls: bool) -> Servers:
+    settings = {**_driver_options(url), **options.for_driver(), "ssl": is_tls}
+    watchers = {name[len("sentinel_") :]: settings.pop(name) for name in list(settings) if name.startswith("sentinel_")}
+    watchers |= {"socket_timeout": options.timeout, "socket_connect_timeout": options.timeout}
+    sentinel = Sentinel(list(_hosts(url)), sentinel_kwargs=watchers)  # type: ignore[no-untyped-call]
+    service = unquote(urlsplit(url).path.strip("/"))
+    pool: Pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]
+        service, sentinel, max_connections=options.max_connections, **settings
+    )
+    return OneServer(pool, is_ours=True)
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    """The driver itself would say it at the first use."""
+    known = {name: value for name, value in options.items() if not name.startswith("sentinel_") and name != "ssl"}
+    try:
+        (SSLConnection if "ssl" in options else Connection)(**known)
+    except TypeError as error:
+        raise ValueError(f"the URL has an option that redis-py doesn't know: {error}") from error
+
+
+def _hosts(url: str) -> Iterator[tuple[str, int]]:
+    """The hosts of `scheme://user:password@host:port,host:port/...`."""
+    parts = urlsplit(url)
+    default = _PORTS.get(parts.scheme.partition("+")[2], 6379)
+    for place in parts.netloc.rpartition("@")[2].split(","):
+        try:
+            one = urlsplit(f"//{place}")
+            yield one.hostname or "localhost", one.port or default
+        except ValueError as error:
+            raise ValueError(f"the URL names a host {place!r}: {error}") from error
+
+
+def _driver_options(url: str) -> dict[str, Any]:
+    """What the user, the password and the part behind `?` say, in the driver's words."""
+    parts = urlsplit(url)
+    scheme = parts.scheme.partition("+")[0]
+    user, at, _ = parts.netloc.rpartition("@")
+    found = dict(parse_url(urlunsplit((scheme, f"{user}{at}localhost", "", parts.query, ""))))
+    for name in ("host", "port"):
+        found.pop(name, None)
+    if found.pop("connection_class", None) is not None:
+        found["ssl"] = True
+    return found

@@ -1,0 +1,134 @@
+"""Holds what a server promises against what was asked for, and says plainly where it falls short."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from nact.errors import EngineUnavailableError
+from nact_persistence_redis._exchange import Reply
+from nact_persistence_redis._scripts import Command
+from nact_persistence_redis._server_settings import ServerSettings
+
+logger = logging.getLogger("nact.persistence.redis")
+
+Durability: TypeAlias = Literal["always", "everysec", "none"]
+"""What survives of the events that were acknowledged.
+
+`always`: all of them are on the server's disk. `everysec`: a loss of power may take those of the last two seconds, the
+death of the server's process on a slow disk likewise. `none`: whatever the server keeps.
+"""
+
+IfWeaker: TypeAlias = Literal["refuse", "warn", "accept"]
+"""What to do about a server that promises less."""
+
+_CONFIRMS_FSYNC_FROM = (7, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """How the server confirms that what a connection wrote has arrived: WAITAOF or WAIT, and the counts to reach."""
+
+    command: Command
+    counts: tuple[int, ...]
+
+    def holds(self, reply: Reply) -> bool:
+        """Whether this reply reaches the counts."""
+        reached = reply if isinstance(reply, list) else [reply]
+        return len(reached) == len(self.counts) and all(
+            isinstance(count, int) and count >= wanted for count, wanted in zip(reached, self.counts, strict=True)
+        )
+
+
+class Promise:
+    """What was asked for.
+
+    Args:
+        durability: What has to survive.
+        if_weaker: What to do about a server that promises less.
+        replicas: So many replicas have to have an event before it is acknowledged.
+        wait: How long the server waits for the disk, and for replicas, in seconds.
+    """
+
+    def __init__(self, durability: Durability, if_weaker: IfWeaker, replicas: int, wait: float) -> None:
+        self._durability = durability
+        self._if_weaker = if_weaker
+        self._replicas = replicas
+        self._wait = max(1, int(wait * 1000))
+        self._told: set[str] = set()
+
+    def confirmation(self, server: ServerSettings) -> Confirmation | None:
+        """How this server confirms a write; `None` where its reply alone says enough."""
+        if self._durability == "always" and _can_confirm_fsync(server):
+            if server.syncs == "always" and not self._replicas:
+                return None
+            return Confirmation(("WAITAOF", 1, self._replicas, self._wait), (1, self._replicas))
+        return Confirmation(("WAIT", self._replicas, self._wait), (self._replicas,)) if self._replicas else None
+
+    def check(self, server: ServerSettings) -> None:
+        """Returns if the server may be used.
+
+        Raises:
+            EngineUnavailableError: It promises less than was asked for, and is to be refused.
+        """
+        weaknesses = self._weaknesses(server)
+        if weaknesses and self._if_weaker == "refuse":
+            raise EngineUnavailableError(
+                f"this Redis can lose what it acknowledged: {'; '.join(weaknesses)}. Change that, "
+                "or say with durability= or if_weaker= that it may be so",
+                outcome_known=True,
+            )
+        level = logging.WARNING if self._if_weaker == "warn" else logging.INFO
+        for weakness in weaknesses:
+            self._tell(level, f"this Redis can lose what it acknowledged: {weakness}")
+        for remark in self._remarks(server):
+            self._tell(logging.WARNING, remark)
+        if self._durability != "always" and server.syncs != "always":
+            self._tell(logging.INFO, f"durability={self._durability}: {_loss(server)}")
+
+    def _tell(self, level: int, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            logger.log(level, "%s", text)
+
+    def _weaknesses(self, server: ServerSettings) -> list[str]:
+        """What can be lost although it was asked to survive, and what would help."""
+        found = ["it follows another server, and can't be written: name its master"] if server.is_replica else []
+        if self._durability == "none":
+            return found
+        if server.appends is False:
+            found.append("it has no append-only file: set appendonly yes")
+        elif self._durability == "always" and server.syncs in {"everysec", "no"} and not _can_confirm_fsync(server):
+            found.append(f"appendfsync is {server.syncs}, {_loss(server)}: set appendfsync always")
+        elif self._durability == "everysec" and server.syncs == "no":
+            found.append("appendfsync is no: set appendfsync everysec")
+        if server.evicts is not None and server.evicts.startswith("allkeys-"):
+            found.append(f"maxmemory-policy is {server.evicts}, which throws events away: set noeviction")
+        if server.replicas < self._replicas:
+            found.append(f"it has {server.replicas} replicas, and {self._replicas} have to confirm: add some")
+        return found
+
+    def _remarks(self, server: ServerSettings) -> list[str]:
+        """What isn't known to be weak, and should be said."""
+        remarks = []
+        if server.appends is None or server.syncs is None or server.evicts is None:
+            remarks.append("the server doesn't let this user read its settings (CONFIG GET): what survives isn't known")
+        elif self._durability == "always" and server.appends and server.syncs != "always":
+            remarks.append(
+                f"appendfsync is {server.syncs}: every write waits for the next fsync (WAITAOF), up to a second; "
+                "appendfsync always is faster"
+            )
+        if self._durability == "always" and server.replicas > self._replicas == 0:
+            remarks.append("a failover to a replica can lose what was acknowledged; replicas=1 waits for one of them")
+        return remarks
+
+
+def _can_confirm_fsync(server: ServerSettings) -> bool:
+    return server.version >= _CONFIRMS_FSYNC_FROM and server.appends is True
+
+
+def _loss(server: ServerSettings) -> str:
+    if server.appends is False:
+        return "what was acknowledged since the last dump is lost when the server dies"
+    return "what was acknowledged in the last two seconds can be lost when the machine dies"

@@ -1,0 +1,210 @@
+"""Sends requests to whichever server has their keys, and keeps at it for a while. Never waits for ever.
+
+Every request has the same effect when it is sent twice, so one whose answer was lost is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from redis.exceptions import AskError, MovedError, NoScriptError, ResponseError
+
+from nact.errors import EngineClosedError, NactError
+from nact_persistence_redis._durability import Confirmation, Promise
+from nact_persistence_redis._errors import DRIVER_ERRORS, InterruptedExchange, is_passing, unavailable
+from nact_persistence_redis._exchange import Reply, exchange
+from nact_persistence_redis._request import Question, Request
+from nact_persistence_redis._scripts import Command
+from nact_persistence_redis._server_settings import settings_of
+from nact_persistence_redis._servers import Pool, Servers
+
+_SHORTEST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.25
+
+
+class Link:
+    """The way to the servers.
+
+    Args:
+        servers: Where the keys are.
+        promise: What the servers have to promise. Each is asked before it is used, and again when it comes back.
+        timeout: For one round trip, in seconds.
+        retry_for: After so many seconds no further try begins.
+    """
+
+    def __init__(self, servers: Servers, promise: Promise, timeout: float, retry_for: float) -> None:
+        self.servers = servers
+        self._promise = promise
+        self._checked: dict[Pool, Confirmation | None] = {}
+        self._timeout = timeout
+        self._retry_for = retry_for
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closed = False
+
+    async def open(self) -> None:
+        """Finds the servers, and holds what each promises against what was asked for.
+
+        Raises:
+            EngineUnavailableError: None can be reached, or one promises less.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._retry_for
+        while not self._closed:
+            try:
+                await self.servers.open()
+                break
+            except DRIVER_ERRORS as error:
+                if clock() + _LONGEST_PAUSE > until:
+                    raise unavailable(error, outcome_known=True) from error
+            await asyncio.sleep(_LONGEST_PAUSE)
+        replies = await self.ask([Request(b"", ("PING",), pool=pool) for pool in self.servers.pools()])
+        failures = [reply for reply in replies if isinstance(reply, NactError)]
+        for failure in failures:
+            # Of several servers one may be down: it is asked when it is back.
+            if failure.__cause__ is None or len(failures) == len(replies):
+                raise failure
+
+    async def aclose(self) -> None:
+        """Waits for the round trips under way, and closes the connections."""
+        self._closed = True
+        await self._idle.wait()
+        await self.servers.aclose()
+
+    async def ask(self, requests: Sequence[Request], *, durably: bool = False) -> list[Reply]:
+        """A reply to each request, in order, or the `NactError` that it ended with.
+
+        Args:
+            requests: What to send. Those for one server travel together.
+            durably: Reply only when what was written is confirmed.
+
+        Raises:
+            EngineClosedError: The engine was closed meanwhile.
+        """
+        clock = asyncio.get_running_loop().time
+        questions = [Question(request) for request in requests]
+        open_questions, until, pause = questions, clock() + self._retry_for, _SHORTEST_PAUSE
+        while True:
+            await self._send(open_questions, durably)
+            open_questions = [question for question in open_questions if not question.is_answered]
+            if not open_questions:
+                return [question.answer for question in questions]
+            if clock() + pause > until:
+                for question in open_questions:
+                    question.give_up()
+                return [question.answer for question in questions]
+            await self._pause(pause, open_questions)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def one(self, request: Request) -> Reply:
+        """The reply to one request.
+
+        Raises:
+            NactError: It ended with that.
+        """
+        (reply,) = await self.ask([request])
+        if isinstance(reply, NactError):
+            raise reply
+        return reply
+
+    async def _pause(self, seconds: float, questions: list[Question]) -> None:
+        if not all(isinstance(question.cause, AskError | MovedError) for question in questions):
+            await asyncio.sleep(seconds)
+        await self.servers.look_again(questions[0].request.name)
+
+    async def _send(self, questions: list[Question], durably: bool) -> None:
+        """To every server what is for it, to all at once."""
+        groups: dict[Pool, list[Question]] = {}
+        for question in questions:
+            pool = question.asked_at or question.request.pool or self.servers.pool(question.request.name)
+            groups.setdefault(pool, []).append(question)
+        with self._under_way():
+            parts = [self._send_to(pool, group, durably) for pool, group in groups.items()]
+            if len(parts) == 1:
+                await parts[0]
+            else:
+                await asyncio.gather(*parts)
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        if self._closed:
+            raise EngineClosedError("the engine is closed; make a new one")
+        self._busy += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if self._busy == 0:
+                self._idle.set()
+
+    async def _send_to(self, pool: Pool, questions: list[Question], durably: bool) -> None:
+        is_checked = pool in self._checked
+        try:
+            if not is_checked:
+                await self._check(pool)
+                is_checked = True
+            confirmation = self._checked[pool] if durably else None
+            forgotten = await self._round_trip(pool, questions, confirmation)
+            if forgotten:
+                await self._round_trip(pool, forgotten, confirmation, with_scripts=True)
+        except InterruptedExchange as interrupted:
+            self._checked.pop(pool, None)
+            for question in questions:
+                question.interrupt(interrupted, is_checked)
+        except NactError as refused:
+            for question in questions:
+                question.settle(refused)
+
+    async def _check(self, pool: Pool) -> None:
+        settings = await settings_of(pool, self._timeout)
+        self._promise.check(settings)
+        self._checked[pool] = self._promise.confirmation(settings)
+
+    async def _round_trip(
+        self,
+        pool: Pool,
+        questions: list[Question],
+        confirmation: Confirmation | None,
+        *,
+        with_scripts: bool = False,
+    ) -> list[Question]:
+        """Settles the questions that get a final answer. Returns those whose script the server has forgotten."""
+        commands: list[Command] = []
+        for question in questions:
+            command, script = question.request.command, question.request.script
+            if question.asked_at is not None:
+                commands.append(("ASKING",))
+            commands.append(script.whole(command) if with_scripts and script is not None else command)
+        if confirmation is not None:
+            commands.append(confirmation.command)
+        replies = await exchange(pool, commands, self._timeout)
+        is_durable = confirmation is None or confirmation.holds(replies[-1])
+        place, forgotten = 0, []
+        for question in questions:
+            place += question.asked_at is not None
+            if isinstance(replies[place], NoScriptError) and not with_scripts:
+                forgotten.append(question)
+            else:
+                self._take(question, replies[place], is_durable)
+            place += 1
+        return forgotten
+
+    def _take(self, question: Question, reply: Reply, is_durable: bool) -> None:
+        question.asked_at = None
+        if not isinstance(reply, ResponseError):
+            if is_durable:
+                question.settle(reply)
+            else:
+                question.maybe_done = True
+                question.cause = TimeoutError("it wasn't confirmed that the disk, or enough replicas, have it")
+        elif isinstance(reply, AskError) and not isinstance(reply, MovedError):
+            question.asked_at = self.servers.pool_at(reply.host, reply.port)
+            question.cause = reply
+        elif is_passing(reply):
+            question.cause = reply
+        else:
+            question.refuse(reply)

@@ -1,0 +1,159 @@
+"""Between the records of the contract and what Redis holds: JSON text in UTF-8, and numbers in decimal."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from nact.errors import CorruptJournalError, InvalidEventError
+from nact.persistence import PersistedEvent, PersistedSnapshot, json_data
+from nact.persistence.records import MAX_SEQUENCE_NUMBER, is_unicode, sorted_tags
+
+EventFields: TypeAlias = tuple[str, str, str, str, str]
+"""The entry's id, event_id, created_at, tags, data: as `APPEND` takes them."""
+
+Entry: TypeAlias = "list[Any] | tuple[Any, ...]"
+"""A stream's entry as it is read: its id, then its fields and their values in turn."""
+
+MAX_TEXT = 64 * 1024 * 1024
+"""Bytes of data in one event: Redis takes no more than 512 MB in one argument, and a batch has many events."""
+
+_DIGITS = len(str(MAX_SEQUENCE_NUMBER))
+_FIELDS = (b"event_id", b"created_at", b"tags", b"data")
+_decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def event_fields(event: PersistedEvent) -> EventFields:
+    """The event as its stream holds it.
+
+    Raises:
+        InvalidEventError: It couldn't be read back exactly.
+    """
+    if type(event.event_id) is not str or not event.event_id or not is_unicode(event.event_id):
+        raise InvalidEventError(f"event_id must be a non-empty string of valid Unicode, not {event.event_id!r}")
+    return (
+        f"{event.sequence_number}-0",
+        event.event_id,
+        str(_checked_time(event.created_at)),
+        json_data.encode(list(event.tags)).decode() if event.tags else "[]",
+        _text(event.data).decode(),
+    )
+
+
+def entry_number(key: str, entry: Entry) -> int:
+    """The sequence number of a stream's entry.
+
+    Raises:
+        CorruptJournalError: It has none.
+    """
+    number, _, rest = bytes(entry[0]).partition(b"-")
+    if rest != b"0":
+        raise CorruptJournalError(f"its stream has an entry {entry[0]!r}, which this engine didn't write", key)
+    return int(number)
+
+
+def stored_tags(key: str, number: int, entry: Entry) -> tuple[str, ...]:
+    """The tags of a stored event.
+
+    Raises:
+        CorruptJournalError: They can't be read.
+    """
+    fields = entry[1]
+    if tuple(fields[::2]) != _FIELDS:
+        raise CorruptJournalError(f"its entry has the fields {fields[::2]!r}", key, number)
+    if fields[5] == b"[]":
+        return ()
+    try:
+        return sorted_tags(_decode_tags(fields[5]))
+    except (ValueError, TypeError) as error:
+        raise CorruptJournalError(f"its tags are no JSON array of strings: {error}", key, number) from error
+
+
+def stored_event(key: str, number: int, tags: tuple[str, ...], entry: Entry) -> PersistedEvent:
+    """The event that a stream's entry holds.
+
+    Raises:
+        CorruptJournalError: It can't be read.
+    """
+    _, event_id, _, created_at, _, _, _, data = entry[1]
+    try:
+        return PersistedEvent(
+            key=key,
+            sequence_number=number,
+            data=json_data.decode(data),
+            tags=tags,
+            created_at=int(created_at),
+            event_id=event_id.decode(),
+        )
+    except ValueError as error:
+        raise CorruptJournalError(f"its entry can't be decoded: {error}", key, number) from error
+
+
+def stored_tombstone(key: str, fields: Entry) -> PersistedEvent | None:
+    """The tombstone that `TOMBSTONE` found (sequence number, event_id, created_at), `None` if there is none.
+
+    Raises:
+        CorruptJournalError: It can't be read.
+    """
+    if not fields:
+        return None
+    number, event_id, created_at = fields
+    try:
+        return PersistedEvent(
+            key=key,
+            sequence_number=number,
+            data=None,
+            created_at=int(created_at),
+            is_deleted=True,
+            event_id=event_id.decode(),
+        )
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CorruptJournalError(f"its tombstone can't be decoded: {error!r}", key) from error
+
+
+def padded(number: int) -> bytes:
+    """The number so that texts sort as numbers do."""
+    return b"%0*d" % (_DIGITS, number)
+
+
+def snapshot_member(snapshot: PersistedSnapshot) -> bytes:
+    """The snapshot as its sorted set holds it: number, time and JSON text, with blanks between them.
+
+    Raises:
+        InvalidEventError: It couldn't be read back exactly.
+    """
+    if not isinstance(snapshot, PersistedSnapshot):
+        raise InvalidEventError(f"expected a PersistedSnapshot, not {snapshot!r}")
+    text = _text(snapshot.data)
+    return b"%b %d %b" % (padded(snapshot.sequence_number), _checked_time(snapshot.created_at), text)
+
+
+def stored_snapshot(key: str, member: bytes) -> PersistedSnapshot:
+    """The snapshot that a member of the sorted set holds.
+
+    Raises:
+        CorruptJournalError: It can't be read.
+    """
+    number, _, rest = member.partition(b" ")
+    created_at, _, text = rest.partition(b" ")
+    sequence_number = int(number) if number.isdigit() else None
+    try:
+        return PersistedSnapshot(
+            key=key, sequence_number=int(number), data=json_data.decode(text), created_at=int(created_at)
+        )
+    except ValueError as error:
+        raise CorruptJournalError(f"the snapshot can't be decoded: {error}", key, sequence_number) from error
+
+
+def _text(data: object) -> bytes:
+    text = json_data.encode(data)
+    if len(text) > MAX_TEXT:
+        raise InvalidEventError(f"the data has {len(text)} bytes of JSON, and there may be {MAX_TEXT}")
+    return text
+
+
+def _checked_time(created_at: int) -> int:
+    if type(created_at) is not int or not json_data.MIN_INT <= created_at <= json_data.MAX_INT:
+        raise InvalidEventError(f"created_at must be an int of milliseconds within 64 bits, not {created_at!r}")
+    return created_at

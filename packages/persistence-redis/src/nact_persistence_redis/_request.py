@@ -1,0 +1,61 @@
+"""A request, and what becomes of it until it has an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis.exceptions import AuthenticationError, ResponseError
+
+from nact_persistence_redis._errors import InterruptedExchange, refusal, unavailable
+from nact_persistence_redis._exchange import Reply
+from nact_persistence_redis._scripts import Command, Script
+from nact_persistence_redis._servers import Pool
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """A command for the server that has a name.
+
+    Attributes:
+        name: The Redis key that says which server.
+        command: What to send.
+        key: The persistence key, for errors.
+        script: What `command` calls by its digest.
+        pool: The server, if the name doesn't tell.
+    """
+
+    name: bytes
+    command: Command
+    key: str | None = None
+    script: Script | None = None
+    pool: Pool | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Question:
+    """A request on its way to an answer."""
+
+    request: Request
+    answer: Reply = None
+    is_answered: bool = False
+    maybe_done: bool = False
+    asked_at: Pool | None = None
+    cause: BaseException | None = None
+
+    def settle(self, answer: Reply) -> None:
+        self.answer, self.is_answered = answer, True
+
+    def refuse(self, error: ResponseError) -> None:
+        self.settle(refusal(error, self.request.key, outcome_known=not self.maybe_done))
+        self.answer.__cause__ = error
+
+    def interrupt(self, by: InterruptedExchange, was_asked: bool) -> None:
+        if not self.is_answered:
+            self.cause, self.asked_at = by.__cause__, None
+            self.maybe_done |= was_asked and by.was_sent
+            if isinstance(self.cause, AuthenticationError):
+                self.give_up()
+
+    def give_up(self) -> None:
+        self.settle(unavailable(self.cause, outcome_known=not self.maybe_done))
+        self.answer.__cause__ = self.cause

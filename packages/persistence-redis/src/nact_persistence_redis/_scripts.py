@@ -1,0 +1,168 @@
+"""The Lua that writes. Redis runs a script alone and writes what it did to the append-only file as one unit.
+
+Nothing here is written twice: whatever comes again is recognised by its event_id, or has the same effect again. So
+every call can be sent again when its answer was lost.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha1
+from typing import TypeAlias
+
+Word: TypeAlias = bytes | str | int
+Command: TypeAlias = tuple[Word, ...]
+
+
+class Script:
+    """A script and its digest, by which a server that ran it before knows it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    def short(self, keys: tuple[bytes, ...], *arguments: Word) -> Command:
+        """The call by digest. The server may have forgotten it: it forgets all when it restarts."""
+        return ("EVALSHA", self._digest, len(keys), *keys, *arguments)
+
+    def whole(self, command: Command) -> Command:
+        """The same call with the script itself."""
+        return ("EVAL", self._text, *command[2:])
+
+
+# A journal is one key: Redis Cluster refuses commands of several keys of a slot that is on its way to another node. So
+# the tombstone is in the stream, too, as a consumer group: its last-delivered-id is the last number deleted, its name
+# holds the rest of the event.
+_COMMON = """
+local function field(reply, name)
+  for i = 1, #reply, 2 do
+    if reply[i] == name then return reply[i + 1] end
+  end
+end
+
+local function number(id)
+  return tonumber(string.match(id, '^%d+'))
+end
+
+local function highest(stream)
+  if redis.call('EXISTS', stream) == 0 then return 0 end
+  return number(field(redis.call('XINFO', 'STREAM', stream), 'last-generated-id'))
+end
+
+-- The number, the event_id, the time and the name of the tombstone; the number is 0 if there is none.
+local function tombstone(stream)
+  if redis.call('EXISTS', stream) == 1 then
+    for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+      local name = field(group, 'name')
+      local event_id, created_at = string.match(name, '^tombstone (.*) (%-?%d+)$')
+      if event_id then return number(field(group, 'last-delivered-id')), event_id, created_at, name end
+    end
+  end
+  return 0
+end
+
+-- Changes nothing. WAITAOF and WAIT confirm what their own connection wrote, and one that wrote nothing they confirm at
+-- once; so whoever finds that another connection did the work writes this behind it.
+local function touch(stream)
+  redis.call('XSETID', stream, field(redis.call('XINFO', 'STREAM', stream), 'last-generated-id'))
+end
+"""
+
+# The last sequence number is the tombstone's plus the count of entries behind it. Only where that doesn't fit is the
+# stream asked for the last id it ever had, since the answer holds two whole events.
+APPEND = Script(
+    _COMMON
+    + """
+-- KEYS: of each item its stream. ARGV[1]: the items in MessagePack, each its first number and then its events
+-- {id, event_id, created_at, tags, data}. Returns for each: -1 when it is stored, the highest number of the journal
+-- when it isn't the next, or the text of an error that concerns it alone.
+local has_written = false
+
+local function is_stored(stream, item)
+  local dead, dead_id = tombstone(stream)
+  for n = 2, #item do
+    local id, event_id = item[n][1], nil
+    local entry = redis.call('XRANGE', stream, id, id)[1]
+    if entry then
+      event_id = field(entry[2], 'event_id')
+    elseif number(id) == dead then
+      event_id = dead_id
+    end
+    if event_id ~= item[n][2] then return false end
+  end
+  return true
+end
+
+local function append(stream, item)
+  local length = redis.pcall('XLEN', stream)
+  if type(length) == 'table' then return length end
+  if item[1] ~= tombstone(stream) + length + 1 then
+    local last = highest(stream)
+    if item[1] ~= last + 1 then
+      if not is_stored(stream, item) then return last end
+      touch(stream)
+      return -1
+    end
+  end
+  for n = 2, #item do
+    local event = item[n]
+    local reply = redis.pcall('XADD', stream, event[1],
+      'event_id', event[2], 'created_at', event[3], 'tags', event[4], 'data', event[5])
+    if type(reply) == 'table' then return reply end
+    has_written = true
+  end
+  return -1
+end
+
+local outcomes = {}
+for i, item in ipairs(cmsgpack.unpack(ARGV[1])) do
+  local outcome = append(KEYS[i], item)
+  if type(outcome) == 'table' then
+    local concerns_all = string.sub(outcome.err, 1, 9) ~= 'WRONGTYPE'
+    if concerns_all and not has_written then return outcome end
+    outcome = outcome.err
+  end
+  outcomes[i] = outcome
+end
+return outcomes
+"""
+)
+
+DELETE_EVENTS = Script(
+    _COMMON
+    + """
+-- KEYS: the stream. ARGV: delete up to this number, at most so many events. Returns 1 when that is done.
+local stream = KEYS[1]
+local dead, _, _, name = tombstone(stream)
+local up_to = math.min(tonumber(ARGV[1]), highest(stream))
+if up_to <= dead then
+  if dead > 0 then touch(stream) end
+  return 1
+end
+local stop = math.min(up_to, dead + tonumber(ARGV[2]))
+local entry = redis.call('XREVRANGE', stream, string.format('%.0f-0', stop), '-', 'COUNT', 1)[1]
+if entry then
+  if name then redis.call('XGROUP', 'DESTROY', stream, name) end
+  name = 'tombstone ' .. field(entry[2], 'event_id') .. ' ' .. field(entry[2], 'created_at')
+  redis.call('XGROUP', 'CREATE', stream, name, entry[1])
+  redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f-0', number(entry[1]) + 1))
+end
+return (stop == up_to or not entry) and 1 or 0
+"""
+)
+
+HIGHEST = Script(_COMMON + "return highest(KEYS[1])")
+
+TOMBSTONE = Script(
+    _COMMON
+    + """
+-- KEYS: the stream. Returns number, event_id, created_at; nothing if there is none.
+local dead, event_id, created_at = tombstone(KEYS[1])
+return dead > 0 and {dead, event_id, created_at} or {}
+"""
+)
+
+PUT_SNAPSHOT = Script("""
+-- KEYS: snapshots. ARGV: the first and the last place of this number in their order, the snapshot.
+redis.call('ZREMRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('ZADD', KEYS[1], 0, ARGV[3])
+""")

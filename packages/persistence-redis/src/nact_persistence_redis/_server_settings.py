@@ -1,0 +1,79 @@
+"""What a server says of itself: how it keeps what it is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from nact_persistence_redis._errors import refusal
+from nact_persistence_redis._exchange import Reply, exchange
+from nact_persistence_redis._scripts import Command
+from nact_persistence_redis._servers import Pool
+
+_QUESTIONS: tuple[Command, ...] = (
+    ("INFO",),
+    ("CONFIG", "GET", "appendonly", "appendfsync", "maxmemory-policy"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """The settings that decide what survives. `None` where the server doesn't tell this user.
+
+    Attributes:
+        version: Of the commands that it understands, as in (7, 2).
+        is_replica: Whether it follows another server.
+        replicas: How many replicas are connected to it.
+        appends: Whether it has an append-only file.
+        syncs: When that is written through to the disk: `always`, `everysec`, `no`.
+        evicts: What it throws away when its memory is full, as in `noeviction`.
+    """
+
+    version: tuple[int, int]
+    is_replica: bool
+    replicas: int
+    appends: bool | None
+    syncs: str | None
+    evicts: str | None
+
+
+async def settings_of(pool: Pool, timeout: float) -> ServerSettings:
+    """Asks the server.
+
+    Raises:
+        InterruptedExchange: It didn't answer.
+        NactError: It doesn't even answer INFO.
+    """
+    about, config = await exchange(pool, _QUESTIONS, timeout)
+    if isinstance(about, ResponseError):
+        raise refusal(about, None) from about
+    told = {**_lines(about), **_pairs(config)}
+    major, minor, *_ = told.get("redis_version", "0.0").split(".")
+    appends = told.get("appendonly", {"0": "no", "1": "yes"}.get(told.get("aof_enabled", "")))
+    return ServerSettings(
+        version=(int(major), int(minor)),
+        is_replica=told.get("role") == "slave",
+        replicas=int(told.get("connected_slaves", "0")),
+        appends=None if appends is None else appends == "yes",
+        syncs=told.get("appendfsync"),
+        evicts=told.get("maxmemory-policy", told.get("maxmemory_policy")),
+    )
+
+
+def _lines(info: Reply) -> dict[str, str]:
+    pairs = (line.partition(":") for line in _text(info).splitlines())
+    return {name: value for name, found, value in pairs if found}
+
+
+def _pairs(config: Reply) -> dict[str, str]:
+    """RESP2 gives names and values in turn, RESP3 a map; an error says that this user may not know."""
+    if isinstance(config, ResponseError):
+        return {}
+    items = config.items() if isinstance(config, dict) else zip(config[::2], config[1::2], strict=True)
+    return {_text(name): _text(value) for name, value in items}
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

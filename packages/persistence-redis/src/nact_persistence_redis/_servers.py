@@ -1,0 +1,77 @@
+"""Which server has a key, and the connections to it: one server (or what Sentinel calls one), or a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Protocol, TypeAlias
+
+from redis.asyncio import ConnectionPool
+
+Pool: TypeAlias = ConnectionPool
+
+
+class Servers(Protocol):
+    """Where the keys are. Knows no command but those that find this out."""
+
+    async def open(self) -> None:
+        """Finds the servers."""
+        ...
+
+    async def aclose(self) -> None:
+        """Closes what was opened here, and nothing that was given."""
+        ...
+
+    def together(self, name: bytes) -> Hashable:
+        """Names for which this is equal can be in one script."""
+        ...
+
+    def pool(self, name: bytes) -> Pool:
+        """The connections to the server that has this name, as far as is known. It stands for the server, too."""
+        ...
+
+    def pools(self) -> Sequence[Pool]:
+        """All servers that have keys."""
+        ...
+
+    def pool_at(self, host: str, port: int) -> Pool:
+        """The server to which another one sent us."""
+        ...
+
+    async def look_again(self, name: bytes) -> None:
+        """Finds out anew which server has this name. Raises nothing."""
+        ...
+
+
+class OneServer:
+    """One pool of connections. Behind it is a server, or the one that Sentinel calls the master now.
+
+    Args:
+        pool: The connections.
+        is_ours: Whether closing this closes them.
+    """
+
+    def __init__(self, pool: Pool, *, is_ours: bool) -> None:
+        self._pool = pool
+        self._is_ours = is_ours
+
+    async def open(self) -> None:
+        """Nothing needs to be found."""
+
+    async def aclose(self) -> None:
+        if self._is_ours:
+            await self._pool.disconnect()
+
+    def together(self, _name: bytes) -> Hashable:
+        return None
+
+    def pool(self, _name: bytes) -> Pool:
+        return self._pool
+
+    def pools(self) -> Sequence[Pool]:
+        return [self._pool]
+
+    def pool_at(self, _host: str, _port: int) -> Pool:
+        return self._pool
+
+    async def look_again(self, _name: bytes) -> None:
+        """The pool asks Sentinel, or the name service, whenever it connects."""

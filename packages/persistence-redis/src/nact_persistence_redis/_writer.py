@@ -1,0 +1,167 @@
+"""Writes: what arrives for one server while it is busy travels together in the next round trip."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+
+from nact.errors import NactError, SequenceConflictError
+from nact.persistence import GroupCommit, Outcome, PersistedSnapshot
+from nact_persistence_redis import _scripts
+from nact_persistence_redis._errors import refusal
+from nact_persistence_redis._exchange import Reply
+from nact_persistence_redis._link import Link
+from nact_persistence_redis._names import Names
+from nact_persistence_redis._records import EventFields, padded, snapshot_member
+from nact_persistence_redis._request import Request
+from nact_persistence_redis._servers import Pool
+
+_STORED = -1
+_DELETED_AT_ONCE = 5000
+_to_msgpack = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(slots=True, eq=False)
+class Append:
+    """The events of one `persist` or `persist_all`: one key, consecutive numbers, all or nothing."""
+
+    key: str
+    first: int
+    events: Sequence[EventFields]
+    stream: bytes = b""
+
+
+@dataclass(slots=True, eq=False)
+class Single:
+    """Any other write: one request. Its reply is kept."""
+
+    request: Request
+    reply: Reply = None
+
+    @property
+    def key(self) -> str | None:
+        return self.request.key
+
+
+Item: TypeAlias = Append | Single
+
+
+class Writer:
+    """Gathers writes by server, so that one that is slow or gone doesn't delay the others.
+
+    Args:
+        link: The way to the servers.
+        names: What things are called.
+        max_items: At most so many writes travel together.
+    """
+
+    def __init__(self, link: Link, names: Names, max_items: int) -> None:
+        self._link = link
+        self._names = names
+        self._max_items = max_items
+        self._commits: dict[Pool, GroupCommit[Item]] = {}
+        self._in_flight: dict[str | None, asyncio.Event] = {}
+
+    async def aclose(self) -> None:
+        """Refuses new writes, and returns when those submitted have an outcome."""
+        for commit in list(self._commits.values()):
+            await commit.aclose()
+
+    async def settled(self, key: str) -> None:
+        """Returns when what is on its way for this key has arrived: its writer may have been cancelled meanwhile."""
+        batch = self._in_flight.get(key)
+        if batch is not None:
+            await batch.wait()
+
+    def append(self, item: Append) -> asyncio.Future[None]:
+        """Stores the events. Await what this returns."""
+        item.stream = self._names.events(item.key)
+        return self._submit(item.stream, item, sum(len(event[4]) for event in item.events))
+
+    async def delete_events(self, key: str, up_to: int) -> None:
+        """Some thousand at a time, so that other keys' writes needn't wait for all of them."""
+        stream, script, is_done = self._names.events(key), _scripts.DELETE_EVENTS, False
+        while not is_done:
+            item = Single(Request(stream, script.short((stream,), up_to, _DELETED_AT_ONCE), key, script))
+            await self._submit(stream, item)
+            is_done = item.reply == 1
+
+    async def put_snapshot(self, snapshot: PersistedSnapshot) -> None:
+        name, member = self._names.snapshots(snapshot.key), snapshot_member(snapshot)
+        number, script = padded(snapshot.sequence_number), _scripts.PUT_SNAPSHOT
+        command = script.short((name,), b"[" + number, b"(" + number + b"!", member)
+        await self._submit(name, Single(Request(name, command, snapshot.key, script)), len(member))
+
+    async def delete_snapshots(self, key: str, up_to: int) -> None:
+        name = self._names.snapshots(key)
+        command = ("ZREMRANGEBYLEX", name, "-", b"(" + padded(up_to) + b"!")
+        await self._submit(name, Single(Request(name, command, key)))
+
+    def _submit(self, name: bytes, item: Item, size: int = 0) -> asyncio.Future[None]:
+        pool = self._link.servers.pool(name)
+        commit = self._commits.get(pool)
+        if commit is None:
+            commit = self._commits[pool] = GroupCommit(self._write, max_items=self._max_items)
+        return commit.submit(item, size=size)
+
+    async def _write(self, items: Sequence[Item]) -> Sequence[Outcome]:
+        batch = asyncio.Event()
+        for item in items:
+            self._in_flight[item.key] = batch
+        try:
+            return await self._outcomes(items)
+        finally:
+            batch.set()
+            for item in items:
+                if self._in_flight.get(item.key) is batch:
+                    del self._in_flight[item.key]
+
+    async def _outcomes(self, items: Sequence[Item]) -> Sequence[Outcome]:
+        """Stores the items, and tells what became of each."""
+        groups: dict[Hashable, list[Append]] = {}
+        outcomes: dict[Item, Outcome] = {}
+        for item in items:
+            if isinstance(item, Append):
+                groups.setdefault(self._link.servers.together(item.stream), []).append(item)
+        singles = [item for item in items if isinstance(item, Single)]
+        requests = [self._request(group) for group in groups.values()]
+        replies = await self._link.ask([*requests, *[item.request for item in singles]], durably=True)
+        for group, reply in zip(groups.values(), replies, strict=False):
+            outcomes.update(zip(group, _outcomes(group, reply), strict=True))
+        for single, reply in zip(singles, replies[len(groups) :], strict=True):
+            single.reply = reply
+            outcomes[single] = reply if isinstance(reply, NactError) else None
+        return [outcomes[item] for item in items]
+
+    @staticmethod
+    def _request(group: Sequence[Append]) -> Request:
+        """One call of the script for all the events that may be in one."""
+        packed = _to_msgpack([(item.first, *item.events) for item in group])
+        command = _scripts.APPEND.short(tuple([item.stream for item in group]), packed)
+        return Request(group[0].stream, command, group[0].key, _scripts.APPEND)
+
+
+def _outcomes(group: Sequence[Append], reply: Reply) -> Sequence[Outcome]:
+    if isinstance(reply, NactError):
+        return [_one_of(reply) for _ in group]
+    return [_outcome(item, each) for item, each in zip(group, reply, strict=True)]
+
+
+def _outcome(item: Append, reply: Reply) -> Outcome:
+    if reply == _STORED:
+        return None
+    if isinstance(reply, int):
+        return SequenceConflictError(item.key, item.first, reply)
+    return refusal(reply.decode(errors="replace"), item.key)
+
+
+def _one_of(error: NactError) -> NactError:
+    """A copy for each writer: an error raised in many places gathers all their tracebacks."""
+    mine = copy.copy(error)
+    mine.__cause__ = error.__cause__
+    return mine

@@ -1,0 +1,123 @@
+"""Three primaries: the laws, and what a cluster adds to them: nodes that die alone, slots that move."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import pytest
+from redis.asyncio import RedisCluster as Client
+from redis.crc import key_slot
+from redis_servers.cluster import RedisCluster
+from redis_servers.containers import NEWEST, OLDEST
+
+from nact.errors import EngineUnavailableError
+from nact.persistence import PersistedEvent
+from nact_conformance.suite import ConformanceSuite
+from nact_persistence_redis import RedisPersistenceEngine, engine_from_url
+from nact_persistence_redis._names import Names
+
+pytestmark = pytest.mark.usefixtures("containers")
+Numbered = Callable[..., list[PersistedEvent]]
+NAMES = Names("nact:")
+CLUSTER = RedisCluster(OLDEST)
+
+
+class TestCluster(ConformanceSuite):
+    """Each key in a slot of its own, on one of three nodes."""
+
+    def storage(self) -> RedisCluster:
+        return CLUSTER
+
+
+@pytest.fixture(scope="module", params=[OLDEST, NEWEST], ids=["oldest", "newest"])
+def cluster(request: pytest.FixtureRequest, containers: None) -> Iterator[RedisCluster]:
+    cluster = RedisCluster(request.param)
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.mark.anyio
+async def test_a_node_that_is_down_takes_its_own_keys_with_it_and_no_others(
+    cluster: RedisCluster, key: str, numbered: Numbered
+) -> None:
+    keys = {node: _key_on(cluster, key, node) for node in range(3)}
+    async with engine_from_url(cluster.url) as engine:
+        for each in keys.values():
+            await engine.persist(numbered(each, 1, 1)[0])
+        await asyncio.to_thread(cluster.kill, 2)
+        lost = asyncio.create_task(engine.persist(numbered(keys[2], 2, 2)[0]))
+        for node in (0, 1):
+            await engine.persist(numbered(keys[node], 2, 2)[0])
+            assert [event.sequence_number async for event in engine.events(keys[node])] == [1, 2]
+        with pytest.raises(EngineUnavailableError):
+            await lost
+        await asyncio.to_thread(cluster.restart, 2)
+        await engine.persist(numbered(keys[2], 2, 2)[0])
+        assert [event.sequence_number async for event in engine.events(keys[2])] == [1, 2]
+
+
+@pytest.mark.anyio
+async def test_writers_do_not_notice_a_node_that_is_killed_and_soon_back(
+    cluster: RedisCluster, key: str, numbered: Numbered
+) -> None:
+    async with RedisPersistenceEngine(cluster.url.partition("?")[0], retry_for=30) as engine:
+
+        async def write(actor: str) -> None:
+            for event in numbered(actor, 1, 40):
+                await engine.persist(event)
+
+        writers = asyncio.gather(*[write(f"{key}-{actor}") for actor in range(30)])
+        await asyncio.to_thread(cluster.kill, 1)
+        await asyncio.to_thread(cluster.restart, 1)
+        await writers
+        for actor in range(30):
+            numbers = [event.sequence_number async for event in engine.events(f"{key}-{actor}")]
+            assert numbers == list(range(1, 41))
+
+
+@pytest.mark.anyio
+async def test_a_slot_that_moves_takes_its_journals_with_it(
+    cluster: RedisCluster, key: str, numbered: Numbered
+) -> None:
+    """Before, during (ASK) and after the move (MOVED), the same engine reads and writes."""
+    source = cluster.node_of(NAMES.events(key).decode())
+    target = (source + 1) % 3
+    async with engine_from_url(cluster.url) as engine:
+        first, second, third, fourth = numbered(key, 1, 4)
+        await engine.persist(first)
+        with cluster.moving(key_slot(NAMES.events(key)), source, target) as move:
+            await engine.persist(second)
+            move(NAMES.events(key))
+            await engine.persist(third)
+            assert [event async for event in engine.events(key)] == [first, second, third]
+        await engine.persist(fourth)
+        assert [event async for event in engine.events(key)] == [first, second, third, fourth]
+        assert cluster.node_of(NAMES.events(key).decode()) == target
+
+
+@pytest.mark.anyio
+async def test_keys_of_all_nodes_are_listed(cluster: RedisCluster, key: str, numbered: Numbered) -> None:
+    keys = [_key_on(cluster, key, node) for node in range(3)]
+    async with engine_from_url(cluster.url) as engine:
+        for each in keys:
+            await engine.persist(numbered(each, 1, 1)[0])
+        assert sorted([found async for found in engine.keys(prefix=key)]) == sorted(keys)
+
+
+@pytest.mark.anyio
+async def test_a_cluster_client_that_was_passed_in_stays_open(
+    cluster: RedisCluster, key: str, numbered: Numbered
+) -> None:
+    async with Client(host="127.0.0.1", port=cluster.ports[0]) as client:
+        async with RedisPersistenceEngine(client) as engine:
+            await engine.persist_all(numbered(key, 1, 3))
+            assert await engine.highest_sequence_number(key) == 3
+        assert await client.exists(NAMES.events(key)) == 1
+
+
+def _key_on(cluster: RedisCluster, key: str, node: int) -> str:
+    """A key of this node."""
+    names = (f"{key}-{number}" for number in range(1000))
+    return next(name for name in names if cluster.node_of(NAMES.events(name).decode()) == node)

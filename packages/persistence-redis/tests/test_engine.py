@@ -1,0 +1,136 @@
+"""What the engine adds to the laws: what stands in Redis, whose connections are closed, how little may be allowed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from redis.asyncio import Redis
+from redis_servers.containers import RedisServer
+
+from nact.errors import CorruptJournalError, EngineUnavailableError
+from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact_persistence_redis import RedisPersistenceEngine
+
+pytestmark = pytest.mark.anyio
+Numbered = Callable[..., list[PersistedEvent]]
+
+LEAST_RIGHTS = (
+    "~nact:*", "+evalsha", "+eval", "+exists", "+xadd", "+xlen", "+xrange", "+xrevrange", "+xtrim", "+xinfo",
+    "+xgroup", "+xsetid", "+zadd", "+zrange", "+zremrangebylex", "+scan", "+ping", "+info",
+    "+config|get", "+wait", "+waitaof",
+)  # fmt: skip
+
+
+async def test_redis_cli_shows_a_journal(
+    engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
+) -> None:
+    (event,) = numbered(key, 1, 1, tags=["a", "b"], data={"name": "Zoë"}, created_at=1_700_000_000_000)
+    await engine.persist(event)
+    await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data=[1], created_at=1_700_000_000_000))
+    fields = {"event_id": event.event_id, "created_at": "1700000000000", "tags": '["a","b"]', "data": '{"name":"Zoë"}'}
+    written = {name.encode(): text.encode() for name, text in fields.items()}
+    assert await shell.xrange(f"nact:{{{key}}}:events") == [(b"1-0", written)]
+    members = await shell.zrange(f"nact:{{{key}}}:snapshots", 0, -1)
+    assert members == [b"0000000000000000001 1700000000000 [1]"]
+
+
+async def test_prefixes_keep_journals_apart(
+    engine: RedisPersistenceEngine, server: RedisServer, key: str, numbered: Numbered
+) -> None:
+    (event,) = numbered(key, 1, 1)
+    await engine.persist(event)
+    async with RedisPersistenceEngine(server.url, prefix="other:") as other:
+        assert await other.highest_sequence_number(key) == 0
+        assert [found async for found in other.keys(prefix=key)] == []
+
+
+async def test_a_client_that_was_passed_in_stays_open(server: RedisServer, key: str, numbered: Numbered) -> None:
+    async with Redis(port=server.port, decode_responses=True) as client:
+        async with RedisPersistenceEngine(client) as engine:
+            await engine.persist_all(numbered(key, 1, 3))
+            assert [event.sequence_number async for event in engine.events(key)] == [1, 2, 3]
+        assert await client.ping()
+
+
+async def test_an_engine_left_open_warns(server: RedisServer, key: str) -> None:
+    engine = RedisPersistenceEngine(server.url)
+    await engine.highest_sequence_number(key)
+    session = engine._session
+    assert session is not None
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        engine.__del__()
+    engine._closed = True
+    await session.aclose()
+
+
+async def test_another_kind_of_value_under_a_journals_name_harms_its_own_key_only(
+    engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
+) -> None:
+    await shell.set(f"nact:{{{key}}}:events", "text")
+    good = [engine.persist(numbered(f"{key}-{n}", 1, 1)[0]) for n in range(3)]
+    bad = engine.persist(numbered(key, 1, 1)[0])
+    outcomes = await asyncio.gather(bad, *good, return_exceptions=True)
+    assert outcomes[1:] == [None] * 3
+    assert isinstance(outcomes[0], CorruptJournalError)
+    assert outcomes[0].key == key
+
+
+async def test_few_rights_are_enough(server: RedisServer, key: str, numbered: Numbered) -> None:
+    rights = [each for each in LEAST_RIGHTS if each != "+waitaof" or "Redis 7.0" not in server.version]
+    server.run("ACL", "SETUSER", "nact", "reset", "on", ">secret", *rights)
+    url = server.url.replace("//", "//nact:secret@")
+    async with RedisPersistenceEngine(url) as engine:
+        await engine.persist_all(numbered(key, 1, 9))
+        await engine.persist_all(numbered(key, 10, 11))
+        await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=9, data=1))
+        assert await engine.latest_snapshot(key) is not None
+        await engine.delete_snapshots(key, up_to=9)
+        await engine.delete_events(key, up_to=10)
+        assert [event.sequence_number async for event in engine.events(key)] == [10, 11]
+        assert await engine.highest_sequence_number(key) == 11
+        assert [found async for found in engine.keys(prefix=key)] == [key]
+
+
+async def test_a_server_that_does_not_tell_its_settings_is_used_and_that_is_said(
+    server: RedisServer, key: str, numbered: Numbered, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.run("ACL", "SETUSER", "guest", "reset", "on", ">secret", "~nact:*", "+@all", "-config")
+    async with RedisPersistenceEngine(server.url.replace("//", "//guest:secret@")) as engine:
+        await engine.persist(numbered(key, 1, 1)[0])
+    assert "CONFIG GET" in caplog.text
+
+
+@pytest.mark.parametrize("rights", [("~nact:*", "+@all", "-xadd"), ("~other:*", "+@all")])
+async def test_what_the_acl_forbids_is_refused_and_nothing_is_stored(
+    server: RedisServer, engine: RedisPersistenceEngine, key: str, numbered: Numbered, rights: tuple[str, ...]
+) -> None:
+    server.run("ACL", "SETUSER", "poor", "reset", "on", ">secret", *rights)
+    async with RedisPersistenceEngine(server.url.replace("//", "//poor:secret@")) as poor:
+        with pytest.raises(EngineUnavailableError, match="ACL") as refused:
+            await poor.persist(numbered(key, 1, 1)[0])
+    assert refused.value.outcome_known
+    assert await engine.highest_sequence_number(key) == 0
+
+
+async def test_a_wrong_password_is_told_at_once(server: RedisServer, key: str) -> None:
+    engine = RedisPersistenceEngine(server.url.replace("//", "//nobody:wrong@"), retry_for=60)
+    with pytest.raises(EngineUnavailableError, match="password") as refused:
+        await engine.highest_sequence_number(key)
+    assert refused.value.outcome_known
+    await engine.aclose()
+
+
+async def test_a_full_memory_refuses_a_batch_whole(
+    server: RedisServer, engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
+) -> None:
+    await engine.persist(numbered(key, 1, 1)[0])
+    await shell.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(EngineUnavailableError, match="maxmemory") as refused:
+            await engine.persist_all(numbered(key, 2, 9))
+    finally:
+        await shell.config_set("maxmemory", 0)
+    assert refused.value.outcome_known
+    assert await engine.highest_sequence_number(key) == 1

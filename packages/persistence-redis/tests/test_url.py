@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+from redis.asyncio.connection import SSLConnection
+from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedSSLConnection
+
+from nact.persistence import engine_from_url
+from nact_persistence_redis import RedisPersistenceEngine
+from nact_persistence_redis._clients import Options, servers_of_url
+from nact_persistence_redis._cluster import Cluster
+from nact_persistence_redis._servers import OneServer
+
+pytestmark = pytest.mark.anyio
+OPTIONS = Options(timeout=2.0, max_connections=3)
+SCHEMES = ["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_schemes_of_redis_are_found(scheme: str) -> None:
+    engine = engine_from_url(f"{scheme}://host/0")
+    assert isinstance(engine, RedisPersistenceEngine)
+
+
+def test_options_behind_the_question_mark_are_the_engines_and_the_drivers() -> None:
+    engine = engine_from_url("redis://host/0?durability=everysec&replicas=1&protocol=3&client_name=me")
+    assert isinstance(engine, RedisPersistenceEngine)
+    assert (engine._setup.durability, engine._setup.replicas) == ("everysec", 1)
+    assert engine._source == "redis://host/0?protocol=3&client_name=me"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("redis://host?durability=often", "durability must be one of"),
+        ("redis://host?durability=none&durability=none", "twice"),
+        ("redis://host?replicas=some", "replicas must be a whole number"),
+        ("redis://host?prefix={}", "without braces"),
+        ("redis+sentinel://host", "names the service"),
+        ("redis+cluster://a,b:x", "names a host 'b:x'"),
+        ("redis://host?timeout=0", "timeout must be"),
+        ("redis://host?wishes=3", "option.*wishes"),
+        ("redis+cluster://host?wishes=3", "option.*wishes"),
+    ],
+)
+def test_a_url_that_says_something_else_is_refused(url: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        engine_from_url(url)
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "secret" not in repr(engine_from_url("redis://me:secret@host/0?password=secret"))
+
+
+async def test_a_plain_url_is_one_server_without_hidden_retries() -> None:
+    servers = servers_of_url("redis://me:secret@host:7000/2", OPTIONS)
+    assert isinstance(servers, OneServer)
+    settings = servers.pool(b"").connection_kwargs
+    assert (settings["host"], settings["port"], settings["db"]) == ("host", 7000, 2)
+    assert (settings["username"], settings["password"]) == ("me", "secret")
+    assert settings["retry"].get_retries() == 0
+
+
+async def test_two_s_mean_tls() -> None:
+    pool = servers_of_url("rediss://host/0?ssl_ca_certs=ca.pem", OPTIONS).pool(b"")
+    assert issubclass(pool.connection_class, SSLConnection)
+    assert pool.connection_kwargs["ssl_ca_certs"] == "ca.pem"
+
+
+async def test_a_cluster_url_names_several_nodes() -> None:
+    servers = servers_of_url("redis+cluster://me:secret@one,two:7001", OPTIONS)
+    assert isinstance(servers, Cluster)
+    assert servers._seeds == [("one", 6379), ("two", 7001)]
+    settings = servers.pool_at("three", 7002).connection_kwargs
+    assert (settings["host"], settings["port"], settings["password"]) == ("three", 7002, "secret")
+
+
+async def test_a_sentinel_url_names_the_watchers_and_the_service() -> None:
+    url = "rediss+sentinel://me:secret@one,two:7001/journal?db=3&sentinel_password=watch"
+    pool = servers_of_url(url, OPTIONS).pool(b"")
+    assert isinstance(pool, SentinelConnectionPool)
+    assert pool.service_name == "journal"
+    assert issubclass(pool.connection_class, SentinelManagedSSLConnection)
+    assert (pool.connection_kwargs["password"], pool.connection_kwargs["db"]) == ("secret", 3)
+    watchers = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
+    assert [(each["host"], each["port"], each["password"]) for each in watchers] == [
+        ("one", 26379, "watch"),
+        ("two", 7001, "watch"),
+    ]
