@@ -10,6 +10,7 @@ from nact import (
     ActorRef,
     ActorStoppedError,
     Context,
+    CorruptJournalError,
     CrashContext,
     Decision,
     LogRecord,
@@ -48,6 +49,17 @@ async def moments_of_restart(policy: RestartWithBackoff, faults: int) -> list[fl
             time, _ = await query(ref, "back?", 10_000)
             moments.append(time)
     return moments
+
+
+async def test_a_journal_that_cant_be_read_is_not_tried_again() -> None:
+    def read(state: object, msg: object, ctx: Context[object]) -> None:
+        raise CorruptJournalError("event 3 is missing", "contacts", 3)
+
+    async with start() as system:
+        ref = spawn(system, read, on_crash=RestartWithBackoff(initial=5))
+        with pytest.raises(ActorStoppedError):
+            await query(ref, "anything", 60)
+        assert now() == 0
 
 
 async def test_the_actor_is_reset_after_a_delay_and_keeps_its_mailbox() -> None:

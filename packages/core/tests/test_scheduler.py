@@ -1,8 +1,10 @@
 """Whose turn it is: nobody starves, nobody waits for another's handler, and handlers run in real tasks."""
 
 import asyncio
+import contextlib
 import gc
-from collections.abc import Callable
+import weakref
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -210,6 +212,88 @@ async def test_a_task_group_that_fails_is_a_fault_and_its_tasks_are_cancelled() 
     assert [task.cancelled() for task in tasks] == [True, False]
 
 
+async def times_out(delay: float = 1) -> None:
+    async with asyncio.timeout(delay):
+        await asyncio.sleep(3600)
+
+
+def depth(task: asyncio.Task[Any]) -> int:
+    """How many coroutines await one another in a task that waits."""
+    coroutines = 0
+    inner: Any = task.get_coro()
+    while inner is not None:
+        coroutines += 1
+        inner = getattr(inner, "cr_await", None) or getattr(inner, "gi_yieldfrom", None)
+    return coroutines
+
+
+async def test_waiting_for_what_fails_again_and_again_piles_up_nothing() -> None:
+    tasks: list[asyncio.Task[Any]] = []
+
+    async def retry(state: Any, msg: int, ctx: Context[int]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        for _ in range(msg):
+            with contextlib.suppress(TimeoutError):
+                await times_out()
+
+    async with start() as system:
+        dispatch(spawn(system, retry), 1000)
+        await asyncio.sleep(0.5)
+        first = depth(tasks[0])
+        await asyncio.sleep(999)
+        assert depth(tasks[0]) <= first + 1
+
+
+@pytest.mark.parametrize("wait", [None, asyncio.sleep, times_out])
+async def test_a_fault_has_nothing_to_do_with_what_went_before(wait: Callable[[float], Awaitable[None]] | None) -> None:
+    faults: asyncio.Queue[Exception] = asyncio.Queue()
+
+    async def fail(state: Any, msg: Any, ctx: Context[Any]) -> None:
+        if wait is not None:
+            with contextlib.suppress(TimeoutError):
+                await wait(1)
+        raise ValueError
+
+    def judge(msg: str, error: Exception, *rest: Any) -> Decision:
+        faults.put_nowait(error)
+        return Decision.RESUME
+
+    async with start() as system:
+        ref = spawn(system, fail, on_crash=judge)
+        for _ in range(3):
+            dispatch(ref, "fail")
+        assert [(await faults.get()).__context__ for _ in range(3)] == [None, None, None]
+
+
+@pytest.mark.parametrize("wait", [None, asyncio.sleep, times_out])
+async def test_what_a_handler_held_when_it_failed_is_free_at_once(
+    wait: Callable[[float], Awaitable[None]] | None,
+) -> None:
+    class Connection:
+        pass
+
+    held: list[weakref.ref[Connection]] = []
+
+    async def fail(state: Any, msg: Any, ctx: Context[Any]) -> None:
+        connection = Connection()
+        held.append(weakref.ref(connection))
+        if wait is not None:
+            await wait(1)
+        raise ValueError
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with start() as system:
+            dispatch(spawn(system, fail, on_crash=lambda *args: Decision.RESUME), "fail")
+            await asyncio.sleep(2)
+            assert [ref() for ref in held] == [None]
+    finally:
+        gc.enable()
+
+
 async def test_a_handler_knows_its_task() -> None:
     async def introspect(state: Any, msg: Any, ctx: Context[Any]) -> None:
         before = asyncio.current_task()
@@ -344,6 +428,7 @@ async def test_a_worker_that_is_cancelled_while_a_policy_waits_cancels_the_polic
         await query(spawn(system, echo), "let all run", 10)
         system.scheduler.interrupt()
         await cancelled.wait()
+        assert asyncio.get_running_loop().time() < 3600
         await query(spawn(system, echo), "let all run", 10)
         assert ref.is_stopped
     assert [record.text for record in records] == ["stops: it was cancelled: CancelledError()"]

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+import weakref
 from datetime import timedelta
 from typing import Any
 
@@ -173,6 +174,15 @@ async def test_an_empty_system_ends_at_once() -> None:
     async with start():
         pass
     assert now() == 0
+
+
+async def test_a_system_that_ended_leaves_no_deadline_behind() -> None:
+    async with start() as system:
+        spawn(system, echo, shutdown_after=timedelta(days=30))
+        timers = weakref.ref(system.timers)
+    del system
+    gc.collect()
+    assert timers() is None
 
 
 async def test_messages_after_the_end_are_dead_letters() -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
+import random
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -72,3 +75,22 @@ def start_python() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for child in running:
         child.kill()
         child.communicate()
+
+
+@pytest.fixture
+def killed() -> Callable[[subprocess.Popen[str]], dict[str, int]]:
+    """Kills a process that prints a key and a number for each acknowledged event; returns the last number of each."""
+    chance = random.Random(os.environ.get("NACT_CRASH_SEED", "nact"))
+
+    def at_a_random_moment(writer: subprocess.Popen[str]) -> dict[str, int]:
+        assert writer.stdout is not None
+        lines = [writer.stdout.readline()]
+        killer = threading.Timer(chance.uniform(0.0, 0.4), writer.kill)
+        killer.start()
+        lines += writer.stdout.readlines()
+        killer.join()
+        assert writer.wait() < 0, "it ended by itself"
+        pairs = [line.split() for line in lines if line.endswith("\n")]
+        return {key: int(number) for key, number in pairs}
+
+    return at_a_random_moment

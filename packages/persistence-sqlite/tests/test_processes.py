@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import subprocess
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +17,7 @@ from nact_persistence_sqlite import SqlitePersistenceEngine
 
 pytestmark = pytest.mark.anyio
 StartPython = Callable[..., subprocess.Popen[str]]
+Killed = Callable[[subprocess.Popen[str]], dict[str, int]]
 
 OPEN = """
 import asyncio, sys
@@ -115,25 +114,11 @@ asyncio.run(main())
 """
 
 
-def killed_at_a_random_moment(writer: subprocess.Popen[str], chance: random.Random) -> dict[str, int]:
-    """What was acknowledged before: the last number of each key."""
-    assert writer.stdout is not None
-    lines = [writer.stdout.readline()]
-    killer = threading.Timer(chance.uniform(0.0, 0.4), writer.kill)
-    killer.start()
-    lines += writer.stdout.readlines()
-    killer.join()
-    assert writer.wait() < 0, "it ended by itself"
-    pairs = [line.split() for line in lines if line.endswith("\n")]
-    return {key: int(number) for key, number in pairs}
-
-
 @pytest.mark.crash
-async def test_what_was_acknowledged_survives_a_kill(start_python: StartPython, path: Path) -> None:
-    chance = random.Random(os.environ.get("NACT_CRASH_SEED", "nact"))
+async def test_what_was_acknowledged_survives_a_kill(start_python: StartPython, killed: Killed, path: Path) -> None:
     acknowledged: dict[str, int] = {}
     for _ in range(int(os.environ.get("NACT_CRASH_ROUNDS", "3"))):
-        acknowledged |= killed_at_a_random_moment(start_python(WRITE, path), chance)
+        acknowledged |= killed(start_python(WRITE, path))
         async with SqlitePersistenceEngine(path) as engine:
             for key, number in acknowledged.items():
                 await check_journal(engine, key, number)

@@ -133,32 +133,45 @@ class Scheduler:
         cancelled: asyncio.CancelledError | None = None
         next_wait: Waiting | None = waiting
         while next_wait is not None:
+            result: object = None
+            failure: Exception | asyncio.CancelledError | None = None
             try:
                 work, waits_for = next_wait if isinstance(next_wait, tuple) else _begun(next_wait)
                 result = yield from self._suspended(work, waits_for)
             except StopIteration as returned:  # it didn't have to wait
-                next_wait = cell.completed(returned.value)
+                result = returned.value
             except Exception as error:
-                next_wait = cell.failed(error)
+                failure = error
             except asyncio.CancelledError as error:
-                cancelled, next_wait = error, cell.failed(error)
-            else:
-                next_wait = cell.completed(result)
+                cancelled = failure = error
+            next_wait = cell.completed(result) if failure is None else cell.failed(failure)
         if cancelled is not None:
             raise cancelled
+
+    def _lend_queue(self) -> None:
+        self.serving -= 1
+        if self.ready and self.serving == 0:
+            self.start_workers(min(len(self.ready), MOST_NEW_WORKERS))
 
     @coroutine
     def _suspended(self, work: Coroutine[Any, Any, Any], waits_for: object) -> Generator[Any, Any, Any]:
         """Goes on with work that waits, in the worker's own task; lends the queue to another worker meanwhile."""
-        self.serving -= 1
-        if self.ready and self.serving == 0:
-            self.start_workers(min(len(self.ready), MOST_NEW_WORKERS))
+        self._lend_queue()
+        failure: BaseException | None = None
         try:
-            try:
-                yield waits_for
-            except BaseException as error:
-                return (yield from _thrown(work, error))
-            return (yield from work.__await__())
+            while True:
+                try:
+                    yield waits_for
+                except BaseException as error:
+                    failure = error
+                if failure is None:
+                    return (yield from work.__await__())
+                try:  # outside of `except`: what went before is no context of the errors to come
+                    waits_for = work.throw(failure)
+                except StopIteration as returned:
+                    return returned.value
+                finally:
+                    failure = None  # its traceback knows this frame
         finally:
             self.serving += 1
             self.budget = max(self.budget, 1)  # it was the event loop that woke it: it may go on with its turn
@@ -168,20 +181,6 @@ def _begun(awaitable: Awaitable[object]) -> tuple[Coroutine[Any, Any, Any], obje
     """Takes the first step. Raises `StopIteration` if that was the last."""
     work = awaitable if isinstance(awaitable, CoroutineType) else _awaited(awaitable)
     return work, work.send(None)
-
-
-@coroutine
-def _thrown(work: Coroutine[Any, Any, Any], error: BaseException) -> Generator[Any, Any, Any]:
-    """Throws the error into work that waits, and goes on with it."""
-    try:
-        waits_for = work.throw(error)
-    except StopIteration as returned:
-        return returned.value
-    try:
-        yield waits_for
-    except BaseException as another:
-        return (yield from _thrown(work, another))
-    return (yield from work.__await__())
 
 
 async def _awaited(awaitable: Awaitable[object]) -> object:

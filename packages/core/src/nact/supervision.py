@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from nact._repr import shortly
 from nact.durations import Duration, in_seconds
+from nact.errors import CorruptJournalError
 from nact.references import ActorRef
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class RestartWithBackoff:
     """A policy that resets whoever failed, after a delay that grows from fault to fault, up to a limit.
 
     Messages that arrive during the delay wait. One policy may serve many actors; faults are counted for each by itself.
+    A journal that can't be read stays so: for a `CorruptJournalError`, `otherwise` decides at once.
 
     Args:
         initial: The delay before the first restart.
@@ -115,7 +117,7 @@ class RestartWithBackoff:
         now = asyncio.get_running_loop().time()
         count, last = self._faults.get(ref, (0, now))
         count = 1 if now - last > self._forgive_after else count + 1
-        if count > self._limit:
+        if count > self._limit or isinstance(error, CorruptJournalError):
             self._faults[ref] = (count, now)
             decision = self._otherwise(msg, error, ctx, child)
             return decision if isinstance(decision, Decision) else await decision

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from itertools import count
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, final
 
 from nact._family import Family
 from nact._options import check_name
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Plugin: TypeAlias = "Callable[[ActorSystem], None]"
 
 dead_letters_logger = logging.getLogger("nact.dead_letters")
+
+FAILURES_KEPT: Final = 100
 
 _system_numbers = count(1)
 
@@ -98,7 +100,10 @@ class ActorSystem(ActorRef[Any]):
 
     @property
     def failures(self) -> tuple[tuple[str, BaseException], ...]:
-        """What no actor could handle, as pairs (path, error): faults escalated at the top, failed `after_stop`."""
+        """What no actor could handle, as pairs (path, error): faults escalated at the top, failed `after_stop`.
+
+        The first hundred are kept; all are logged.
+        """
         return tuple(self._failures)
 
     async def stopped(self) -> None:
@@ -154,7 +159,8 @@ class ActorSystem(ActorRef[Any]):
     def record_failure(self, ref: ActorRef[Any], what: str, error: BaseException) -> None:
         """Logs an error that no actor handles, and keeps it for the end of the system."""
         self.log_fault(ref, what, error)
-        self._failures.append((ref.path, error))
+        if len(self._failures) < FAILURES_KEPT:
+            self._failures.append((ref.path, error))
 
     def all_ended(self) -> None:
         """The last actor has ended."""

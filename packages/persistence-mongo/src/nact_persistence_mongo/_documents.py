@@ -1,0 +1,222 @@
+"""Events and snapshots as documents, and back.
+
+A document holds an event, or several that were persisted together:
+
+    {key, sequence_number, event_id, created_at, tags, data}
+    {key, sequence_number, events: [{sequence_number, event_id, created_at, tags, data}, ...]}
+
+`sequence_number` is that of the first one. Data that BSON, or some server, can't hold exactly stand as JSON text in
+`data_json`, in place of `data`. A document whose events were all deleted is a *husk*: `is_husk`, and no events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import bson
+from bson.errors import InvalidDocument
+from bson.raw_bson import RawBSONDocument
+
+from nact.errors import CorruptJournalError, InvalidEventError
+from nact.persistence import PersistedEvent, PersistedSnapshot, json_data
+from nact.persistence.json_data import MAX_INT, MIN_INT
+from nact.persistence.records import JsonValue, is_unicode
+from nact_persistence_mongo._driver import CODEC, Document
+
+MAX_DOCUMENT = 16 * 1024 * 1024 - 1024
+"""MongoDB's limit, less what it adds."""
+
+FIELDS = ("sequence_number", "event_id", "created_at", "tags", "data", "data_json", "is_deleted")
+"""Of a document that holds one event. (One that holds several has `events`.)"""
+
+_MAX_DEPTH = 90
+"""MongoDB promises a hundred levels; some are the document's own."""
+
+_PLAIN = (str, int, float, bool, type(None))
+
+
+# --- to documents ------------------------------------------------------------------------------------------------
+
+
+def event_document(event: PersistedEvent) -> RawBSONDocument:
+    """An event as it stands among others in `events`.
+
+    Raises:
+        InvalidEventError: It can't be stored exactly.
+    """
+    if type(event.event_id) is not str or not is_unicode(event.event_id):
+        raise InvalidEventError(f"event_id must be a string of valid Unicode, not {event.event_id!r}")
+    fields = {"sequence_number": event.sequence_number, "event_id": event.event_id}
+    fields |= {"created_at": _checked_time(event.created_at), "tags": event.tags}
+    return _with_data(fields, event.data, f"event {event.sequence_number} of key {event.key!r:.200}")
+
+
+def journal_document(key: str, events: list[RawBSONDocument], first: int) -> RawBSONDocument:
+    """The document for events that are stored together."""
+    if len(events) == 1:
+        # The fields of the one event, behind the key: BSON is a length, the fields, and a zero byte.
+        head = bson.encode({"key": key})[4:-1]
+        body = head + events[0].raw[4:]
+        return RawBSONDocument((len(body) + 4).to_bytes(4, "little") + body)
+    return RawBSONDocument(bson.encode({"key": key, "sequence_number": first, "events": events}))
+
+
+def size_of(key: str, events: list[RawBSONDocument]) -> int:
+    """About how many bytes the document will have, rather more."""
+    return 100 + len(key) * 4 + sum(len(event.raw) + 12 for event in events)
+
+
+def snapshot_document(snapshot: PersistedSnapshot) -> RawBSONDocument:
+    """The document of a snapshot.
+
+    Raises:
+        InvalidEventError: It can't be stored exactly.
+    """
+    fields = {"key": snapshot.key, "sequence_number": snapshot.sequence_number}
+    fields["created_at"] = _checked_time(snapshot.created_at)
+    return _with_data(fields, snapshot.data, f"snapshot {snapshot.sequence_number} of key {snapshot.key!r:.200}")
+
+
+def _with_data(fields: Document, data: JsonValue, what: str) -> RawBSONDocument:
+    json_data.check(data)
+    raw = b""
+    with suppress(InvalidDocument):  # a NUL in a name: the text holds it
+        raw = bson.encode({**fields, "data": data})
+    if not raw or len(raw) > MAX_DOCUMENT or not _is_plain(data, raw):
+        raw = bson.encode({**fields, "data_json": json_data.encode(data).decode()})
+    if len(raw) > MAX_DOCUMENT:
+        raise InvalidEventError(f"{what} has {len(raw)} bytes; a document of MongoDB holds {MAX_DOCUMENT}")
+    return RawBSONDocument(raw)
+
+
+def _is_plain(data: JsonValue, raw: bytes) -> bool:
+    """Whether every server and driver gives the data back as they are, asked of the bytes first."""
+    if type(data) in _PLAIN:
+        return True
+    if raw.count(b"\x03") + raw.count(b"\x04") < _MAX_DEPTH and b"$" not in raw:
+        return True
+    return _is_simple(data, _MAX_DEPTH)
+
+
+def _is_simple(data: JsonValue, depth: int) -> bool:
+    if type(data) is dict:
+        # Names with a $ are refused by servers before 5.0, and {"$ref": ...} is made a DBRef by drivers.
+        return depth > 0 and not any(name[:1] == "$" or not _is_simple(data[name], depth - 1) for name in data)
+    if type(data) is list:
+        return depth > 0 and all(_is_simple(item, depth - 1) for item in data)
+    return True
+
+
+def _checked_time(created_at: object) -> int:
+    if type(created_at) is not int or not MIN_INT <= created_at <= MAX_INT:
+        raise InvalidEventError(f"created_at must be an int of milliseconds, within 64 bits, not {created_at!r}")
+    return created_at
+
+
+# --- from documents ----------------------------------------------------------------------------------------------
+
+
+def events_in(key: str, document: Document) -> Iterator[PersistedEvent]:
+    """The events that a document of the journal holds.
+
+    Raises:
+        CorruptJournalError: One can't be read.
+    """
+    if document.get("is_husk") is True:
+        return
+    if "events" not in document:
+        yield _stored_event(key, document)
+        return
+    events = document["events"]
+    if type(events) is not list or not events:
+        raise CorruptJournalError("its events aren't a list of events", key, _number(document))
+    for event in events:
+        if type(event) is not dict:
+            raise CorruptJournalError("its events aren't documents", key, _number(document))
+        yield _stored_event(key, event)
+
+
+def last_number(key: str, document: Document) -> int:
+    """The highest sequence number in a document that is no husk; only its numbers need be there."""
+    events = document.get("events")
+    number = _number(events[-1] if type(events) is list and events and type(events[-1]) is dict else document)
+    if number is None:
+        raise CorruptJournalError("an event's sequence number isn't a number", key)
+    return number
+
+
+def stored_snapshot(key: str, document: Document) -> PersistedSnapshot:
+    """The snapshot that a document holds.
+
+    Raises:
+        CorruptJournalError: It can't be read.
+    """
+    number = last_number(key, document)
+    return PersistedSnapshot(
+        key=key,
+        sequence_number=number,
+        data=_stored_data(key, number, document),
+        created_at=_stored(key, number, document, "created_at", int),
+    )
+
+
+def _stored_event(key: str, document: Document) -> PersistedEvent:
+    number = _number(document)
+    if number is None:
+        raise CorruptJournalError("an event's sequence number isn't a number", key)
+    is_deleted = document.get("is_deleted") is True
+    try:
+        return PersistedEvent(
+            key=key,
+            sequence_number=number,
+            data=None if is_deleted else _stored_data(key, number, document),
+            tags=tuple(_stored(key, number, document, "tags", list)),
+            created_at=_stored(key, number, document, "created_at", int),
+            is_deleted=is_deleted,
+            event_id=_stored(key, number, document, "event_id", str),
+        )
+    except InvalidEventError as error:
+        raise CorruptJournalError(str(error), key, number) from error
+
+
+def _number(document: Document) -> int | None:
+    number = document.get("sequence_number")
+    return number if type(number) is int else None
+
+
+def _stored(key: str, number: int, document: Document, name: str, kind: type) -> Any:
+    value = document.get(name)
+    if type(value) is not kind:
+        raise CorruptJournalError(f"its {name} is {value!r:.200}", key, number)
+    return value
+
+
+def _stored_data(key: str, number: int, document: Document) -> JsonValue:
+    if "data" in document:
+        data = document["data"]
+        if type(data) is not str:
+            try:
+                json_data.check(data)
+            except InvalidEventError as error:
+                raise CorruptJournalError(f"its data, written by another program, is {error}", key, number) from error
+        return data
+    try:
+        return json_data.decode(_stored(key, number, document, "data_json", str))
+    except ValueError as error:
+        raise CorruptJournalError(f"its data_json isn't JSON: {error}", key, number) from error
+
+
+def decoded(raw: bytes) -> list[Document | InvalidDocument]:
+    """The documents of a batch; one that can't be decoded ends it, as an error."""
+    try:
+        return list(bson.decode_all(raw, CODEC))
+    except bson.errors.BSONError:
+        pass
+    documents: list[Document | InvalidDocument] = []
+    try:
+        documents.extend(bson.decode_iter(raw, CODEC))
+    except bson.errors.BSONError as error:
+        documents.append(InvalidDocument(str(error)))
+    return documents

@@ -1,0 +1,117 @@
+"""Makes calls to the server, again and again while the server is away, and never for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from nact.errors import EngineUnavailableError
+from nact_persistence_mongo._errors import is_passing, translated, was_sent
+
+T = TypeVar("T")
+
+_SHORTEST_PAUSE = 0.005
+_LONGEST_PAUSE = 0.2
+
+
+class Trying:
+    """The attempts at one thing, until they take too long.
+
+    Args:
+        seconds: For how long.
+        writes: False for what only reads.
+
+    Attributes:
+        maybe_done: Whether an attempt that failed may have had its effect.
+    """
+
+    def __init__(self, seconds: float, *, writes: bool = True) -> None:
+        self._writes = writes
+        self._clock = asyncio.get_running_loop().time
+        self._until = self._clock() + seconds
+        self._pause = _SHORTEST_PAUSE
+        self.maybe_done = False
+
+    async def run(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What the attempt returns that succeeds at last.
+
+        Raises:
+            NactError: None succeeded in time, or there is no sense in trying again.
+            PyMongoError: Never; except `BulkWriteError`s, which are results.
+        """
+        while True:
+            try:
+                with pymongo.timeout(self.left()):
+                    return await attempt()
+            except PyMongoError as error:
+                self.failed(error)
+            await self.pause()
+
+    def left(self) -> float:
+        """Seconds. A little at least, so that what begins at the last moment can succeed."""
+        return max(self._until - self._clock(), 0.05)
+
+    def failed(self, error: PyMongoError) -> None:
+        """Returns if there is time for another attempt.
+
+        Raises:
+            NactError: Otherwise.
+        """
+        self.maybe_done |= self._writes and was_sent(error)
+        if not is_passing(error) or self.is_over:
+            raise translated(error, outcome_known=not self.maybe_done) from error
+
+    @property
+    def is_over(self) -> bool:
+        return self._clock() + self._pause >= self._until
+
+    async def pause(self) -> None:
+        """Lets the server come back."""
+        if self.is_over:
+            raise EngineUnavailableError("the server didn't settle it in time", outcome_known=not self.maybe_done)
+        await asyncio.sleep(self._pause)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+
+class InFlight:
+    """The writes that are under way, by key: a read waits for them, since their writers may have been cancelled."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, set[asyncio.Future[Any]]] = {}
+
+    async def settled(self, key: str) -> None:
+        """Returns when the writes to the key that are under way have ended."""
+        if writes := self._by_key.get(key):
+            await asyncio.wait(tuple(writes))
+
+    async def all_settled(self) -> None:
+        """Returns when no write is under way."""
+        while writes := {write for each in self._by_key.values() for write in each}:
+            await asyncio.wait(writes)
+
+    def add(self, key: str, write: asyncio.Future[Any]) -> None:
+        self._by_key.setdefault(key, set()).add(write)
+
+    def remove(self, key: str, write: asyncio.Future[Any]) -> None:
+        writes = self._by_key[key]
+        writes.discard(write)
+        if not writes:
+            del self._by_key[key]
+
+    async def finish(self, key: str, write: Awaitable[T]) -> T:
+        """What the write returns; it goes on to its end also when the caller is cancelled."""
+        task = asyncio.ensure_future(write)
+        self.add(key, task)
+        task.add_done_callback(lambda _: self.remove(key, task))
+        task.add_done_callback(_look_at)
+        return await asyncio.shield(task)
+
+
+def _look_at(write: asyncio.Future[T]) -> None:
+    """Nobody may be left to hear of an error; asyncio would log that."""
+    if not write.cancelled():
+        write.exception()

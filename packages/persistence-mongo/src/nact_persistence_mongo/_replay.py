@@ -1,0 +1,112 @@
+"""Turns pages into a stream: the next page is fetched while this one is consumed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+
+from nact.errors import CorruptJournalError
+from nact.persistence import PersistedEvent
+from nact_persistence_mongo._documents import events_in
+from nact_persistence_mongo._reader import Documents, Page, Reader
+
+_FIRST = 64
+
+
+class Replay:
+    """One replay of one key.
+
+    The first page has few documents; the others have up to `page_size`, or fewer if they are large.
+
+    Args:
+        key: The persistence key.
+        after: The sequence number to begin behind.
+        limit: At most so many events; `None` for all.
+        tags: Only events that carry all of these.
+        page_size: At most so many documents are read at once.
+    """
+
+    def __init__(self, key: str, after: int, limit: int | None, tags: frozenset[str], page_size: int) -> None:
+        self._key = key
+        self._position = after
+        self._left = limit
+        self._tags = tags
+        self._page_size = page_size
+
+    async def events(self, reader: Reader) -> AsyncGenerator[PersistedEvent]:
+        """The events. Holds nothing while the consumer works, but a page that is on its way."""
+        if self._left == 0:
+            return
+        page = await self._first(reader)
+        while True:
+            coming = None if self._is_enough(page) else self._fetch_behind(page, reader)
+            try:
+                for event in self._chosen(page.documents):
+                    self._left = None if self._left is None else self._left - 1
+                    yield event
+                    if self._left == 0:
+                        return
+                if coming is None:
+                    return
+                page = await coming
+            finally:
+                if coming is not None:
+                    coming.cancel()
+
+    async def _first(self, reader: Reader) -> Page:
+        """The first page: it may begin within a document."""
+        page = await reader.page(self._key, self._position, self._asked(_FIRST))
+        if self._position == 0 or _first_number(page) == self._position + 1:
+            return page
+        rest = await reader.rest(self._key, self._position)
+        return rest if rest.documents else page
+
+    def _is_enough(self, page: Page) -> bool:
+        is_filled = self._left is not None and not self._tags and len(page.documents) >= self._left
+        return page.is_last or is_filled or any(not isinstance(document, dict) for document in page.documents)
+
+    def _fetch_behind(self, page: Page, reader: Reader) -> asyncio.Task[Page]:
+        if page.is_inside:
+            fetch = reader.rest(self._key, page.behind)
+        else:
+            fetch = reader.page(self._key, page.behind, self._asked(self._page_size))
+        coming = asyncio.create_task(fetch)
+        coming.add_done_callback(_look_at)
+        return coming
+
+    def _asked(self, count: int) -> int:
+        count = min(count, self._page_size)
+        return count if self._left is None or self._tags else min(count, self._left)
+
+    def _chosen(self, documents: Documents) -> Iterator[PersistedEvent]:
+        """The events that carry the tags.
+
+        Raises:
+            CorruptJournalError: One is missing (not checked with tags) or can't be read.
+        """
+        for document in documents:
+            if not isinstance(document, dict):
+                raise CorruptJournalError(f"it isn't readable BSON: {document}", self._key, self._position + 1)
+            for event in events_in(self._key, document):
+                number = event.sequence_number
+                if number <= self._position:
+                    continue
+                if number != self._position + 1 and not event.is_deleted and not self._tags:
+                    reason = f"it is missing, and the next one is {number}"
+                    raise CorruptJournalError(reason, self._key, self._position + 1)
+                self._position = number
+                if not self._tags or self._tags.issubset(event.tags):
+                    yield event
+
+
+def _first_number(page: Page) -> object:
+    first = page.documents[0] if page.documents else None
+    if not isinstance(first, dict):
+        return None
+    return first.get("sequence_number")
+
+
+def _look_at(fetched: asyncio.Task[Page]) -> None:
+    """Nobody may be left to hear of an error; asyncio would log that."""
+    if not fetched.cancelled():
+        fetched.exception()

@@ -1,0 +1,86 @@
+"""What one event loop uses of an engine: its client, its writer, its reader."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+
+from nact.persistence import GroupCommit
+from nact_persistence_mongo._deletion import Deletion
+from nact_persistence_mongo._driver import Databases, Source, check_loop
+from nact_persistence_mongo._link import InFlight, Trying
+from nact_persistence_mongo._reader import Reader
+from nact_persistence_mongo._schema import prepare
+from nact_persistence_mongo._seen import Seen
+from nact_persistence_mongo._sizes import Sizes
+from nact_persistence_mongo._snapshots import Snapshots
+from nact_persistence_mongo._writer import Append, Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """The engine's options; see `MongoPersistenceEngine`."""
+
+    source: str | Source
+    database: str | None
+    event_collection: str
+    snapshot_collection: str
+    create_if_not_exists: bool
+    w: int | str
+    journal: bool
+    timeout: float
+    max_batch: int
+
+
+class Session:
+    """Made in the event loop in which it is used; opened by its first use."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.process = os.getpid()
+        self.is_open = False
+        if not isinstance(setup.source, str):
+            check_loop(setup.source)
+        self._setup = setup
+        self._databases = Databases(setup.source, setup.database, setup.w, setup.journal)
+        events = self._databases.collection(setup.event_collection)
+        snapshots = self._databases.collection(setup.snapshot_collection)
+        seen, sizes = Seen(), Sizes()
+        self._collections = [events, snapshots]
+        self.in_flight = InFlight()
+        self.reader = Reader(events, snapshots, seen, sizes, setup.timeout)
+        writer = Writer(events, self.reader, seen, sizes, self.in_flight, setup.timeout)
+        self.commit: GroupCommit[Append] = GroupCommit(writer.write, max_items=setup.max_batch)
+        self.deletion = Deletion(events, self.reader, setup.timeout)
+        self.snapshots = Snapshots(snapshots, setup.timeout)
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Returns when the collections are there.
+
+        Raises:
+            EngineUnavailableError: The server can't be reached.
+            CorruptJournalError: They aren't such as hold a journal.
+        """
+        async with self._opening:
+            if not self.is_open:
+                trying = Trying(self._setup.timeout, writes=False)
+                create = self._setup.create_if_not_exists
+                await prepare(self._databases.database, self._collections, trying, create=create)
+                self.is_open = True
+
+    async def aclose(self) -> None:
+        """Waits for writes in flight, and closes what was opened."""
+        await self.commit.aclose()
+        await self.in_flight.all_settled()
+        await self._databases.aclose()
+
+    def check_loop(self) -> None:
+        """Returns if the session's event loop is this one, or isn't in use any more.
+
+        Raises:
+            RuntimeError: Otherwise.
+        """
+        if self.loop is not asyncio.get_running_loop() and self.loop.is_running():
+            raise RuntimeError("the engine is in use by another event loop; make one for each")

@@ -1,0 +1,71 @@
+"""Arguments, checked where they are given."""
+
+from __future__ import annotations
+
+import math
+
+from nact.errors import InvalidEventError
+from nact.persistence.records import MAX_SEQUENCE_NUMBER, is_unicode
+from nact_persistence_mongo._driver import Source, is_database, is_source
+
+_LONGEST_WAIT = 86_400
+
+
+def checked_source(source: str | Source, database: str | None) -> str | Source:
+    if isinstance(source, str):
+        if not source.startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError("the URL must begin with mongodb:// or mongodb+srv://")
+    elif not is_source(source):
+        given = f"{type(source).__module__}.{type(source).__name__}"
+        raise TypeError(f"expected a URL, or a client or a database of Motor or of PyMongo's async API, not {given}")
+    elif is_database(source) and database is not None:
+        raise ValueError("database must not be given with a database")
+    return source
+
+
+def checked_database(name: str | None) -> str | None:
+    if name is not None and (not name or set(name) & set('/\\. "$*<>:|?\0')):
+        raise ValueError(f"database must be the name of a database, not {name!r}")
+    return name
+
+
+def checked_collections(event_collection: str, snapshot_collection: str) -> None:
+    """Returns if the two can be names of collections."""
+    named: dict[str, object] = {"event_collection": event_collection, "snapshot_collection": snapshot_collection}
+    for argument, name in named.items():
+        usable = isinstance(name, str) and name and not set(name) & set("$\0") and not name.startswith((".", "system."))
+        if not usable or str(name).endswith(".") or ".." in str(name):
+            raise ValueError(f"{argument} must be the name of a collection, not {name!r}")
+    if event_collection == snapshot_collection:
+        raise ValueError(f"event_collection and snapshot_collection must be two names, not both {event_collection!r}")
+
+
+def checked_w(w: object) -> int | str:
+    if (type(w) is int and w >= 1) or (type(w) is str and w):
+        return w
+    raise ValueError(f"w must be 'majority', a tag of the replica set, or an int from 1, not {w!r}")
+
+
+def checked_seconds(name: str, seconds: float) -> float:
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds) or not 0 < seconds <= _LONGEST_WAIT:
+        raise ValueError(f"{name} must be a number of seconds above 0, up to {_LONGEST_WAIT}, not {seconds!r}")
+    return float(seconds)
+
+
+def checked_count(name: str, count: int) -> int:
+    if type(count) is not int or count < 1:
+        raise ValueError(f"{name} must be an int from 1, not {count!r}")
+    return count
+
+
+def checked_up_to(up_to: int) -> int:
+    """The bound; a larger one than there can be is the largest that there can be."""
+    if type(up_to) is not int:
+        raise InvalidEventError(f"up_to must be an int, not {up_to!r}")
+    return max(0, min(up_to, MAX_SEQUENCE_NUMBER))
+
+
+def checked_prefix(prefix: str) -> str:
+    if type(prefix) is not str or not is_unicode(prefix):
+        raise InvalidEventError(f"prefix must be a string of valid Unicode, not {prefix!r}")
+    return prefix

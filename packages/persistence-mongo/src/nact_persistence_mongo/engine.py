@@ -1,0 +1,214 @@
+"""The engine: the contract, put together from what opens, writes and reads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import warnings
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import aclosing
+from types import TracebackType
+from typing import Self
+
+from nact.errors import EngineClosedError
+from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.records import MAX_SEQUENCE_NUMBER, check_batch, check_key, check_window, sorted_tags
+from nact_persistence_mongo import _settings
+from nact_persistence_mongo._documents import event_document, snapshot_document
+from nact_persistence_mongo._driver import Source
+from nact_persistence_mongo._replay import Replay
+from nact_persistence_mongo._session import Session, Setup
+from nact_persistence_mongo._writer import append_of
+
+
+class MongoPersistenceEngine:
+    """Keeps journals in MongoDB (4.4 or later; a replica set or a single server), with every ability of the contract.
+
+    Concurrent writes share a round trip. An event is a document; events that are persisted together are one document,
+    so that a batch is whole on any server, without transactions. What is under way when a connection breaks, or a
+    primary steps down, is sent again for a bounded time, and recognised if it was stored before.
+
+    Used by one event loop at a time, and by one process: after a fork, make a new one.
+
+    Args:
+        source: A URL, as in `mongodb://host/contacts?replicaSet=rs0`, for Motor; or a client or a database of Motor or
+            of PyMongo's async API, which stays open when the engine is closed.
+        database: The database's name, if `source` doesn't name one; `nact` by default.
+        event_collection: The collection of events.
+        snapshot_collection: The collection of snapshots.
+        create_if_not_exists: Make the collections and their indexes at first use.
+        w: How many members of a replica set must have a write before it is acknowledged. What is acknowledged by fewer
+            than `"majority"` may be lost when the primary is.
+        journal: Whether they must have it on disk. If not, it may be lost when a server is killed.
+        timeout: For how many seconds a call is tried until it raises `EngineUnavailableError`. The default lets
+            a replica set find a new primary.
+        max_batch: So many writes share a round trip, at most.
+        page_size: How many documents a replay reads at once, at most.
+
+    Raises:
+        TypeError, ValueError: One of these can't be.
+    """
+
+    def __init__(
+        self,
+        source: str | Source,
+        *,
+        database: str | None = None,
+        event_collection: str = "event_journal",
+        snapshot_collection: str = "snapshot_store",
+        create_if_not_exists: bool = True,
+        w: int | str = "majority",
+        journal: bool = True,
+        timeout: float = 20.0,
+        max_batch: int = 500,
+        page_size: int = 1000,
+    ) -> None:
+        _settings.checked_collections(event_collection, snapshot_collection)
+        self._setup = Setup(
+            source=_settings.checked_source(source, database),
+            database=_settings.checked_database(database),
+            event_collection=event_collection,
+            snapshot_collection=snapshot_collection,
+            create_if_not_exists=create_if_not_exists,
+            w=_settings.checked_w(w),
+            journal=journal,
+            timeout=_settings.checked_seconds("timeout", timeout),
+            max_batch=_settings.checked_count("max_batch", max_batch),
+        )
+        self._page_size = _settings.checked_count("page_size", page_size)
+        self._session: Session | None = None
+        self._closed = False
+        self._closing: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        setup = self._setup  # a URL may hold a password
+        source = "a URL" if isinstance(setup.source, str) else type(setup.source).__name__
+        return f"MongoPersistenceEngine({source}, event_collection={setup.event_collection!r})"
+
+    def __del__(self) -> None:
+        # Only warns. (A constructor that failed left no attributes.)
+        session = getattr(self, "_session", None)
+        if session is not None and session.process == os.getpid() and not self._closed:
+            warnings.warn(f"{self!r} was not closed: await aclose()", ResourceWarning, stacklevel=1, source=self)
+
+    # --- lifecycle ---------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self._opened()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Waits for writes in flight, and closes connections. Goes on when it is cancelled. Can be called again."""
+        if self._closing is None or self._closing.cancelled():
+            self._closed = True
+            session = self._session
+            if session is None or session.process != os.getpid():
+                return  # never used, or opened before a fork: the connections are the parent's
+            session.check_loop()
+            self._closing = asyncio.create_task(session.aclose(), name="nact mongo close")
+        if not self._closing.done():
+            await asyncio.shield(self._closing)
+
+    async def _opened(self) -> Session:
+        """What works in this event loop, and has its collections. Called by every use, so it has to be fast."""
+        self._check_open()
+        session = self._session
+        if session is None or session.loop is not asyncio.get_running_loop():
+            if session is not None:
+                session.check_loop()
+            session = self._session = Session(self._setup)
+        if not session.is_open:
+            await session.open()
+            self._check_open()
+        return session
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineClosedError(f"{self!r} is closed; make a new one")
+
+    # --- PersistenceEngine -------------------------------------------------------------------------------------
+
+    async def events(
+        self, key: str, *, after: int = 0, limit: int | None = None, tags: Collection[str] = ()
+    ) -> AsyncIterator[PersistedEvent]:
+        self._check_open()
+        check_window(after, limit)
+        replay = Replay(check_key(key), after, limit, frozenset(sorted_tags(tags)), self._page_size)
+        session = await self._opened()
+        await session.in_flight.settled(key)
+        async with aclosing(replay.events(session.reader)) as stream:
+            async for event in stream:
+                yield event
+                self._check_open()
+
+    async def persist(self, event: PersistedEvent) -> None:
+        await self.persist_all((event,))
+
+    # --- AtomicBatches -----------------------------------------------------------------------------------------
+
+    async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
+        """A batch is one document, and so has up to 16 MB."""
+        self._check_open()
+        check_batch(events)
+        if not events:
+            return
+        documents = [event_document(event) for event in events]
+        ids = [event.event_id for event in events]
+        item = append_of(events[0].key, events[0].sequence_number, documents, ids)
+        await (await self._opened()).commit.submit(item, size=item.size)
+
+    # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------
+
+    async def delete_events(self, key: str, *, up_to: int) -> None:
+        """Some thousand at a time: of more than that, the oldest are gone first until it returns."""
+        self._check_open()
+        number = _settings.checked_up_to(up_to)
+        session = await self._opened()
+        await session.in_flight.settled(check_key(key))
+        await session.in_flight.finish(key, session.deletion.delete(key, number))
+
+    async def highest_sequence_number(self, key: str) -> int:
+        self._check_open()
+        session = await self._opened()
+        await session.in_flight.settled(check_key(key))
+        return await session.reader.highest(key)
+
+    async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
+        """In the order of their code points."""
+        self._check_open()
+        start, inclusive = _settings.checked_prefix(prefix), True
+        session = await self._opened()
+        while found := await session.reader.keys(start, inclusive, self._page_size):
+            for key in found:
+                if not key.startswith(prefix):
+                    return
+                yield key
+                self._check_open()
+                start, inclusive = key, False
+
+    # --- SnapshotStore -----------------------------------------------------------------------------------------
+
+    async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
+        self._check_open()
+        limit = MAX_SEQUENCE_NUMBER if up_to is None else _settings.checked_up_to(up_to)
+        session = await self._opened()
+        await session.in_flight.settled(check_key(key))
+        return await session.reader.snapshot(key, limit)
+
+    async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
+        self._check_open()
+        document = snapshot_document(snapshot)
+        session = await self._opened()
+        put = session.snapshots.put(snapshot.key, snapshot.sequence_number, document)
+        await session.in_flight.finish(snapshot.key, put)
+
+    async def delete_snapshots(self, key: str, *, up_to: int) -> None:
+        self._check_open()
+        number = _settings.checked_up_to(up_to)
+        session = await self._opened()
+        await session.in_flight.finish(check_key(key), session.snapshots.delete(key, number))

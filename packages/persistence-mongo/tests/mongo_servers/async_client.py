@@ -1,0 +1,23 @@
+"""The engine on PyMongo's own async client, which it is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import AsyncMongoClient
+
+from nact_persistence_mongo import MongoPersistenceEngine
+
+
+class EngineOnAsyncClient(MongoPersistenceEngine):
+    """Closes the client behind itself: a law knows of the engine alone."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(url)
+        super().__init__(self._client, **options)
+
+    async def aclose(self) -> None:
+        try:
+            await super().aclose()
+        finally:
+            await self._client.close()

@@ -1,0 +1,40 @@
+"""The conformance kit's laws, on a replica set and on a standalone server, with Motor and with PyMongo, with faults."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import REPLICA_SET, STANDALONE
+from mongo_servers.async_client import EngineOnAsyncClient
+from mongo_servers.back_door import MongoBackDoor
+from mongo_servers.containers import MongoServer
+
+from nact.persistence import PersistenceEngine
+from nact_conformance.suite import BackDoor, ConformanceSuite
+
+pytestmark = pytest.mark.usefixtures("containers")
+
+
+class TestMotorOnReplicaSet(ConformanceSuite):
+    server = REPLICA_SET
+
+    def storage(self) -> MongoServer:
+        return self.server
+
+    def back_door(self) -> BackDoor:
+        return MongoBackDoor(self.server, "laws")
+
+    def round_trips(self, engine: PersistenceEngine) -> int:
+        return self.server.proxy.round_trips
+
+
+class TestMotorOnStandalone(TestMotorOnReplicaSet):
+    server = STANDALONE
+
+
+class TestPyMongoOnReplicaSet(TestMotorOnReplicaSet):
+    def engine(self) -> PersistenceEngine:
+        return EngineOnAsyncClient(self.server.url.replace("&timeout=1", ""), timeout=1)
+
+
+class TestPyMongoOnStandalone(TestPyMongoOnReplicaSet):
+    server = STANDALONE
