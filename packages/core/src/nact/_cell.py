@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from nact._scheduler import Waiting
     from nact.persistence._journal import Journal
 
+MOST_SPARE_MAILBOXES: Final = 1024
+
 MESSAGES_PER_TURN: Final = 32
 """After so many messages it is the next actor's turn."""
 
@@ -37,7 +39,7 @@ class Cell(Family):
 
     __slots__ = (
         "context", "current", "f", "idle", "interruptible", "journal", "mailbox", "options", "orders", "parent",
-        "queries", "scheduled", "starts_failed", "state",
+        "queries", "scheduled", "scheduler", "starts_failed", "state",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +47,7 @@ class Cell(Family):
     ) -> None:
         super().__init__(ActorRef(name, parent.ref, self), parent.system)
         self.parent = parent
+        self.scheduler = parent.system.scheduler
         self.f = f
         self.options = options
         self.state: Any = options.initial_state if options.initial_state_func is None else NO_STATE
@@ -82,13 +85,15 @@ class Cell(Family):
             mailbox.append((msg, sender))
             return
         # Idle actors have no mailbox: an empty deque would be most of what they weigh.
-        scheduler = self.system.scheduler
+        scheduler = self.scheduler
         spare = scheduler.spare_mailboxes
         self.mailbox = mailbox = spare.pop() if spare else deque()
         mailbox.append((msg, sender))
         if not self.scheduled:
             self.scheduled = True
-            scheduler.add(self)
+            scheduler.ready.append(self)
+            if not scheduler.serving:
+                scheduler.start_workers(1)
 
     def order_reset(self) -> None:
         """Orders the actor to make its state anew, when the message in progress is done. Its children stop now."""
@@ -130,7 +135,7 @@ class Cell(Family):
         self.orders |= order
         if not self.scheduled:
             self.scheduled = True
-            self.system.scheduler.add(self)
+            self.scheduler.add(self)
 
     # --- from inside: what the owner does ---------------------------------------------------------------------------
 
@@ -138,8 +143,10 @@ class Cell(Family):
         orders, mailbox = self.orders, self.mailbox
         if orders or not mailbox:
             return self._rest()
-        turn = min(len(mailbox), MESSAGES_PER_TURN)
-        self.system.scheduler.budget -= turn
+        scheduler = self.scheduler
+        waiting = len(mailbox)
+        turn = waiting if waiting < MESSAGES_PER_TURN else MESSAGES_PER_TURN  # noqa: FURB136 - min() costs a call
+        scheduler.budget -= turn
         f, journal, context, state = self.f, self.journal, self.context, self.state
         while turn:
             turn -= 1
@@ -162,13 +169,17 @@ class Cell(Family):
                 return crash(self, msg, fault, sender)
             self.state = state = result
             if self.orders:
-                break
-        return self._rest()
+                return self._rest()
+        if mailbox:
+            scheduler.ready.append(self)
+        else:
+            self._be_idle(mailbox)
+        return None
 
     def _wait(self, msg: object, turn: int, waiting: Waiting) -> Waiting:
         """The handler suspends. What it leaves of the turn is for others."""
         self.current = msg
-        self.system.scheduler.budget += turn
+        self.scheduler.budget += turn
         return waiting
 
     def completed(self, result: Any) -> Waiting | None:
@@ -178,7 +189,7 @@ class Cell(Family):
                 return crash(self, msg, fault, self.context.sender)
             self.state = result
         # An async handler that never suspends must not keep the worker for itself.
-        return self.serve() if self.system.scheduler.budget > 0 else self._rest()
+        return self.serve() if self.scheduler.budget > 0 else self._rest()
 
     def failed(self, error: Exception | asyncio.CancelledError) -> Waiting | None:
         msg, self.current = self.current, None
@@ -208,15 +219,20 @@ class Cell(Family):
         if self.orders:
             return self._obey()
         if self.mailbox:
-            self.system.scheduler.add(self)
-            return None
-        if self.mailbox is not None:
-            self.system.scheduler.keep_spare(self.mailbox)
+            self.scheduler.add(self)
+        else:
+            self._be_idle(self.mailbox)
+        return None
+
+    def _be_idle(self, mailbox: deque[Any] | None) -> None:
+        if mailbox is not None:
             self.mailbox = None
+            spare = self.scheduler.spare_mailboxes
+            if len(spare) < MOST_SPARE_MAILBOXES:
+                spare.append(mailbox)
         self.scheduled = False
         if self.idle is not None:
             self.idle.start()
-        return None
 
     def _obey(self) -> Waiting | None:
         if self.orders & ENDED:

@@ -25,11 +25,12 @@ class Reply(ActorRef[Any]):
         self._target = self
         self._asked = asked
         self._timeout = timeout
-        self.answer: asyncio.Future[Any] = system.scheduler.loop.create_future()
+        self.answer: asyncio.Future[Any] = asyncio.Future(loop=asked.scheduler.loop)
         self._bucket: Bucket = system.timers.add(timeout, self)
         if asked.queries is None:
-            asked.queries = set()
-        asked.queries.add(self)
+            asked.queries = {self}
+        else:
+            asked.queries.add(self)
 
     def receive(self, msg: object, sender: ActorRef[Any]) -> None:
         """Takes the answer."""

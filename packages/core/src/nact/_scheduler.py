@@ -18,8 +18,6 @@ from typing import Any, Final, Protocol, TypeAlias
 MESSAGES_PER_PASS: Final = 128
 """After so many messages a worker lets the event loop look at sockets and timers."""
 
-MOST_SPARE_MAILBOXES: Final = 64
-
 MOST_NEW_WORKERS: Final = 64
 """When handlers suspend while others wait in the queue, so many workers at most are started at once."""
 
@@ -67,11 +65,6 @@ class Scheduler:
         self.ready.append(cell)
         if self.serving == 0:
             self.start_workers(1)
-
-    def keep_spare(self, mailbox: deque[Any]) -> None:
-        """Takes an empty mailbox that isn't needed any more."""
-        if len(self.spare_mailboxes) < MOST_SPARE_MAILBOXES:
-            self.spare_mailboxes.append(mailbox)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs `work` in a task beside the queue.
@@ -128,17 +121,33 @@ class Scheduler:
                 return
 
     @coroutine
-    def _wait_with(self, cell: Served, waiting: Waiting) -> Generator[Any, Any, None]:
-        """Ends the turn of a cell that has something to wait for. Somebody else serves the queue so long."""
+    def _wait_with(self, cell: Served, waiting: Waiting) -> Generator[Any, Any, None]:  # noqa: PLR0915 - the hot path
+        """Ends the turn of a cell that has something to wait for, in the worker's own task."""
         cancelled: asyncio.CancelledError | None = None
         next_wait: Waiting | None = waiting
         while next_wait is not None:
             result: object = None
             failure: Exception | asyncio.CancelledError | None = None
+            thrown: BaseException | None = None
+            work: Any
             try:
                 work, waits_for = next_wait if isinstance(next_wait, tuple) else _begun(next_wait)
-                result = yield from self._suspended(work, waits_for)
-            except StopIteration as returned:  # it didn't have to wait
+                self._lend_queue()
+                try:
+                    try:
+                        yield waits_for
+                    except BaseException as error:
+                        thrown = error
+                    if thrown is None:
+                        result = yield from work
+                    else:  # outside of `except`: what was thrown is no context of the errors to come
+                        result = yield from _throw(work, thrown)
+                finally:
+                    thrown = None  # its traceback knows this frame
+                    self.serving += 1
+                    if self.budget <= 0:
+                        self.budget = 1  # it was the event loop that woke the worker: it may go on with its turn
+            except StopIteration as returned:  # there was nothing to wait for
                 result = returned.value
             except Exception as error:
                 failure = error
@@ -149,38 +158,35 @@ class Scheduler:
             raise cancelled
 
     def _lend_queue(self) -> None:
+        """The worker waits: another one serves the queue, if there is anybody in it."""
         self.serving -= 1
         if self.ready and self.serving == 0:
             self.start_workers(min(len(self.ready), MOST_NEW_WORKERS))
 
-    @coroutine
-    def _suspended(self, work: Coroutine[Any, Any, Any], waits_for: object) -> Generator[Any, Any, Any]:
-        """Goes on with work that waits, in the worker's own task; lends the queue to another worker meanwhile."""
-        self._lend_queue()
-        failure: BaseException | None = None
-        try:
-            while True:
-                try:
-                    yield waits_for
-                except BaseException as error:
-                    failure = error
-                if failure is None:
-                    return (yield from work.__await__())
-                try:  # outside of `except`: what went before is no context of the errors to come
-                    waits_for = work.throw(failure)
-                except StopIteration as returned:
-                    return returned.value
-                finally:
-                    failure = None  # its traceback knows this frame
-        finally:
-            self.serving += 1
-            self.budget = max(self.budget, 1)  # it was the event loop that woke it: it may go on with its turn
 
-
-def _begun(awaitable: Awaitable[object]) -> tuple[Coroutine[Any, Any, Any], object]:
+def _begun(awaitable: Awaitable[object]) -> tuple[Any, object]:
     """Takes the first step. Raises `StopIteration` if that was the last."""
     work = awaitable if isinstance(awaitable, CoroutineType) else _awaited(awaitable)
     return work, work.send(None)
+
+
+@coroutine
+def _throw(work: Any, error: BaseException) -> Generator[Any, Any, Any]:
+    """Throws the error into work that waits, and goes on with it."""
+    failure: BaseException | None = error
+    del error
+    while failure is not None:
+        try:
+            waits_for = work.throw(failure)
+        except StopIteration as returned:
+            return returned.value
+        finally:
+            failure = None
+        try:
+            yield waits_for
+        except BaseException as another:
+            failure = another
+    return (yield from work)
 
 
 async def _awaited(awaitable: Awaitable[object]) -> object:

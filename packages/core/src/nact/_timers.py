@@ -42,7 +42,7 @@ class Timers:
 
     def add(self, delay: float, item: Expiring) -> Bucket:
         """Adds a deadline `delay` seconds from now. Discard the item from the bucket returned to call it off."""
-        tick = int((self._time() + min(delay, LONGEST)) * TICKS_PER_SECOND) + 1
+        tick = int((self._time() + (delay if delay < LONGEST else LONGEST)) * TICKS_PER_SECOND) + 1  # noqa: FURB136
         bucket = self._buckets.get(tick)
         if bucket is None:
             if len(self._buckets) >= self._most_buckets:
