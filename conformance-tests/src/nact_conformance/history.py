@@ -51,7 +51,9 @@ class Entry:
     last_numbers: str = ""
 
     def __str__(self) -> str:
-        numbers = f"{self.numbers} to {self.last_numbers}" if self.last_numbers else self.numbers
+        numbers = self.numbers
+        if self.last_numbers:
+            numbers = f"{numbers.partition(' to ')[0]} to {self.last_numbers.rpartition(' to ')[2]}"
         if not self.client:
             return self.call
         often = f"  ({self.times} times)" if self.times > 1 else ""
@@ -122,6 +124,8 @@ def name_result(result: object) -> str:
     """What a call returned, in few words."""
     if result is None:
         return "done"
+    if isinstance(result, PersistedEvent):
+        return name_events([result])
     if isinstance(result, PersistedSnapshot):
         return f"snapshot at {result.sequence_number}"
     if isinstance(result, list) and all(isinstance(item, PersistedEvent) for item in result):

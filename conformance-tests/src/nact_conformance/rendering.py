@@ -11,8 +11,8 @@ from nact_conformance.findings import Finding, Outcome
 from nact_conformance.law import GUARANTEES
 from nact_conformance.verdict import Subject
 
-GOOD = (Outcome.HELD,)
-BAD = (Outcome.BROKEN, Outcome.HELD_THOUGH_DECLARED, Outcome.REPLACED, Outcome.NOT_RUN)
+FAILED = (Outcome.BROKEN, Outcome.HELD_THOUGH_DECLARED)
+OPEN = (Outcome.REPLACED, Outcome.NOT_RUN)
 
 
 def as_terminal(subject: Subject) -> Iterable[str]:
@@ -24,11 +24,10 @@ def as_terminal(subject: Subject) -> Iterable[str]:
     yield ""
     for number, title in GUARANTEES.items():
         yield f"{number:3}  {title:<47} {_standing(subject, number)}"
-    for outcome in (Outcome.BROKEN, Outcome.HELD_THOUGH_DECLARED, Outcome.REPLACED, Outcome.NOT_RUN, Outcome.DECLARED):
+    for outcome in (*FAILED, Outcome.REPLACED, Outcome.DECLARED):
         yield from _named(outcome.value, [_line(subject, finding) for finding in subject.those(outcome)])
-    for outcome in (Outcome.NOT_OFFERED, Outcome.NOT_TESTED):
-        reasons = Counter(finding.told for finding in subject.those(outcome))
-        yield from _named(outcome.value, [f"{told} ({count} laws)" for told, count in reasons.items()])
+    for outcome in (Outcome.NOT_RUN, Outcome.NOT_OFFERED, Outcome.NOT_TESTED):
+        yield from _named(outcome.value, _by_reason(subject.those(outcome)))
     yield ""
     yield subject.verdict.words
 
@@ -48,8 +47,9 @@ def _standing(subject: Subject, guarantee: int) -> str:
     counts = Counter(
         subject.finding(law_id).outcome for law_id in subject.law_ids if subject.guarantee_of(law_id) == guarantee
     )
-    bad = any(counts[outcome] for outcome in BAD)
-    word = "FAILED" if bad else "kept" if counts[Outcome.HELD] else "-"
+    word = "kept" if counts[Outcome.HELD] else "-"
+    word = "open" if any(counts[outcome] for outcome in OPEN) else word
+    word = "FAILED" if any(counts[outcome] for outcome in FAILED) else word
     details = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
     return f"{word:<7} {details}"
 
@@ -66,6 +66,14 @@ def _happened(finding: Finding) -> str:
     return next(
         (line.removeprefix("happened: ") for line in lines if line.startswith("happened: ")), lines[0] if lines else ""
     )
+
+
+def _by_reason(findings: Sequence[Finding]) -> list[str]:
+    """A line for each reason, with the laws that have it."""
+    laws: dict[str, list[str]] = {}
+    for finding in findings:
+        laws.setdefault(finding.told, []).append(finding.law_id)
+    return [f"{told} ({len(ids)}: {', '.join(ids[:6])}{', ...' if len(ids) > 6 else ''})" for told, ids in laws.items()]
 
 
 def _named(title: str, lines: Sequence[str], most: int = 30) -> Iterable[str]:
@@ -114,6 +122,6 @@ def _subject_as_markdown(subject: Subject) -> Iterable[str]:
     for law_id in subject.law_ids:
         finding = subject.finding(law_id)
         sentence = subject.laws[law_id].sentence if law_id in subject.laws else ""
-        told = "" if finding.outcome in GOOD else f": {_happened(finding)}".replace("|", "\\|")
+        told = "" if finding.outcome is Outcome.HELD else f": {_happened(finding)}".replace("|", "\\|")
         yield f"| {law_id} | {sentence} | {finding.outcome.value}{told} |"
     yield ""

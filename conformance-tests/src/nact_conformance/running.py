@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nact.persistence import PersistenceEngine
 from nact_conformance.about import about_engine
@@ -51,8 +51,10 @@ class _Attempt:
     told: str = ""
     engine: str = ""
     server: str = ""
+    is_broken: bool = False
 
     async def run(self) -> None:
+        asyncio.get_running_loop().set_exception_handler(self._unheard)
         storage = self.suite.storage()
         if storage is not None:
             await self._start(storage)
@@ -77,6 +79,11 @@ class _Attempt:
             raise BrokenLawError(self.law.sentence, happened) from error
         finally:
             self.told = str(self.history)  # before the clients are closed
+
+    def _unheard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error that nobody awaited: logged as ever, unless the law broke off and left its calls alone."""
+        if not self.is_broken:
+            loop.default_exception_handler(context)
 
     async def _start(self, storage: Storage) -> None:
         try:
@@ -105,7 +112,7 @@ class _Attempt:
 
     def broken(self, error: BaseException) -> Finding:
         """What is told of a broken law: what it says, what was promised, what happened, and the history of it."""
-        law = self.law
+        law, self.is_broken = self.law, True
         told = [
             f"{law.id} is broken: {law.sentence}",
             f"guarantee {law.guarantee}: {GUARANTEES[law.guarantee]}",
@@ -194,7 +201,7 @@ def run_as_test(suite: ConformanceSuite, law: Law, request: pytest.FixtureReques
 def _closing(client: Client) -> Callable[[Kind, BaseException | None, TracebackType | None], Awaitable[bool]]:
     """Closes the client. What goes wrong with that isn't told when the law was broken before."""
 
-    async def close(kind: Kind, error: BaseException | None, trace: TracebackType | None) -> bool:
+    async def close(kind: Kind, _error: BaseException | None, _trace: TracebackType | None) -> bool:
         try:
             await client.release()
         except Exception:

@@ -14,16 +14,18 @@ from nact_conformance.law import laws_of
 from nact_conformance.laws.batches import BatchLaws
 from nact_conformance.laws.cancellation import CancellationLaws
 from nact_conformance.laws.conflicts import ConflictLaws
-from nact_conformance.laws.deletion import DeletionLaws, HighestLaws
+from nact_conformance.laws.deletion import DeletionLaws
 from nact_conformance.laws.exactness import ExactnessLaws
 from nact_conformance.laws.faults import FaultLaws
 from nact_conformance.laws.growth import GrowthLaws
+from nact_conformance.laws.highest import HighestLaws
 from nact_conformance.laws.histories import RandomHistoryLaws
 from nact_conformance.laws.isolation import IsolationLaws
 from nact_conformance.laws.journal import JournalLaws
 from nact_conformance.laws.lifecycle import LifecycleLaws
 from nact_conformance.laws.listing import ListingLaws
 from nact_conformance.laws.marred import MarredStorageLaws
+from nact_conformance.laws.outages import OutageLaws
 from nact_conformance.laws.processes import ProcessLaws
 from nact_conformance.laws.snapshots import SnapshotLaws
 from nact_conformance.laws.tags import TagLaws
@@ -50,6 +52,7 @@ class ConformanceSuite(
     RandomHistoryLaws,
     ProcessLaws,
     FaultLaws,
+    OutageLaws,
     GrowthLaws,
     MarredStorageLaws,
 ):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=BaseException)
 
+BATCH = 100
+"""How many events `Trial.fill` persists together, if it can."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -79,8 +82,8 @@ class Trial:
         """Persists `count` events, in batches if the engine has these, and returns them."""
         events = [event(key, number, data if data is not None else number) for number in range(1, count + 1)]
         if count > 20 and self.offers(Need.BATCHES):
-            for start in range(0, count, 1000):
-                await self.client.persist_all(events[start : start + 1000])
+            for start in range(0, count, BATCH):
+                await self.client.persist_all(events[start : start + BATCH])
         else:
             for each in events:
                 await self.client.persist(each)

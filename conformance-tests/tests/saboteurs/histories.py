@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from nact.persistence import PersistedEvent
+from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent
 from saboteurs.conflicts import Writes
 from saboteurs.sabotage import caught_by
 
@@ -21,9 +21,17 @@ class LosesTheTagsOfRetries(Writes):
 
 
 @caught_by("R-02")
-class ForgetsSnapshotsBelowADeletion(Writes):
-    """Deletes, with events, the snapshots of lower numbers, though not that of the last."""
+class TellsWhereItDeleted(MemoryPersistenceEngine):
+    """After a deletion tells its bound for the highest number, if a snapshot was taken before."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        super().__init__(storage)
+        self._bounds: dict[str, int] = {}
 
     async def delete_events(self, key: str, *, up_to: int) -> None:
         await super().delete_events(key, up_to=up_to)
-        await self.delete_snapshots(key, up_to=up_to - 1)
+        if any(self._storage.snapshots.values()):
+            self._bounds[key] = up_to
+
+    async def highest_sequence_number(self, key: str) -> int:
+        return min(await super().highest_sequence_number(key), self._bounds.get(key, 2**63))

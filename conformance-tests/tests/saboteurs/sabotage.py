@@ -25,7 +25,7 @@ Engine = TypeVar("Engine", bound=type)
 
 LAWS: dict[str, Law] = laws_of(ConformanceSuite)
 QUICK = Settings(rounds=4, timeout=0.6, law_timeout=20)
-WITH_PROCESSES = Settings(rounds=3, timeout=3, law_timeout=60)
+WITH_PROCESSES = Settings(rounds=3, timeout=2, law_timeout=60)
 
 
 @dataclass(frozen=True)

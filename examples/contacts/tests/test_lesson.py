@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import contacts.lesson
 import pytest
+
+import contacts.lesson
 
 README = Path(__file__).parents[3] / "README.md"
 

@@ -1,0 +1,150 @@
+"""F: the server dies, freezes or can't be reached. The module `faults` has the rest of F."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from nact.errors import EngineUnavailableError
+from nact.persistence import PersistedEvent
+from nact_conformance.law import law
+from nact_conformance.mishaps import make, server, unless_unavailable, when_available
+from nact_conformance.needs import Need
+from nact_conformance.trial import Trial, event
+
+
+class OutageLaws:
+    """While the server is away calls raise `EngineUnavailableError`; afterwards the same client works."""
+
+    @law("F-05", Need.SERVER, guarantee=8)
+    async def test_a_replay_that_is_cut_off_between_items_raises(self, trial: Trial) -> None:
+        """The network goes while the consumer works: the replay then raises EngineUnavailableError, or had it all."""
+        key, count = trial.key(), 3_000 if trial.offers(Need.BATCHES) else 1_500
+        await trial.fill(key, count, data="x" * 300)
+        replay = await trial.client.replay(key)
+        first = await trial.client.next(replay)
+        await make(trial, "the network is cut", server(trial).cut_off)
+        rest = await unless_unavailable(trial.client.rest(replay))
+        if rest is not None:
+            numbers = [each.sequence_number for each in rest]
+            trial.expect_numbers(
+                [1, *numbers] if first else [], range(1, count + 1), "a replay that is cut off raises, or yields all"
+            )
+        await make(trial, "the network is mended", server(trial).reconnect)
+        whole = await when_available(trial, lambda: trial.client.numbers(key))
+        trial.expect_numbers(whole, range(1, count + 1), "afterwards a replay is whole")
+
+    @law("F-06", Need.SERVER, guarantee=1)
+    async def test_acknowledged_events_survive_the_kill_of_the_server(self, trial: Trial) -> None:
+        """SIGKILL of the database: every acknowledged event is there when it runs again; its writers go on."""
+        key = trial.key()
+        stored: list[PersistedEvent] = []
+        for _ in range(trial.settings.rounds):
+            in_flight = await _write_until_killed(trial, key, stored, size=1)
+            await when_available(trial, lambda: trial.client.persist(in_flight[0]))  # noqa: B023
+            stored += in_flight
+            await trial.expect_journal(key, stored, "every acknowledged event survives the kill of the server")
+
+    @law("F-07", Need.SERVER, Need.BATCHES, guarantee=5)
+    async def test_batches_survive_the_kill_of_the_server_whole(self, trial: Trial) -> None:
+        """SIGKILL of the database in the middle of a batch leaves the whole of it or nothing."""
+        size = 40
+        for _ in range(trial.settings.rounds):
+            key = trial.key()
+            stored: list[PersistedEvent] = []
+            in_flight = await _write_until_killed(trial, key, stored, size)
+            count = len(await when_available(trial, lambda: trial.client.numbers(key)))  # noqa: B023
+            wanted = (len(stored), len(stored) + size)
+            trial.expect_one_of(count, wanted, "every acknowledged batch is there, and that in flight whole or not")
+            await when_available(trial, lambda: trial.client.persist_all(in_flight))  # noqa: B023
+            await trial.expect_journal(key, [*stored, *in_flight], "the batch in flight can be persisted again")
+
+    @law("F-08", Need.SERVER, guarantee=13)
+    async def test_a_server_that_cannot_be_reached_is_unavailable(self, trial: Trial) -> None:
+        """Reads and writes raise EngineUnavailableError, not the driver's error; later the same client works again."""
+        key = trial.key()
+        stored = await trial.fill(key, 2)
+        await make(trial, "the network is cut", server(trial).cut_off)
+        third = event(key, 3)
+        for _ in range(3):
+            await trial.refused(
+                EngineUnavailableError, trial.client.persist(third), "persist raises EngineUnavailableError"
+            )
+            await trial.refused(
+                EngineUnavailableError, trial.client.events(key), "events raises EngineUnavailableError"
+            )
+        await make(trial, "the network is mended", server(trial).reconnect)
+        await when_available(trial, lambda: trial.client.persist(third))
+        await trial.expect_journal(key, [*stored, third], "when the network is back, the same client works")
+
+    @law("F-09", Need.SERVER, Need.SECOND_CLIENT, guarantee=13)
+    async def test_an_engine_that_could_not_open_opens_later(self, trial: Trial) -> None:
+        """A program may start before its database: the first calls raise, and a later one opens."""
+        key, other = trial.key(), await trial.another_client()
+        await make(trial, "the network is cut", server(trial).cut_off)
+        promise = "the first call raises EngineUnavailableError"
+        await trial.refused(EngineUnavailableError, other.persist(event(key, 1)), promise)
+        await trial.refused(EngineUnavailableError, other.events(key), promise)
+        await make(trial, "the network is mended", server(trial).reconnect)
+        mine = event(key, 1, "later")
+        await when_available(trial, lambda: other.persist(mine))
+        await trial.expect_journal(key, [mine], "what raised before wasn't stored; the later event is", client=other)
+
+    @law("F-10", Need.SERVER, guarantee=7)
+    async def test_a_call_to_a_frozen_server_can_be_cancelled(self, trial: Trial) -> None:
+        """A server that hangs doesn't hang its callers: cancelled calls end, and when it goes on, all works."""
+        key = trial.key()
+        await trial.fill(key, 1)
+        second = event(key, 2)
+        await make(trial, "the server freezes", server(trial).pause)
+        calls = [trial.client.engine.persist(second), trial.client.numbers(key)]
+        tasks = [asyncio.ensure_future(call) for call in calls]
+        await asyncio.wait(tasks, timeout=0.2)
+        for task in tasks:
+            task.cancel()
+        _, hanging = await asyncio.wait(tasks, timeout=trial.settings.timeout / 2)
+        await make(trial, "the server goes on", server(trial).resume)
+        trial.expect(len(hanging), 0, "calls that are cancelled while the server is frozen end")
+        await when_available(trial, lambda: trial.client.persist(second))
+        trial.expect(await trial.client.numbers(key), [1, 2], "when the server goes on, the event is stored once")
+
+    @law("F-11", Need.SERVER, guarantee=4)
+    async def test_a_write_to_a_frozen_server_has_one_outcome(self, trial: Trial) -> None:
+        """When the server goes on, the write is acknowledged or unavailable; the same event again is stored once."""
+        key = trial.key()
+        first = event(key, 1)
+        await trial.client.events(key)
+        await make(trial, "the server freezes", server(trial).pause)
+        write = asyncio.ensure_future(unless_unavailable(trial.client.persist(first)))
+        await asyncio.wait([write], timeout=0.2)
+        await make(trial, "the server goes on", server(trial).resume)
+        await write
+        await when_available(trial, lambda: trial.client.persist(first))
+        await trial.expect_journal(key, [first], "the event is stored once")
+
+
+async def _write_until_killed(trial: Trial, key: str, stored: list[PersistedEvent], size: int) -> list[PersistedEvent]:
+    """Adds to `stored` what is acknowledged until the server is killed, which is restarted. Returns what comes next."""
+    loop, killed, acknowledged = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+
+    async def write() -> list[PersistedEvent]:
+        while True:
+            events = [event(key, number) for number in range(len(stored) + 1, len(stored) + 1 + size)]
+            if killed.is_set():
+                return events
+            try:
+                await (trial.client.persist(events[0]) if size == 1 else trial.client.persist_all(events))
+            except EngineUnavailableError:
+                return events
+            stored.extend(events)
+            acknowledged.set()
+
+    began = loop.time()
+    writer = asyncio.ensure_future(write())
+    waiter = asyncio.ensure_future(acknowledged.wait())
+    await asyncio.wait([writer, waiter], return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
+    await asyncio.sleep(max(1.0, 20 / size) * (loop.time() - began) * random.random())  # noqa: S311
+    await make(trial, "the server is killed and started again", server(trial).restart)
+    killed.set()
+    return await writer

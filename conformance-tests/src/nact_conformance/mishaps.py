@@ -1,0 +1,72 @@
+"""What the fault laws have in common: the server, and calls that may meet its absence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from nact.errors import EngineUnavailableError
+from nact_conformance.history import BrokenLawError, NotTriedError
+from nact_conformance.needs import Need
+from nact_conformance.storage import ServerStorage
+from nact_conformance.trial import Trial
+
+T = TypeVar("T")
+
+PAUSE = 0.1
+"""Seconds between two attempts."""
+
+
+def server(trial: Trial) -> ServerStorage:
+    """The server that the author gave."""
+    storage = trial.suite.storage()
+    if not isinstance(storage, ServerStorage):
+        raise NotTriedError(Need.SERVER)
+    return storage
+
+
+def disarm(trial: Trial) -> bool:
+    """Whether the call had ended before the exchange that was to be lost: then all of its exchanges were tried."""
+    proxy = server(trial).proxy
+    was_armed = proxy.armed
+    proxy.disarm()
+    if not was_armed:
+        trial.history.note("(an exchange of that call was lost)")
+    return was_armed
+
+
+async def make(trial: Trial, words: str, act: Callable[[], None]) -> None:
+    """Does something to the server, and notes it in the history."""
+    await asyncio.to_thread(act)
+    trial.history.note(words)
+
+
+async def unavailability(call: Awaitable[object]) -> EngineUnavailableError | None:
+    """The error, if the call raised EngineUnavailableError."""
+    try:
+        await call
+    except EngineUnavailableError as error:
+        return error
+    return None
+
+
+async def unless_unavailable(call: Awaitable[T]) -> T | None:
+    """What the call returned; `None` if it raised EngineUnavailableError."""
+    try:
+        return await call
+    except EngineUnavailableError:
+        return None
+
+
+async def when_available(trial: Trial, begin: Callable[[], Awaitable[T]]) -> T:
+    """Makes the call until it isn't answered with EngineUnavailableError any more."""
+    seconds = trial.settings.timeout
+    for _ in range(round(seconds / PAUSE)):
+        try:
+            return await begin()
+        except EngineUnavailableError:
+            await asyncio.sleep(PAUSE)
+    raise BrokenLawError(
+        "when the fault is over, the engine works again", f"it was still unavailable {seconds:g} s later"
+    )
