@@ -82,16 +82,21 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests that need no server, on each Python that is here; on nox's own, check core's coverage too."""
     install_everything(session, "tests")
-    if session.posargs or session.python != RUNNING:
-        session.run("pytest", *session.posargs or without_servers())
-    else:
-        session.run("coverage", "run", "-m", "pytest", *without_servers())
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    folders = tests_without_servers()
+    if session.python == RUNNING:
+        session.run("coverage", "run", "-m", "pytest", folders.pop(0))
         session.run("coverage", "report")
+    session.run("pytest", "--numprocesses=logical", *folders)
 
 
-def without_servers() -> list[str]:
-    """The arguments that leave out the tests of databases that are servers."""
-    return [f"--ignore={package / 'tests'}" for package in WITH_SERVERS]
+def tests_without_servers() -> list[str]:
+    """The folders of tests that any machine can run, core's first."""
+    projects = [project for project in PACKAGES + EXAMPLES if project not in WITH_SERVERS]
+    folders = [project / "tests" for project in [*projects, Path("benchmarks")]]
+    return [str(folder) for folder in folders if folder.is_dir()]
 
 
 @nox.session
@@ -106,7 +111,7 @@ def crash(session: nox.Session) -> None:
     """Run the tests that kill processes, for many more rounds than ``tests`` does."""
     install_everything(session, "tests")
     rounds = os.environ.get("NACT_CRASH_ROUNDS", "50")
-    args = session.posargs or without_servers()
+    args = session.posargs or tests_without_servers()
     session.run("pytest", "-m", "crash", *args, env={"NACT_CRASH_ROUNDS": rounds})
 
 
