@@ -85,11 +85,13 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
-    folders = tests_without_servers()
+    core, *others = tests_without_servers()
     if session.python == RUNNING:
-        session.run("coverage", "run", "-m", "pytest", folders.pop(0))
+        session.run("coverage", "run", "-m", "pytest", core)
         session.run("coverage", "report")
-    session.run("pytest", "--numprocesses=logical", *folders)
+    else:
+        session.run("pytest", core)
+    session.run("pytest", "--numprocesses=logical", *others)
 
 
 def tests_without_servers() -> list[str]:

@@ -67,7 +67,7 @@ def key() -> str:
 
 @pytest.fixture
 async def engine(server: MongoServer) -> AsyncIterator[MongoPersistenceEngine]:
-    engine = MongoPersistenceEngine(_plain(server.url), timeout=1)
+    engine = MongoPersistenceEngine(_plain(server.url), timeout=10)
     yield engine
     await engine.aclose()
 
@@ -80,8 +80,9 @@ async def client(server: MongoServer, request: pytest.FixtureRequest) -> AsyncIt
         yield motor
         motor.close()
     else:
-        async with AsyncMongoClient(_plain(server.url)) as client:
-            yield client
+        pymongo: AsyncMongoClient[Any] = AsyncMongoClient(_plain(server.url))
+        async with pymongo:
+            yield pymongo
 
 
 @pytest.fixture

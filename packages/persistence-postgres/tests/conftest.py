@@ -7,9 +7,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
-import docker  # type: ignore[import-untyped]
+import docker
 import pytest
-from docker.errors import DockerException  # type: ignore[import-untyped]
+from docker.errors import DockerException
 
 from nact_persistence_postgres import PostgresPersistenceEngine
 

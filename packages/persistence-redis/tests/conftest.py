@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import docker  # type: ignore[import-untyped]
+import docker
 import pytest
-from docker.errors import DockerException  # type: ignore[import-untyped]
+from docker.errors import DockerException
 from redis.asyncio import Redis
 
 from nact.persistence import PersistedEvent

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, cast
+from math import isfinite
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.int64 import Int64
@@ -53,6 +54,15 @@ class Collection(Protocol):
     async def create_index(self, keys: Sequence[tuple[str, int]], **options: Any) -> str: ...
 
 
+class Collections(NamedTuple):
+    """What the engine reads and writes."""
+
+    events: Collection
+    newest_events: Collection
+    """The events as the primary has them, with what other members haven't confirmed yet."""
+    snapshots: Collection
+
+
 class Database(Protocol):
     """A database of either driver."""
 
@@ -62,19 +72,41 @@ class Database(Protocol):
 _PATIENCE = 1.0
 
 
-class _Int64(TypeDecoder):
+class Foreign(NamedTuple):
+    """A value that no JSON value was stored as: another program wrote it."""
+
+    value: object
+
+
+class _Integers(TypeDecoder):
     """MongoDB's long integers come back as what they were: int, not PyMongo's subclass of it."""
 
-    @property
-    def bson_type(self) -> type[Int64]:
-        return Int64
+    bson_type = Int64
 
     def transform_bson(self, value: Any) -> int:
         return int(value)
 
 
+class _Bytes(TypeDecoder):
+    """Binary data, which would come back as bytes."""
+
+    bson_type = bytes
+
+    def transform_bson(self, value: Any) -> Foreign:
+        return Foreign(value)
+
+
+class _Floats(TypeDecoder):
+    """JSON has no NaN, and no infinity."""
+
+    bson_type = float
+
+    def transform_bson(self, value: float) -> object:
+        return value if isfinite(value) else Foreign(value)
+
+
 CODEC: CodecOptions[Document] = CodecOptions(
-    type_registry=TypeRegistry([_Int64()]),
+    type_registry=TypeRegistry([_Integers(), _Bytes(), _Floats()]),
     # Dates of other programs, even beyond the year 9999, are found in the data, not while decoding.
     datetime_conversion=DatetimeConversion.DATETIME_MS,
 )
@@ -106,8 +138,9 @@ class Databases:
     def database(self) -> Database:
         return cast("Database", self._database)
 
-    def collection(self, name: str) -> Collection:
-        return cast("Collection", self._database[name])
+    def collections(self, events: str, snapshots: str) -> Collections:
+        newest = self._database[events].with_options(read_concern=ReadConcern("local"))
+        return Collections(self._database[events], newest, self._database[snapshots])
 
     async def aclose(self) -> None:
         if self._owned is not None:

@@ -107,11 +107,11 @@ class InFlight:
         task = asyncio.ensure_future(write)
         self.add(key, task)
         task.add_done_callback(lambda _: self.remove(key, task))
-        task.add_done_callback(_look_at)
+        task.add_done_callback(look_at)
         return await asyncio.shield(task)
 
 
-def _look_at(write: asyncio.Future[T]) -> None:
+def look_at(write: asyncio.Future[T]) -> None:
     """Nobody may be left to hear of an error; asyncio would log that."""
     if not write.cancelled():
         write.exception()

@@ -10,7 +10,7 @@ from bson.errors import InvalidDocument
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedSnapshot
 from nact_persistence_mongo._documents import FIELDS, decoded, last_number, stored_snapshot
-from nact_persistence_mongo._driver import Collection, Document, RawBatches
+from nact_persistence_mongo._driver import Collections, Document, RawBatches
 from nact_persistence_mongo._link import Trying
 from nact_persistence_mongo._seen import Seen
 from nact_persistence_mongo._sizes import Sizes
@@ -46,16 +46,16 @@ class Reader:
     """Reads what the engine stored.
 
     Args:
-        events: The collection of events.
-        snapshots: The collection of snapshots.
+        collections: Where from.
         seen: Learns where journals end.
         sizes: Tells how much to read at once.
         timeout: For how many seconds a read is tried.
     """
 
-    def __init__(self, events: Collection, snapshots: Collection, seen: Seen, sizes: Sizes, timeout: float) -> None:
-        self._events = events
-        self._snapshots = snapshots
+    def __init__(self, collections: Collections, seen: Seen, sizes: Sizes, timeout: float) -> None:
+        self._events = collections.events
+        self._newest = collections.newest_events
+        self._snapshots = collections.snapshots
         self._seen = seen
         self._timeout = timeout
         self._sizes = sizes
@@ -78,7 +78,7 @@ class Reader:
     async def _page(self, key: str, query: Document, after: int, count: int, order: Order) -> Page:
         slice_size = self._sizes.events()
         options = {"projection": _sliced(after, slice_size), "sort": order, "limit": count, "batch_size": count}
-        raw, is_whole = await self._trying().run(lambda: _one_batch(self._events.find_raw_batches(query, **options)))
+        raw, is_whole = await self.trying().run(lambda: _one_batch(self._events.find_raw_batches(query, **options)))
         documents = decoded(raw)
         self._sizes.note(len(raw), documents)
         for place, document in enumerate(documents):
@@ -89,14 +89,19 @@ class Reader:
             self._note(key, documents[-1])
         return Page(documents, _first_number(documents, after), False, is_whole and len(documents) < count)
 
+    async def arriving(self, key: str) -> int:
+        """The last number on the primary, though it may not be confirmed yet: of a writer that was killed, say."""
+        last = await self.trying().run(lambda: self._newest.find_one({"key": key}, projection=_NUMBERS, sort=_DOWN))
+        return 0 if last is None else last_number(key, last)
+
     async def holder(self, key: str, number: int) -> Document | None:
         """The document that holds the number, or the one before it; its numbers only."""
         query = {"key": key, "sequence_number": {"$lte": number}}
-        return await self._trying().run(lambda: self._events.find_one(query, projection=_NUMBERS, sort=_DOWN))
+        return await self.trying().run(lambda: self._events.find_one(query, projection=_NUMBERS, sort=_DOWN))
 
     async def highest(self, key: str, trying: Trying | None = None) -> int:
         """The journal's last number, 0 if there is none."""
-        trying = trying or self._trying()
+        trying = trying or self.trying()
         last = await trying.run(lambda: self._events.find_one({"key": key}, projection=_NUMBERS, sort=_DOWN))
         number = 0 if last is None else last_number(key, last)
         self._seen.put(key, number)
@@ -126,20 +131,20 @@ class Reader:
     async def numbers(self, query: Document, count: int) -> list[int]:
         """The numbers of up to `count` documents, in order."""
         options = {"projection": {"_id": 0, "sequence_number": 1}, "sort": _UP, "limit": count, "batch_size": count}
-        raw, _ = await self._trying().run(lambda: _one_batch(self._events.find_raw_batches(query, **options)))
+        raw, _ = await self.trying().run(lambda: _one_batch(self._events.find_raw_batches(query, **options)))
         return [document["sequence_number"] for document in decoded(raw) if isinstance(document, dict)]
 
     async def keys(self, start: str, inclusive: bool, count: int) -> list[str]:
         """Up to `count` keys from `start` on, in the order of their code points. Every journal has a document 1."""
         query = {"key": {"$gte" if inclusive else "$gt": start}, "sequence_number": 1}
         options = {"projection": {"_id": 0, "key": 1}, "sort": [("key", 1)], "limit": count, "batch_size": count}
-        raw, _ = await self._trying().run(lambda: _one_batch(self._events.find_raw_batches(query, **options)))
+        raw, _ = await self.trying().run(lambda: _one_batch(self._events.find_raw_batches(query, **options)))
         return [_key(document) for document in decoded(raw)]
 
     async def snapshot(self, key: str, up_to: int) -> PersistedSnapshot | None:
         query = {"key": key, "sequence_number": {"$lte": up_to}}
         options = {"projection": {"_id": 0}, "sort": _DOWN, "limit": 1, "batch_size": 1}
-        raw, _ = await self._trying().run(lambda: _one_batch(self._snapshots.find_raw_batches(query, **options)))
+        raw, _ = await self.trying().run(lambda: _one_batch(self._snapshots.find_raw_batches(query, **options)))
         for document in decoded(raw):
             if isinstance(document, dict):
                 return stored_snapshot(key, document)
@@ -150,7 +155,8 @@ class Reader:
         if isinstance(document, dict):
             self._seen.put(key, last_number(key, document))
 
-    def _trying(self) -> Trying:
+    def trying(self) -> Trying:
+        """The attempts at a read."""
         return Trying(self._timeout, writes=False)
 
 

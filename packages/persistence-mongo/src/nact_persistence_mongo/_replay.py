@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Iterator
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent
 from nact_persistence_mongo._documents import events_in
+from nact_persistence_mongo._link import look_at
 from nact_persistence_mongo._reader import Documents, Page, Reader
 
 _FIRST = 64
@@ -32,6 +33,7 @@ class Replay:
         self._left = limit
         self._tags = tags
         self._page_size = page_size
+        self._arriving = 0
 
     async def events(self, reader: Reader) -> AsyncGenerator[PersistedEvent]:
         """The events. Holds nothing while the consumer works, but a page that is on its way."""
@@ -46,20 +48,36 @@ class Replay:
                     yield event
                     if self._left == 0:
                         return
-                if coming is None:
+                if coming is not None:
+                    page = await coming
+                elif page.is_last and self._position < self._arriving:
+                    page = await self._wait(reader, page)
+                else:
                     return
-                page = await coming
             finally:
                 if coming is not None:
                     coming.cancel()
 
     async def _first(self, reader: Reader) -> Page:
         """The first page: it may begin within a document."""
-        page = await reader.page(self._key, self._position, self._asked(_FIRST))
+        first = reader.page(self._key, self._position, self._asked(_FIRST))
+        page, self._arriving = await asyncio.gather(first, reader.arriving(self._key))
         if self._position == 0 or _first_number(page) == self._position + 1:
             return page
         rest = await reader.rest(self._key, self._position)
         return rest if rest.documents else page
+
+    async def _wait(self, reader: Reader, page: Page) -> Page:
+        """What was written, but wasn't confirmed yet, when the replay began: it will be there, or be rolled back."""
+        trying = reader.trying()
+        while True:
+            await trying.pause()
+            page = await reader.page(self._key, page.behind, self._asked(_FIRST))
+            if page.documents:
+                return page
+            self._arriving = min(self._arriving, await reader.arriving(self._key))
+            if self._position >= self._arriving:
+                return page
 
     def _is_enough(self, page: Page) -> bool:
         is_filled = self._left is not None and not self._tags and len(page.documents) >= self._left
@@ -71,7 +89,7 @@ class Replay:
         else:
             fetch = reader.page(self._key, page.behind, self._asked(self._page_size))
         coming = asyncio.create_task(fetch)
-        coming.add_done_callback(_look_at)
+        coming.add_done_callback(look_at)
         return coming
 
     def _asked(self, count: int) -> int:
@@ -104,9 +122,3 @@ def _first_number(page: Page) -> object:
     if not isinstance(first, dict):
         return None
     return first.get("sequence_number")
-
-
-def _look_at(fetched: asyncio.Task[Page]) -> None:
-    """Nobody may be left to hear of an error; asyncio would log that."""
-    if not fetched.cancelled():
-        fetched.exception()

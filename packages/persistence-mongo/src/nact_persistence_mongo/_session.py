@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nact.persistence import GroupCommit
 from nact_persistence_mongo._deletion import Deletion
 from nact_persistence_mongo._driver import Databases, Source, check_loop
-from nact_persistence_mongo._link import InFlight, Trying
+from nact_persistence_mongo._link import InFlight, Trying, look_at
 from nact_persistence_mongo._reader import Reader
 from nact_persistence_mongo._schema import prepare
 from nact_persistence_mongo._seen import Seen
@@ -44,34 +44,41 @@ class Session:
             check_loop(setup.source)
         self._setup = setup
         self._databases = Databases(setup.source, setup.database, setup.w, setup.journal)
-        events = self._databases.collection(setup.event_collection)
-        snapshots = self._databases.collection(setup.snapshot_collection)
+        collections = self._databases.collections(setup.event_collection, setup.snapshot_collection)
         seen, sizes = Seen(), Sizes()
-        self._collections = [events, snapshots]
+        self._collections = collections
         self.in_flight = InFlight()
-        self.reader = Reader(events, snapshots, seen, sizes, setup.timeout)
-        writer = Writer(events, self.reader, seen, sizes, self.in_flight, setup.timeout)
+        self.reader = Reader(collections, seen, sizes, setup.timeout)
+        writer = Writer(collections.events, self.reader, seen, sizes, self.in_flight, timeout=setup.timeout)
         self.commit: GroupCommit[Append] = GroupCommit(writer.write, max_items=setup.max_batch)
-        self.deletion = Deletion(events, self.reader, setup.timeout)
-        self.snapshots = Snapshots(snapshots, setup.timeout)
-        self._opening = asyncio.Lock()
+        self.deletion = Deletion(collections.events, self.reader, setup.timeout)
+        self.snapshots = Snapshots(collections.snapshots, setup.timeout)
+        self._opening: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Returns when the collections are there.
+        """Returns when the collections are there. Opening goes on for the others when one caller is cancelled.
 
         Raises:
             EngineUnavailableError: The server can't be reached.
             CorruptJournalError: They aren't such as hold a journal.
         """
-        async with self._opening:
-            if not self.is_open:
-                trying = Trying(self._setup.timeout, writes=False)
-                create = self._setup.create_if_not_exists
-                await prepare(self._databases.database, self._collections, trying, create=create)
-                self.is_open = True
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.create_task(self._open(), name="nact mongo open")
+            self._opening.add_done_callback(look_at)
+        await asyncio.shield(self._opening)
+
+    async def _open(self) -> None:
+        trying = Trying(self._setup.timeout, writes=False)
+        create = self._setup.create_if_not_exists
+        used = [self._collections.events, self._collections.snapshots]
+        await prepare(self._databases.database, used, trying, create=create)
+        self.is_open = True
 
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes what was opened."""
+        if self._opening is not None and not self._opening.done():
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
         await self.commit.aclose()
         await self.in_flight.all_settled()
         await self._databases.aclose()

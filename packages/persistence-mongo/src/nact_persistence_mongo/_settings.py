@@ -31,23 +31,22 @@ def checked_database(name: str | None) -> str | None:
 
 def checked_collections(event_collection: str, snapshot_collection: str) -> None:
     """Returns if the two can be names of collections."""
-    named: dict[str, object] = {"event_collection": event_collection, "snapshot_collection": snapshot_collection}
-    for argument, name in named.items():
-        usable = isinstance(name, str) and name and not set(name) & set("$\0") and not name.startswith((".", "system."))
-        if not usable or str(name).endswith(".") or ".." in str(name):
+    for argument, name in {"event_collection": event_collection, "snapshot_collection": snapshot_collection}.items():
+        usable = name and not set(name) & set("$\0") and not name.startswith((".", "system."))
+        if not usable or name.endswith(".") or ".." in name:
             raise ValueError(f"{argument} must be the name of a collection, not {name!r}")
     if event_collection == snapshot_collection:
         raise ValueError(f"event_collection and snapshot_collection must be two names, not both {event_collection!r}")
 
 
-def checked_w(w: object) -> int | str:
-    if (type(w) is int and w >= 1) or (type(w) is str and w):
-        return w
-    raise ValueError(f"w must be 'majority', a tag of the replica set, or an int from 1, not {w!r}")
+def checked_w(w: int | str) -> int | str:
+    if not w or w is True or (isinstance(w, int) and w < 0):
+        raise ValueError(f"w must be 'majority', a tag of the replica set, or an int from 1, not {w!r}")
+    return w
 
 
 def checked_seconds(name: str, seconds: float) -> float:
-    if not isinstance(seconds, int | float) or not math.isfinite(seconds) or not 0 < seconds <= _LONGEST_WAIT:
+    if not math.isfinite(seconds) or not 0 < seconds <= _LONGEST_WAIT:
         raise ValueError(f"{name} must be a number of seconds above 0, up to {_LONGEST_WAIT}, not {seconds!r}")
     return float(seconds)
 

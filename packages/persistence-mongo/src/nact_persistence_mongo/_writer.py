@@ -35,7 +35,7 @@ class Append:
 
     key: str
     first: int
-    events: list[RawBSONDocument]
+    events: list[bytes]
     ids: Sequence[str]
     size: int
     outcome: Outcome = None
@@ -92,7 +92,7 @@ class Writer:
     """
 
     def __init__(
-        self, events: Collection, reader: Reader, seen: Seen, sizes: Sizes, in_flight: InFlight, timeout: float
+        self, events: Collection, reader: Reader, seen: Seen, sizes: Sizes, in_flight: InFlight, *, timeout: float
     ) -> None:
         self._events = events
         self._reader = reader
@@ -233,7 +233,7 @@ def _copied(error: NactError) -> NactError:
     return mine
 
 
-def append_of(key: str, first: int, events: list[RawBSONDocument], ids: Sequence[str]) -> Append:
+def append_of(key: str, first: int, events: list[bytes], ids: Sequence[str]) -> Append:
     """The item for events whose documents are made.
 
     Raises:

@@ -14,7 +14,7 @@ from nact.errors import EngineClosedError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.records import MAX_SEQUENCE_NUMBER, check_batch, check_key, check_window, sorted_tags
 from nact_persistence_mongo import _settings
-from nact_persistence_mongo._documents import event_document, snapshot_document
+from nact_persistence_mongo._documents import event_bson, snapshot_document
 from nact_persistence_mongo._driver import Source
 from nact_persistence_mongo._replay import Replay
 from nact_persistence_mongo._session import Session, Setup
@@ -147,7 +147,10 @@ class MongoPersistenceEngine:
                 self._check_open()
 
     async def persist(self, event: PersistedEvent) -> None:
-        await self.persist_all((event,))
+        self._check_open()
+        check_batch((event,))
+        item = append_of(event.key, event.sequence_number, [event_bson(event)], (event.event_id,))
+        await (await self._opened()).commit.submit(item, size=item.size)
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------
 
@@ -157,9 +160,8 @@ class MongoPersistenceEngine:
         check_batch(events)
         if not events:
             return
-        documents = [event_document(event) for event in events]
         ids = [event.event_id for event in events]
-        item = append_of(events[0].key, events[0].sequence_number, documents, ids)
+        item = append_of(events[0].key, events[0].sequence_number, [event_bson(event) for event in events], ids)
         await (await self._opened()).commit.submit(item, size=item.size)
 
     # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------

@@ -102,6 +102,8 @@ class AtomicBatches(Protocol):
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
         """Stores all the events, or none of them, whatever happens. They have one key and consecutive numbers.
 
+        A reader sees all of them or none.
+
         The same batch again succeeds and stores nothing. An empty batch does nothing. Raises what `persist` raises.
         """
         ...

@@ -29,7 +29,8 @@ class GroupCommit(Generic[T]):
     timer. For several batches in flight, use several of these and choose by the key.
 
     **Cancellation.** A writer that is cancelled before its item went out stores nothing. Afterwards the batch goes on
-    for the others, and the item is stored or not as the storage decides.
+    for the others, and the item is stored or not as the storage decides. "The next call sees the truth" is the engine's
+    part: where it reads on another connection, a read has to wait for a write whose writer was cancelled.
 
     Args:
         write: Writes a batch and returns an outcome for each item, in order. If it raises, every item gets that error

@@ -1,0 +1,95 @@
+"""A replica set of three members loses its primary while many write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from mongo_servers.replica_set import ReplicaSet
+from pymongo import AsyncMongoClient, MongoClient
+
+from nact.persistence import PersistedEvent
+from nact_persistence_mongo import MongoPersistenceEngine
+
+pytestmark = [pytest.mark.anyio, pytest.mark.crash, pytest.mark.usefixtures("containers")]
+
+
+@pytest.fixture(scope="module")
+def replica_set(containers: None) -> Iterator[ReplicaSet]:
+    members = ReplicaSet()
+    members.start()
+    yield members
+    members.stop()
+
+
+class Writers:
+    """Twenty tasks, each of which appends to a key of its own."""
+
+    def __init__(self, engine: MongoPersistenceEngine) -> None:
+        self.acknowledged: dict[str, list[str]] = {f"failover:{uuid4()}": [] for _ in range(20)}
+        self._engine = engine
+        self._is_over = False
+        self._tasks = [asyncio.ensure_future(self._write(key)) for key in self.acknowledged]
+
+    async def progress(self, count: int) -> None:
+        """Returns when each of them has written so many more."""
+        goal = {key: len(ids) + count for key, ids in self.acknowledged.items()}
+        while any(len(self.acknowledged[key]) < goal[key] for key in goal):
+            failed = [task for task in self._tasks if task.done()]
+            assert not failed, f"a writer ended with {failed[0].exception()!r}"
+            await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        self._is_over = True
+        await asyncio.gather(*self._tasks)
+
+    async def _write(self, key: str) -> None:
+        ids = self.acknowledged[key]
+        while not self._is_over:
+            event = PersistedEvent(key=key, sequence_number=len(ids) + 1, data=key)
+            await self._engine.persist(event)
+            ids.append(event.event_id)
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_writers_carry_on_when_the_primary_is_killed(replica_set: ReplicaSet, driver: str) -> None:
+    client: AsyncMongoClient[Any] = AsyncMongoClient(replica_set.url)
+    source = replica_set.url if driver == "motor" else client
+    async with MongoPersistenceEngine(source, database="laws", timeout=30) as engine:
+        writers = Writers(engine)
+        await writers.progress(20)
+        primary = await asyncio.to_thread(replica_set.primary)
+        await asyncio.to_thread(replica_set.kill, primary)
+        await writers.progress(20)
+        await writers.stop()
+        for key, ids in writers.acknowledged.items():
+            found = [(each.sequence_number, each.event_id) async for each in engine.events(key)]
+            assert found == list(enumerate(ids, 1))
+        await asyncio.to_thread(replica_set.restart, primary)
+    await client.close()
+
+
+async def test_writers_carry_on_when_the_primary_steps_down(replica_set: ReplicaSet) -> None:
+    key = f"step-down:{uuid4()}"
+
+    def step_down(port: int) -> None:
+        shell: MongoClient[dict[str, object]]
+        with MongoClient("127.0.0.1", port, directConnection=True) as shell:
+            shell.admin.command("replSetStepDown", 5, force=True)
+
+    async with MongoPersistenceEngine(replica_set.url, timeout=30) as engine:
+        ids = []
+        stepping: asyncio.Future[None] | None = None
+        for number in range(1, 400):
+            event = PersistedEvent(key=key, sequence_number=number, data=number)
+            ids.append(event.event_id)
+            if number == 50:
+                primary = await asyncio.to_thread(replica_set.primary)
+                stepping = asyncio.ensure_future(asyncio.to_thread(step_down, primary))
+            await engine.persist(event)
+        assert stepping is not None
+        await stepping
+        assert [each.event_id async for each in engine.events(key)] == ids
