@@ -102,6 +102,16 @@ def tests_without_servers() -> list[str]:
 
 
 @nox.session
+@nox.parametrize("major", [8, 9])
+def plugins(session: nox.Session, major: int) -> None:
+    """Try the kit beside other pytest plugins, on pytest's two newest major versions."""
+    session.install("-e", "packages/core", "-e", "packages/persistence-sqlite", "-e", "conformance-tests")
+    session.install(f"pytest=={major}.*", "pytest-asyncio", "pytest-xdist", "anyio")
+    # Our own settings need the newest pytest.
+    session.run("pytest", "-c", os.devnull, "--rootdir=.", "conformance-tests/tests/test_in_a_session.py")
+
+
+@nox.session
 def servers(session: nox.Session) -> None:
     """Run the tests of the engines whose databases are servers, on real ones in containers."""
     install_everything(session, "servers")
