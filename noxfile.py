@@ -189,10 +189,13 @@ def wheels(session: nox.Session) -> None:
 
 
 def conformance(session: nox.Session) -> None:
-    """Run the kit as a third party does: away from this repository's settings, without any code."""
+    """Run the kit as a third party does, away from this repository's settings: without code, and with a little."""
     elsewhere = Path(session.create_tmp())
     (elsewhere / "pytest.ini").touch()
     journal = (elsewhere / "laws.db").resolve()
     journal.unlink(missing_ok=True)
+    example = Path("examples/third-party-engine").resolve()
+    session.install(str(example))
     session.chdir(elsewhere)
     session.run("pytest", "--pyargs", "nact_conformance", "--engine-url", f"sqlite:///{journal}")
+    session.run("pytest", "-c", "pytest.ini", "--rootdir=.", str(example / "tests"))
