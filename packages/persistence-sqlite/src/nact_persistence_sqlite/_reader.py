@@ -53,7 +53,7 @@ class Reader:
     def keys(self, start: str, inclusive: bool, count: int) -> list[str]:
         """Up to `count` keys from `start` on, in the order of their bytes."""
         with self._database as connection:
-            rows = connection.execute(self._sql.keys, (inclusive, start, count)).fetchall()
+            rows = connection.execute(self._sql.keys, (inclusive, start, start, count)).fetchall()
         try:
             return [row[0].decode() for row in rows]
         except UnicodeDecodeError as error:

@@ -150,9 +150,9 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
         """Keys from the first (inclusive, or not) on, one step in the index for each key and not for each event."""
         least = f"SELECT min(persistence_key) FROM {self._events} WHERE persistence_key"
         return (
-            f"WITH RECURSIVE k(name) AS (SELECT CASE WHEN ?1 THEN ({least} >= ?2) ELSE ({least} > ?2) END "
+            f"WITH RECURSIVE k(name) AS (SELECT CASE WHEN ? THEN ({least} >= ?) ELSE ({least} > ?) END "
             f"UNION ALL SELECT ({least} > k.name) FROM k WHERE k.name IS NOT NULL) "
-            "SELECT name FROM k WHERE name IS NOT NULL LIMIT ?3"
+            "SELECT name FROM k WHERE name IS NOT NULL LIMIT ?"
         )
 
 
