@@ -1,5 +1,7 @@
 """A TCP proxy that loses acknowledgements: it can cut a connection after the server did the work, or before.
 
+It can also hold requests on their way, as a network does that is about to fail.
+
 It knows no protocol. A *request* begins with the first bytes that a client sends after it was last answered, a *reply*
 with the first bytes that the server sends after a request. That suffices to lose exactly the n-th of them.
 """
@@ -23,6 +25,7 @@ class _Connection:
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
     awaiting_reply: bool = False
+    is_held: bool = False
 
     def abort(self) -> None:
         for writer in (self.client, self.server):
@@ -47,6 +50,8 @@ class TcpProxy:
         self._requests = self._replies = 0
         self._lose_request: int | None = None
         self._lose_reply: int | None = None
+        self._hold_from: int | None = None
+        self._never = asyncio.Event()
 
     @property
     def port(self) -> int:
@@ -62,6 +67,11 @@ class TcpProxy:
     def armed(self) -> bool:
         """Whether a request or a reply is still to be lost."""
         return (self._lose_request, self._lose_reply) != (None, None)
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether a request is being held."""
+        return any(connection.is_held for connection in tuple(self._connections))
 
     def start(self) -> None:
         """Returns when clients can connect. Does nothing if it runs already."""
@@ -100,9 +110,18 @@ class TcpProxy:
         """The `number`-th request from now on isn't delivered: its connection breaks, and the server never sees it."""
         self._await(lambda: self._arm(self._requests + number, None))
 
+    def hold_requests(self, number: int = 1) -> None:
+        """From the `number`-th request from now on nothing reaches the server. Connections stay, and nobody is told."""
+        self._await(lambda: self._hold(self._requests + number))
+
+    def drop_requests(self) -> None:
+        """Ends `hold_requests`: the connections with a request that was held break, and the server never sees it."""
+        self._await(self._drop)
+
     def disarm(self) -> None:
-        """Nothing more will be lost."""
+        """Nothing more will be lost, and nothing held."""
         self._await(lambda: self._arm(None, None))
+        self._await(self._drop)
 
     # --- in the proxy's own thread -----------------------------------------------------------------------------
 
@@ -119,6 +138,15 @@ class TcpProxy:
 
     def _arm(self, request: int | None, reply: int | None) -> None:
         self._lose_request, self._lose_reply = request, reply
+
+    def _hold(self, request: int) -> None:
+        self._hold_from = request
+
+    def _drop(self) -> None:
+        self._hold_from = None
+        for connection in self._connections:
+            if connection.is_held:
+                connection.abort()
 
     async def _listen(self) -> None:
         if self._server is None:
@@ -162,6 +190,9 @@ class TcpProxy:
                     if self._requests == self._lose_request:
                         self._lose_request = None
                         return
+                if self._hold_from is not None and self._requests >= self._hold_from:
+                    connection.is_held = True
+                    await self._never.wait()  # until the connection breaks
                 connection.server.write(chunk)
                 await connection.server.drain()
 
