@@ -151,7 +151,7 @@ class Reader:
         return Start(None, 0)
 
     def _reject(self, sequence_number: int, why: Exception) -> None:
-        self._persistence.failed_snapshots += 1
+        self._persistence.snapshot_failed()
         self._rejected_at = sequence_number
         logger.error(
             "the snapshot of key %r at %d can't be used; going on with an older one, or all events: %r",
