@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from nact import ActorRef, ActorSystem, PersistentContext, dispatch, query
+from nact import ActorRef, ActorSystem, Context, PersistentContext, dispatch, query
 from nact.otel import configure_opentelemetry
 from nact.persistence import MemoryPersistenceEngine, PersistedEvent, PersistedSnapshot
 
@@ -111,6 +111,11 @@ async def collect(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> li
         await ctx.persist(msg)
     state = [*state, msg]
     dispatch(ctx.sender, state)
+    return state
+
+
+def echo(state: Any, msg: Any, ctx: Context[Any]) -> Any:
+    dispatch(ctx.sender, msg)
     return state
 
 

@@ -22,16 +22,11 @@ from nact import (
 from nact.otel._instruments import Instruments, instruments_of
 from nact.persistence import GroupCommit, MemoryPersistenceEngine, Outcome, PersistedEvent, group_commit
 
-from .telemetry import FailingEngine, Telemetry, ask, collect
+from .telemetry import FailingEngine, Telemetry, ask, collect, echo
 
 pytestmark = pytest.mark.anyio
 
 SHOP = ("shop",)
-
-
-def echo(state: Any, msg: Any, ctx: Context[Any]) -> Any:
-    dispatch(ctx.sender, msg)
-    return state
 
 
 async def store(items: Sequence[Any]) -> list[Outcome]:
