@@ -89,10 +89,11 @@ async def test_recoveries_that_run_are_counted_while_they_do() -> None:
         refs = [spawn_persistent(system, collect, key, initial_state=[]) for key in "abc"]
         await engine.reading.wait()
         await asyncio.sleep(0)
-        assert telemetry.values("nact.recovery.active") == {SHOP: 3}, "those that wait for their turn, too"
+        active = telemetry.values("nact.recovery.active")
         engine.gate.set()
         await asyncio.gather(*[ask(ref) for ref in refs])
-        assert telemetry.values("nact.recovery.active") == {SHOP: 0}
+    assert active == {SHOP: 3}, "those that wait for their turn, too"
+    assert telemetry.values("nact.recovery.active") == {SHOP: 0}
 
 
 async def test_snapshots_that_fail_are_counted() -> None:
@@ -167,11 +168,29 @@ async def test_what_waits_in_mailboxes_is_looked_at_when_metrics_are_collected()
                 dispatch(ref, number)
         await busy.begun.wait()
         await asyncio.sleep(0)
-        assert telemetry.values("nact.mailbox.length") == {SHOP: 4}, "those in progress wait no more"
-        assert telemetry.values("nact.mailbox.longest") == {SHOP: 3}
-        assert telemetry.values("nact.actor.count") == {SHOP: 3}
+        found = [telemetry.values(name) for name in ("nact.mailbox.length", "nact.mailbox.longest", "nact.actor.count")]
         busy.gate.set()
+    assert found == [{SHOP: 4}, {SHOP: 3}, {SHOP: 3}], "those in progress wait no more"
     assert telemetry.points("nact.mailbox.length") == []
+
+
+async def test_each_collection_looks_again_and_once_for_all_figures() -> None:
+    looked = 0
+
+    def look(ref: Any) -> str:
+        nonlocal looked
+        looked += 1
+        return "all"
+
+    telemetry = Telemetry()
+    async with start(telemetry.plugin(mailbox_group=look), name="shop") as system:
+        ref = spawn(system, echo)
+        found = []
+        for _ in range(3):
+            dispatch(ref, "waits")
+            found.append(telemetry.values("nact.mailbox.length"))
+    assert found == [{("shop", "all"): number} for number in (1, 2, 3)]
+    assert looked == 3
 
 
 async def test_an_actor_is_no_series_of_its_own_unless_somebody_groups_them() -> None:

@@ -1,6 +1,7 @@
 """Whose child a span is: what happens for a question is within the query, and that within its asker's span."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable
 from typing import Any
 
@@ -10,6 +11,7 @@ from opentelemetry.context import attach, detach
 
 from nact import (
     ActorRef,
+    ActorStoppedError,
     ActorSystem,
     Context,
     PersistentContext,
@@ -173,8 +175,9 @@ async def test_a_state_that_could_be_awaited_stays_one() -> None:
         dispatch(ctx.sender, "kept")
         return state
 
-    async with start(telemetry.plugin()) as system:
-        assert await ask(spawn(system, keep, initial_state=state)) == "kept"
+    async with start(telemetry.plugin(), stop_timeout=0.01) as system:
+        ref = spawn(system, keep, initial_state=state)
+        assert [await ask(ref), await ask(ref)] == ["kept", "kept"]
 
 
 async def test_the_span_in_which_the_system_was_started_is_nobody_s_parent() -> None:
@@ -204,3 +207,40 @@ async def test_the_asker_s_baggage_comes_along() -> None:
             assert await ask(spawn(system, tell_baggage)) == "ada"
         finally:
             detach(token)
+
+
+async def test_what_is_forwarded_after_the_answer_is_handled_within_the_query() -> None:
+    telemetry = Telemetry()
+    current: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def take_over(state: Any, msg: Any, ctx: Context[Any]) -> None:
+        current.set_result(trace.get_current_span().get_span_context().span_id)
+
+    async def answer_and_forward(state: Any, msg: ActorRef[Any], ctx: Context[Any]) -> None:
+        dispatch(ctx.sender, "yes")
+        await asyncio.sleep(0.01)
+        dispatch(msg, "hello", ctx.sender)
+
+    async with start(telemetry.plugin()) as system:
+        await ask(spawn(system, answer_and_forward), spawn(system, take_over))
+        assert await asyncio.wait_for(current, PATIENCE) == id_of(telemetry.span("nact query"))
+
+
+async def unreachable(msg: Any, ctx: Context[Any]) -> None:
+    raise AssertionError("it began")
+
+
+class Unreachable:
+    async def __call__(self, msg: Any, ctx: Context[Any]) -> None:
+        await unreachable(msg, ctx)
+
+
+@pytest.mark.parametrize("handler", [unreachable, Unreachable()])
+async def test_a_handler_that_is_interrupted_before_it_begins_leaves_nothing_behind(handler: Any) -> None:
+    async with start(Telemetry().plugin()) as system:
+        answer = query(spawn_stateless(system, handler), "hello", PATIENCE)
+        await asyncio.sleep(0)  # the message is begun, in a task
+        system.scheduler.interrupt()
+    with pytest.raises(ActorStoppedError):
+        await answer
+    gc.collect()  # a coroutine that was never awaited would say so now

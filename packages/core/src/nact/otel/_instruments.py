@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary, ref
 
 from nact.otel._api import CallbackOptions, Histogram, Meter, MeterProvider, Observation, get_meter, get_meter_provider
-from nact.otel._mailboxes import MailboxGroup, Survey, survey
+from nact.otel._mailboxes import MailboxGroup, Surveyor
 from nact.otel._operations import MAILBOX_GROUP, SYSTEM_NAME
 from nact.persistence.group_commit import observe_batches
 
@@ -28,7 +28,7 @@ class Instruments:
     """What is measured. Observers count and time; mailboxes are looked at when metrics are collected."""
 
     def __init__(self, meter: Meter) -> None:
-        self._systems: tuple[tuple[ref[ActorSystem], MailboxGroup | None], ...] = ()
+        self._surveyor = Surveyor()
         self._lock = Lock()
         self._stop_observing_batches: Callable[[], None] | None = None
         self.query_duration = _duration(meter, "nact.query.duration", "From a query to its answer, or its failure.")
@@ -61,46 +61,37 @@ class Instruments:
     def add(self, system: ActorSystem, group: MailboxGroup | None) -> None:
         """Measures the system from now on."""
         with self._lock:
-            self._systems = (*self._living(), (ref(system), group))
+            self._surveyor.systems = (*self._others(system), (ref(system), group))
             if self._stop_observing_batches is None:
                 self._stop_observing_batches = observe_batches(self.batch_size.record)
 
     def remove(self, system: ActorSystem) -> None:
         """The system has ended."""
         with self._lock:
-            self._systems = tuple(entry for entry in self._living() if entry[0]() is not system)
-            if not self._systems and self._stop_observing_batches is not None:
+            self._surveyor.systems = self._others(system)
+            if not self._surveyor.systems and self._stop_observing_batches is not None:
                 self._stop_observing_batches()
                 self._stop_observing_batches = None
 
-    def _living(self) -> Iterator[tuple[ref[ActorSystem], MailboxGroup | None]]:
-        return (entry for entry in self._systems if entry[0]() is not None)
+    def _others(self, system: ActorSystem) -> tuple[tuple[ref[ActorSystem], MailboxGroup | None], ...]:
+        return tuple(entry for entry in self._surveyor.systems if entry[0]() not in (system, None))
 
     def _look_at_mailboxes(self, meter: Meter) -> None:
         meter.create_observable_up_down_counter(
-            "nact.actor.count", [self._each(lambda found: found.actors)], "{actor}", "Living actors."
+            "nact.actor.count", [self._figure("actors")], "{actor}", "Living actors."
         )
         meter.create_observable_up_down_counter(
-            "nact.mailbox.length",
-            [self._each(lambda found: found.messages)],
-            "{message}",
-            "Messages that wait in mailboxes.",
+            "nact.mailbox.length", [self._figure("messages")], "{message}", "Messages that wait in mailboxes."
         )
         meter.create_observable_gauge(
-            "nact.mailbox.longest",
-            [self._each(lambda found: found.longest)],
-            "{message}",
-            "Messages that wait in the longest mailbox.",
+            "nact.mailbox.longest", [self._figure("longest")], "{message}", "Messages that wait in the longest mailbox."
         )
 
-    def _each(self, figure: Callable[[Survey], int]) -> Callable[[CallbackOptions], Iterator[Observation]]:
+    def _figure(self, name: str) -> Callable[[CallbackOptions], Iterator[Observation]]:
         def observe(options: CallbackOptions) -> Iterator[Observation]:
-            for reference, group in self._systems:
-                if (system := reference()) is None:
-                    continue
-                for name, found in survey(system, group).items():
-                    grouped = {} if name is None else {MAILBOX_GROUP: name}
-                    yield Observation(figure(found), {SYSTEM_NAME: system.name, **grouped})
+            for survey in self._surveyor.surveys(name):
+                group = {} if survey.group is None else {MAILBOX_GROUP: survey.group}
+                yield Observation(getattr(survey, name), {SYSTEM_NAME: survey.system, **group})
 
         return observe
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
-
-from nact._cell import Cell
+from weakref import ref
 
 if TYPE_CHECKING:
     from nact._family import Family
@@ -18,35 +17,58 @@ MailboxGroup: TypeAlias = "Callable[[ActorRef[Any]], str]"
 
 @dataclass(slots=True)
 class Survey:
-    """Of some actors."""
+    """Of some actors of a system; of all of them, if there are no groups."""
 
+    system: str
+    group: str | None
     actors: int = 0
     messages: int = 0
     longest: int = 0
 
-    def add(self, waiting: int) -> None:
-        """Adds an actor with so many messages that wait."""
-        self.actors += 1
-        self.messages += waiting
-        self.longest = max(self.longest, waiting)
+
+class Surveyor:
+    """Surveys systems for several who ask, one after another, at each collection: once for all of them.
+
+    Whoever asks for the second time begins a new survey. Systems that were forgotten, and not ended, don't count.
+    """
+
+    def __init__(self) -> None:
+        self.systems: tuple[tuple[ref[ActorSystem], MailboxGroup | None], ...] = ()
+        self._surveys: list[Survey] = []
+        self._told: set[str] = set()
+
+    def surveys(self, asker: str) -> list[Survey]:
+        """What there is now, or was when another one asked just before."""
+        if not self._told or asker in self._told:
+            self._told = set()
+            self._surveys = [
+                survey
+                for reference, group in self.systems
+                if (system := reference()) is not None
+                for survey in _survey(system, group)
+            ]
+        self._told.add(asker)
+        return self._surveys
 
 
-def survey(system: ActorSystem, group: MailboxGroup | None) -> dict[str | None, Survey]:
-    """The system's living actors, by group; all under `None` if there is no such function."""
-    found: dict[str | None, Survey] = {} if group else {None: Survey()}
-    for cell in _living(system):
-        mailbox = cell.mailbox
-        surveyed = found.setdefault(group(cell.ref) if group else None, Survey())
-        surveyed.add(len(mailbox) if mailbox else 0)
-    return found
-
-
-def _living(system: ActorSystem) -> Iterator[Cell]:
+def _survey(system: ActorSystem, group: MailboxGroup | None) -> list[Survey]:
+    everybody = Survey(system.name, None)
+    surveys: dict[str, Survey] = {}
     families: list[Family] = [system._root]
     while families:
         children = families.pop()._children
         # Often in another thread than the actors': the children are copied in one step of the interpreter.
-        for ref in tuple(children.values()) if children else ():
-            if isinstance(cell := ref._target, Cell):
-                yield cell
-                families.append(cell)
+        for actor in tuple(children.values()) if children else ():
+            if (cell := actor._target) is None:
+                continue  # it was stopped just now
+            if cell._children:  # type: ignore[union-attr]  # a child's target is a cell
+                families.append(cell)  # type: ignore[arg-type]
+            survey = everybody
+            if group is not None:
+                name = group(actor)
+                survey = surveys.get(name) or surveys.setdefault(name, Survey(system.name, name))
+            survey.actors += 1
+            if mailbox := cell.mailbox:  # type: ignore[union-attr]
+                survey.messages += len(mailbox)
+                survey.longest = max(survey.longest, len(mailbox))
+    return [everybody] if group is None else list(surveys.values())
