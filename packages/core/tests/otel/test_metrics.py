@@ -163,7 +163,7 @@ async def test_what_waits_in_mailboxes_is_looked_at_when_metrics_are_collected()
     async with start(telemetry.plugin(), name="shop") as system:
         parent = spawn(system, echo)
         first, second = spawn(parent, busy), spawn(system, busy)
-        for ref, messages in ((first, 4), (second, 2)):
+        for ref, messages in ((first, 2), (second, 4)):
             for number in range(messages):
                 dispatch(ref, number)
         await busy.begun.wait()

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from opentelemetry.metrics import get_meter_provider
 
-from nact import start
+from nact import configure_persistence, spawn_persistent, start
 from nact.otel import configure_opentelemetry
 from nact.otel._instruments import instruments_of
+from nact.persistence import MemoryPersistenceEngine
 
-from .telemetry import Telemetry
+from .telemetry import Telemetry, ask, collect
 
 WITHOUT_IT = """
 import asyncio, sys
@@ -54,6 +55,16 @@ def test_without_opentelemetry_the_error_names_the_extra() -> None:
 async def test_a_system_that_nobody_configured_has_no_observer() -> None:
     async with start() as system:
         assert system.observer is None
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("first", [True, False])
+async def test_the_order_of_plugins_makes_no_difference(first: bool) -> None:
+    telemetry, persistence = Telemetry(), configure_persistence(MemoryPersistenceEngine())
+    plugins = [telemetry.plugin(), persistence] if first else [persistence, telemetry.plugin()]
+    async with start(*plugins) as system:
+        await ask(spawn_persistent(system, collect, "k", initial_state=[]))
+    assert len(telemetry.spans("nact persist")) == 1
 
 
 @pytest.mark.anyio

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
 if TYPE_CHECKING:
+    from nact._cell import Cell
     from nact._family import Family
     from nact.references import ActorRef
     from nact.system import ActorSystem
@@ -59,16 +60,17 @@ def _survey(system: ActorSystem, group: MailboxGroup | None) -> list[Survey]:
         children = families.pop()._children
         # Often in another thread than the actors': the children are copied in one step of the interpreter.
         for actor in tuple(children.values()) if children else ():
-            if (cell := actor._target) is None:
+            cell: Cell | None = actor._target  # type: ignore[assignment]  # a child's target is its cell
+            if cell is None:
                 continue  # it was stopped just now
-            if cell._children:  # type: ignore[union-attr]  # a child's target is a cell
-                families.append(cell)  # type: ignore[arg-type]
+            if cell._children:
+                families.append(cell)
             survey = everybody
             if group is not None:
                 name = group(actor)
                 survey = surveys.get(name) or surveys.setdefault(name, Survey(system.name, name))
             survey.actors += 1
-            if mailbox := cell.mailbox:  # type: ignore[union-attr]
+            if mailbox := cell.mailbox:
                 survey.messages += len(mailbox)
                 survey.longest = max(survey.longest, len(mailbox))
     return [everybody] if group is None else list(surveys.values())
