@@ -32,11 +32,11 @@ class Observer(Protocol):
         """So many events, from this number on, are written."""
         ...
 
-    def recovering(self, key: str, reader: Reader) -> AbstractContextManager[object]:
+    def recovering(self, reader: Reader) -> AbstractContextManager[object]:
         """An actor recovers, or waits for its turn to. In the end the reader tells from where, and how far."""
         ...
 
-    def reading(self, key: str, reader: Reader) -> AbstractContextManager[object]:
+    def reading(self, reader: Reader) -> AbstractContextManager[object]:
         """A persistent query reads what is new to it."""
         ...
 

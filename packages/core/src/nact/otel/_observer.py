@@ -61,16 +61,16 @@ class SystemObserver:
             raise
 
     @contextmanager
-    def recovering(self, key: str, reader: Reader) -> Generator[None, None, None]:
+    def recovering(self, reader: Reader) -> Generator[None, None, None]:
         self._instruments.recoveries.add(1, self._attributes)
         try:
-            with self._replay("nact recover", key, reader, self._instruments.recovery_duration):
+            with self._replay("nact recover", reader, self._instruments.recovery_duration):
                 yield
         finally:
             self._instruments.recoveries.add(-1, self._attributes)
 
-    def reading(self, key: str, reader: Reader) -> AbstractContextManager[object]:
-        return self._replay("nact read", key, reader, self._instruments.read_duration)
+    def reading(self, reader: Reader) -> AbstractContextManager[object]:
+        return self._replay("nact read", reader, self._instruments.read_duration)
 
     def taking_snapshot(self, key: str, sequence_number: int) -> AbstractContextManager[object]:
         about: Attributes = {KEY: key, SEQUENCE_NUMBER: sequence_number}
@@ -83,8 +83,8 @@ class SystemObserver:
         self._instruments.dead_letters.add(1, self._attributes)
 
     @contextmanager
-    def _replay(self, name: str, key: str, reader: Reader, duration: Histogram) -> Generator[None, None, None]:
-        with operation(self._tracer, name, {KEY: key}, duration, self._attributes) as span:
+    def _replay(self, name: str, reader: Reader, duration: Histogram) -> Generator[None, None, None]:
+        with operation(self._tracer, name, {KEY: reader.key}, duration, self._attributes) as span:
             try:
                 yield
             finally:

@@ -93,7 +93,7 @@ class Journal:
             await self._write_in_progress()
         reader = Reader(self.persistence, self.key, self.options.decoder, self.key, self.options.snapshot_decoder)
         observer = self.persistence.observer
-        with UNWATCHED if observer is None else observer.recovering(self.key, reader):
+        with UNWATCHED if observer is None else observer.recovering(reader):
             async with self.persistence.recoveries:
                 if cell.is_stopping:
                     return False

@@ -182,7 +182,7 @@ class _Query(Generic[State]):
 
     async def _read(self) -> State:
         observer = self._persistence.observer
-        with UNWATCHED if observer is None else observer.reading(self._key, self._reader):
+        with UNWATCHED if observer is None else observer.reading(self._reader):
             await self._read_on()
         await self._take_snapshot()
         state: State = self._state
