@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,8 @@ from nact.otel._operations import (
     SEQUENCE_NUMBER,
     SNAPSHOT_SEQUENCE_NUMBER,
     SYSTEM_NAME,
-    Attributes,
+    Operation,
     failed,
-    operation,
 )
 from nact.otel._questions import TracedReply, within_questions
 
@@ -50,43 +49,53 @@ class SystemObserver:
         span = self._tracer.start_span("nact query", attributes={ACTOR_PATH: asked.ref.path})
         return TracedReply(asked, timeout, span, answered)
 
-    @contextmanager
-    def persisting(self, key: str, sequence_number: int, count: int) -> Generator[None, None, None]:
-        about: Attributes = {KEY: key, SEQUENCE_NUMBER: sequence_number, EVENT_COUNT: count}
-        try:
-            with operation(self._tracer, "nact persist", about, self._instruments.persist_duration, self._attributes):
-                yield
-        except SequenceConflictError:
+    def persisting(self, key: str, sequence_number: int, count: int) -> Operation:
+        return Operation(
+            self._tracer,
+            "nact persist",
+            {KEY: key, SEQUENCE_NUMBER: sequence_number, EVENT_COUNT: count},
+            duration=self._instruments.persist_duration,
+            attributes=self._attributes,
+            ended=self._persisted,
+        )
+
+    def _persisted(self, span: Span, error: BaseException | None) -> None:
+        if isinstance(error, SequenceConflictError):
             self._instruments.conflicts.add(1, self._attributes)
-            raise
 
-    @contextmanager
-    def recovering(self, reader: Reader) -> Generator[None, None, None]:
-        self._instruments.recoveries.add(1, self._attributes)
-        try:
-            with self._replay("nact recover", reader, self._instruments.recovery_duration):
-                yield
-        finally:
-            self._instruments.recoveries.add(-1, self._attributes)
+    def recovering(self, reader: Reader) -> Operation:
+        active = self._instruments.recoveries
+        active.add(1, self._attributes)
+        over = partial(active.add, -1, self._attributes)
+        return self._replay("nact recover", reader, self._instruments.recovery_duration, over)
 
-    def reading(self, reader: Reader) -> AbstractContextManager[object]:
+    def reading(self, reader: Reader) -> Operation:
         return self._replay("nact read", reader, self._instruments.read_duration)
 
-    def taking_snapshot(self, key: str, sequence_number: int) -> AbstractContextManager[object]:
-        about: Attributes = {KEY: key, SEQUENCE_NUMBER: sequence_number}
-        return operation(self._tracer, "nact snapshot", about, self._instruments.snapshot_duration, self._attributes)
+    def _replay(
+        self, name: str, reader: Reader, duration: Histogram, over: Callable[[], None] | None = None
+    ) -> Operation:
+        def ended(span: Span, error: BaseException | None) -> None:
+            span.set_attribute(SEQUENCE_NUMBER, reader.position)
+            span.set_attribute(SNAPSHOT_SEQUENCE_NUMBER, reader.start.sequence_number)
+            if over is not None:
+                over()
+
+        return Operation(
+            self._tracer, name, {KEY: reader.key}, duration=duration, attributes=self._attributes, ended=ended
+        )
+
+    def taking_snapshot(self, key: str, sequence_number: int) -> Operation:
+        return Operation(
+            self._tracer,
+            "nact snapshot",
+            {KEY: key, SEQUENCE_NUMBER: sequence_number},
+            duration=self._instruments.snapshot_duration,
+            attributes=self._attributes,
+        )
 
     def snapshot_failed(self) -> None:
         self._instruments.snapshot_failures.add(1, self._attributes)
 
     def dead_letter(self) -> None:
         self._instruments.dead_letters.add(1, self._attributes)
-
-    @contextmanager
-    def _replay(self, name: str, reader: Reader, duration: Histogram) -> Generator[None, None, None]:
-        with operation(self._tracer, name, {KEY: reader.key}, duration, self._attributes) as span:
-            try:
-                yield
-            finally:
-                span.set_attribute(SEQUENCE_NUMBER, reader.position)
-                span.set_attribute(SNAPSHOT_SEQUENCE_NUMBER, reader.start.sequence_number)

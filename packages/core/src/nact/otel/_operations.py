@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from time import perf_counter
+from types import TracebackType
 from typing import Final, TypeAlias
 
-from nact.otel._api import Histogram, Span, StatusCode, Tracer
+from nact.otel._api import Histogram, Span, StatusCode, Tracer, attach, detach, set_span_in_context
 
 Attributes: TypeAlias = Mapping[str, str | int]
+Ended: TypeAlias = Callable[[Span, BaseException | None], None]
 
 # Names of attributes. They begin with nact, unless OpenTelemetry has one that means the same.
 ACTOR_PATH: Final = "nact.actor.path"
@@ -22,11 +23,10 @@ SNAPSHOT_SEQUENCE_NUMBER: Final = "nact.persistence.snapshot_sequence_number"
 SYSTEM_NAME: Final = "nact.system.name"
 
 
-@contextmanager
-def operation(
-    tracer: Tracer, name: str, about: Attributes, duration: Histogram, attributes: Attributes
-) -> Generator[Span, None, None]:
-    """A span around the work, which is current meanwhile, and its duration in the histogram.
+class Operation:
+    """A span around the work, which is current meanwhile, and its duration in a histogram.
+
+    A class, and not a generator in a generator: it is what a persist that is observed costs.
 
     Args:
         tracer: Makes the span.
@@ -34,19 +34,42 @@ def operation(
         about: What is told of this one: the span's attributes.
         duration: Where the time goes, in seconds.
         attributes: What it is counted under. They must be few.
+        ended: Is told in the end, with the error if there is one.
     """
-    begun = perf_counter()
-    with tracer.start_as_current_span(
-        name, attributes=about, record_exception=False, set_status_on_exception=False
-    ) as span:
-        outcome: Attributes = {}
-        try:
-            yield span
-        except BaseException as error:
-            outcome = failed(span, error)
-            raise
-        finally:
-            duration.record(perf_counter() - begun, {**attributes, **outcome})
+
+    __slots__ = ("_about", "_attributes", "_begun", "_duration", "_ended", "_name", "_span", "_token", "_tracer")
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        name: str,
+        about: Attributes,
+        *,
+        duration: Histogram,
+        attributes: Attributes,
+        ended: Ended | None = None,
+    ) -> None:
+        self._tracer = tracer
+        self._name = name
+        self._about = about
+        self._duration = duration
+        self._attributes = attributes
+        self._ended = ended
+
+    def __enter__(self) -> None:
+        self._begun = perf_counter()
+        self._span = self._tracer.start_span(self._name, attributes=self._about)
+        self._token = attach(set_span_in_context(self._span))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        attributes = self._attributes if error is None else {**self._attributes, **failed(self._span, error)}
+        self._duration.record(perf_counter() - self._begun, attributes)
+        if self._ended is not None:
+            self._ended(self._span, error)
+        detach(self._token)
+        self._span.end()
 
 
 def failed(span: Span, error: BaseException) -> Attributes:
