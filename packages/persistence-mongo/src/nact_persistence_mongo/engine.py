@@ -8,7 +8,7 @@ import warnings
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from nact.errors import EngineClosedError
 from nact.persistence import PersistedEvent, PersistedSnapshot
@@ -48,6 +48,8 @@ class MongoPersistenceEngine:
     Raises:
         TypeError, ValueError: One of these can't be.
     """
+
+    protocol_versions: ClassVar[tuple[int, ...]] = (1,)
 
     def __init__(
         self,
