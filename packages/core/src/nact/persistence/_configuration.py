@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nact.errors import KeyInUseError
+from nact.persistence._protocol import check_protocol
 from nact.persistence.engine import PersistenceEngine
 
 if TYPE_CHECKING:
@@ -70,9 +71,11 @@ def configure_persistence(
 
     Raises:
         TypeError, ValueError: An argument can't be.
+        IncompatibleEngineError: The engine's package and this nact don't fit; the message says which one to upgrade.
     """
     if not isinstance(engine, PersistenceEngine):
         raise TypeError(f"engine must be a PersistenceEngine, with events and persist, not {engine!r}")
+    check_protocol(engine)
     if type(max_recoveries) is not int or max_recoveries < 1:
         raise ValueError(f"max_recoveries must be an int from 1, not {max_recoveries!r}")
 
