@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from benchmarks import machine, places, registry, table
+from benchmarks import document, machine, places, registry, table
 from benchmarks.model import Suite
 from benchmarks.results import CaseResult
 from benchmarks.runner import Settings, run_case
@@ -21,35 +21,66 @@ QUICK = 0.01
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs what the command line asks for. Returns 1 if a subject failed."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     names = registry.names() if not options.suites or "all" in options.suites else options.suites
-    about = machine.description()
-    settings = Settings(
+    settings = _settings(options)
+    circumstances = {**machine.description(), "rounds": settings.rounds, "quick": options.quick}
+    known = document.read(options.json) if options.update else {}
+    try:
+        _check_update(options, known, names, circumstances)
+    except document.OtherCircumstancesError as error:
+        parser.error(str(error))
+    print(table.heading(circumstances), end="")
+    everything = []
+    for name in names:
+        results, made = _run_suite(name, registry.suite(name), options.case, settings, circumstances)
+        everything += results
+        if not results:
+            continue  # none of its cases is wanted
+        known[name] = document.with_cases(known[name], made) if options.case and name in known else made
+        document.write(options.json, known)  # after each: whoever stops it keeps what was measured
+    print(f"\n{table.summary(everything)}")
+    return int(any(subject.failure for result in everything for subject in result.subjects))
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings(
         rounds=options.rounds or (1 if options.quick else 5),
         scale=QUICK if options.quick else 1.0,
         wanted=lambda subject: any(part in subject.name for part in options.subject or [""]),
         folder=places.cache(),
         progress=_progress,
     )
-    print(table.heading(about, settings.rounds, quick=options.quick), end="")
-    results = {name: _run_suite(name, registry.suite(name), options.case, settings) for name in names}
-    everything = [result for suite in results.values() for result in suite]
-    print(f"\n{table.summary(everything)}")
-    found = {name: [result.as_json() for result in suite] for name, suite in results.items()}
-    document = {**about, "rounds": settings.rounds, "quick": options.quick, "suites": found}
-    options.json.write_text(json.dumps(document, indent=2) + "\n")
-    return int(any(subject.failure for result in everything for subject in result.subjects))
 
 
-def _run_suite(name: str, suite: Suite, wanted: Sequence[str] | None, settings: Settings) -> list[CaseResult]:
+def _check_update(
+    options: argparse.Namespace,
+    known: Mapping[str, document.SuiteDocument],
+    names: Sequence[str],
+    circumstances: Mapping[str, Any],
+) -> None:
+    """A suite is replaced as a whole, or by cases that stand beside those that stay."""
+    if options.update and options.subject:
+        raise document.OtherCircumstancesError("--update takes whole cases: their subjects are compared")
+    for name in names if options.case else []:
+        if name in known:
+            document.check_same_circumstances(known[name], circumstances)
+
+
+def _run_suite(
+    name: str, suite: Suite, wanted: Sequence[str] | None, settings: Settings, circumstances: Mapping[str, Any]
+) -> tuple[list[CaseResult], document.SuiteDocument]:
     print(f"\n=== {name}: {suite.about}", flush=True)
     results = []
-    for case in suite.cases:
-        if any(part in case.name for part in wanted or [""]):
-            results.append(run_case(case, settings))
-            _progress("")
-            print(f"\n{table.table(results[-1])}", flush=True)
-    return results
+    with suite.around():
+        versions = suite.versions()
+        for case in suite.cases:
+            if any(part in case.name for part in wanted or [""]):
+                results.append(run_case(case, settings))
+                _progress("")
+                print(f"\n{table.table(results[-1])}", flush=True)
+    return results, document.suite_document(circumstances, suite.about, versions, results)
 
 
 def _progress(what: str) -> None:
@@ -59,10 +90,12 @@ def _progress(what: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=sys.modules[__package__].__doc__)
-    parser.add_argument("suites", nargs="*", choices=[*registry.names(), "all", []], help="all, if none is given")
-    parser.add_argument("--case", action="append", metavar="PART", help="only cases with this in their names")
-    parser.add_argument("--subject", action="append", metavar="PART", help="only subjects with this in their names")
-    parser.add_argument("--rounds", type=int, metavar="N", help="how many samples of each (5)")
-    parser.add_argument("--quick", action="store_true", help="try everything, measure nothing: small, one round")
-    parser.add_argument("--json", type=Path, metavar="FILE", default=RESULTS, help="where the results go (%(default)s)")
+    add = parser.add_argument
+    add("suites", nargs="*", choices=[*registry.names(), "all", []], help="all, if none is given")
+    add("--case", action="append", metavar="PART", help="only cases with this in their names")
+    add("--subject", action="append", metavar="PART", help="only subjects with this in their names")
+    add("--rounds", type=int, metavar="N", help="how many samples of each (5)")
+    add("--quick", action="store_true", help="try everything, measure nothing: small, one round")
+    add("--json", type=Path, metavar="FILE", default=RESULTS, help="where the results go (%(default)s)")
+    add("--update", action="store_true", help="keep the suites, or with --case the cases, of that file that don't run")
     return parser

@@ -39,15 +39,24 @@ def run_case(case: Case, settings: Settings) -> CaseResult:
     with tempfile.TemporaryDirectory(dir=settings.folder) as folder, ExitStack() as stack:
         if case.prepare is not None:
             settings.progress("preparing")
-            _prepare(case.prepare, Run(n=n, folder=Path(folder)))
+            for stored in sorted({_scaled(subject.stored, settings) for subject in case.subjects}):
+                _prepare(case.prepare, Run(n=n, folder=Path(folder), stored=stored))
         processes = [stack.enter_context(Process(fresh=case.fresh_processes)) for _ in results]
         for number in range(1, max(1, round(settings.rounds * case.rounds)) + 1):
             for result, process in zip(results, processes, strict=True):
                 if not result.absent and not result.failure:
                     settings.progress(f"round {number}: {result.subject.name}")
-                    share = max(1, int(n * result.subject.share))
-                    _sample(result, process, Run(n=share, folder=Path(folder)))
+                    _sample(result, process, _run(result.subject, n, Path(folder), settings))
     return CaseResult(case, n, results)
+
+
+def _run(subject: Subject, n: int, folder: Path, settings: Settings) -> Run:
+    share, stored = max(1, int(n * subject.share)), _scaled(subject.stored, settings)
+    return Run(n=share, folder=folder, writers=subject.writers, stored=stored)
+
+
+def _scaled(stored: int, settings: Settings) -> int:
+    return int(stored * settings.scale)
 
 
 def _prepare(code: str, run: Run) -> None:
@@ -57,7 +66,7 @@ def _prepare(code: str, run: Run) -> None:
 
 def _sample(result: SubjectResult, process: Process, run: Run) -> None:
     try:
-        result.figures.append(float(process.call(result.subject.code, run)))
+        result.take(process.call(result.subject.code, run))
     except NotHereError as error:
         result.absent = str(error)
     except Exception as error:  # noqa: BLE001 - the others go on; the table tells
