@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import document, machine, places, registry, table
-from benchmarks.model import Suite
+from benchmarks.model import Case, NotHereError, Suite
 from benchmarks.results import CaseResult
-from benchmarks.runner import Settings, run_case
+from benchmarks.runner import Settings, absent, run_case
 
 RESULTS = Path("benchmarks-results.json")
 
@@ -72,14 +75,23 @@ def _run_suite(
     name: str, suite: Suite, wanted: Sequence[str] | None, settings: Settings, circumstances: Mapping[str, Any]
 ) -> tuple[list[CaseResult], document.SuiteDocument]:
     print(f"\n=== {name}: {suite.about}", flush=True)
-    results = []
-    with suite.around():
-        versions = suite.versions()
-        for case in suite.cases:
-            if any(part in case.name for part in wanted or [""]):
-                results.append(run_case(case, settings))
-                _progress("")
-                print(f"\n{table.table(results[-1])}", flush=True)
+    results: list[CaseResult] = []
+    versions: Mapping[str, str] = {}
+    cases = [case for case in suite.cases if any(part in case.name for part in wanted or [""])]
+    with ExitStack() as stack:
+        run: Callable[[Case, Settings], CaseResult] = run_case
+        if suite.server is not None and cases:
+            _progress("starting the server")
+            try:
+                settings = replace(settings, server=stack.enter_context(registry.function(suite.server)()))
+            except NotHereError as error:
+                run = partial(absent, why=str(error))
+        if suite.versions is not None and run is run_case:
+            versions = registry.function(suite.versions)(settings.server)
+        for case in cases:
+            results.append(run(case, settings))
+            _progress("")
+            print(f"\n{table.table(results[-1])}", flush=True)
     return results, document.suite_document(circumstances, suite.about, versions, results)
 
 

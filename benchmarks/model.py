@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -20,12 +19,16 @@ class Run:
         folder: On a disk. All subjects of a case share it, and what `Case.prepare` put there.
         writers: How many actors, or whatever stands for them, are at work at once.
         stored: How many events there are before it begins.
+        server: The URL of the suite's server, if it has one.
+        scale: The part of a full run that this is, for what isn't counted in operations: how full a table is.
     """
 
     n: int
     folder: Path
     writers: int = 1
     stored: int = 0
+    server: str = ""
+    scale: float = 1.0
 
 
 Figure: TypeAlias = float | Latencies
@@ -118,13 +121,13 @@ class Suite:
     Attributes:
         about: One line: what is measured, and how.
         cases: In the order in which they run.
-        around: Makes what is entered before the first case and left after the last, as a server is. Subjects run in
-            processes of their own, which find what it puts into `os.environ`.
-        versions: Asked inside of `around`: what the figures depend on beside Python and its packages, by name, as the
-            server's version and how durable its settings are. It may be empty where there is no server.
+        server: `"module:function"` of a context manager that has a server running meanwhile, and returns its URL; or
+            raises `NotHereError`.
+        versions: `"module:function"` of what, given that URL, tells what else the figures depend on: the server's
+            version, how durable its settings are. A dict of texts by name.
     """
 
     about: str
     cases: tuple[Case, ...]
-    around: Callable[[], AbstractContextManager[object]] = nullcontext
-    versions: Callable[[], Mapping[str, str]] = dict
+    server: str | None = None
+    versions: str | None = None

@@ -13,13 +13,13 @@ SHOWN = (50, 95, 99, 99.9)
 
 def heading(about: dict[str, Any]) -> str:
     """Where and how it was measured."""
-    machine = about["machine"]
+    machine, rounds = about["machine"], about["rounds"]
     peers = ", ".join(f"{name} {version}" for name, version in about["packages"].items())
     return (
         f"{about['date']}, {about['python']}, Node {about['node'] or 'not here'}, SQLite {about['sqlite']}\n"
         f"{machine['processor']}, {machine['processors']} of them, load {machine['load']:.1f}, {machine['system']}\n"
         f"{peers}\n"
-        f"Medians of {about['rounds']} rounds, or as noted, in which the subjects take turns, each in its own process,\n"
+        f"Medians of {rounds} rounds, or as noted, in which the subjects take turns, each in its own process,\n"
         "warmed up, with default garbage collection. Ratios are medians of the rounds' ratios: only they count.\n"
         + (
             "This is a quick run: it shows that everything works, and its figures mean nothing.\n"
