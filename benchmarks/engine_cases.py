@@ -26,7 +26,7 @@ def by_number_of_actors(code: str, *, limit: Subject, peers: Mapping[str, str]) 
     Args:
         code: Of `persisting.persist`.
         limit: The subject that shows what the storage can do at best. It needn't heed the number of writers.
-        peers: They do as many events as the limit's share is.
+        peers: They do a quarter of the events. What comes before a comma in their names is their series.
     """
     for number, n in OTHER_NUMBERS.items():
         yield Case(
@@ -37,9 +37,13 @@ def by_number_of_actors(code: str, *, limit: Subject, peers: Mapping[str, str]) 
             subjects=(
                 Subject(name=NACT, code=code, writers=number),
                 limit,
-                *[Subject(name=peer, code=at, writers=number, share=0.25) for peer, at in peers.items()],
+                *[_peer(name, at, number) for name, at in peers.items()],
             ),
         )
+
+
+def _peer(name: str, code: str, writers: int) -> Subject:
+    return Subject(name=name, code=code, writers=writers, share=0.25, series=name.partition(",")[0])
 
 
 def latencies(code: str, *, one: Mapping[str, str], many: Mapping[str, str]) -> Iterable[Case]:

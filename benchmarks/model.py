@@ -56,6 +56,8 @@ class Subject:
         share: Of the case's `n`: slow subjects do less.
         writers: How many actors, or whatever stands for them, are at work at once.
         stored: How many events `Case.prepare` is to have stored for it.
+        series: What the line is called that it is a point of where rates are drawn by the number of actors; peers
+            without one aren't drawn there.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Subject:
     share: float = 1.0
     writers: int = 1
     stored: int = 0
+    series: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

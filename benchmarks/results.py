@@ -108,6 +108,7 @@ class CaseResult:
             "n": max(1, int(self.n * result.subject.share)),
             "writers": result.subject.writers,
             "stored": result.subject.stored,
+            "series": result.subject.series,
             "figures": [_short(figure) for figure in result.figures],
             "median": result.median and _short(result.median),
             "ratio": self.ratio(result.subject.name, self.case.reference),

@@ -17,8 +17,8 @@ READ = "sqlite3, pages of 1000"
 _HERE = "benchmarks.suites.sqlite"
 
 
-def _subject(name: str, code: str, share: float = 1.0) -> Subject:
-    return Subject(name=name, code=f"{_HERE}.{code}", share=share)
+def _subject(name: str, code: str, share: float = 1.0, series: str = "") -> Subject:
+    return Subject(name=name, code=f"{_HERE}.{code}", share=share, series=series)
 
 
 _BATCHES = _subject(BATCHES, "with_sqlite3:in_batches")
@@ -37,7 +37,7 @@ SUITE = Suite(
             subjects=(
                 _subject(NACT, "with_nact:persist_by_one"),
                 _subject(RAW, "with_sqlite3:one_by_one"),
-                _subject(AIOSQLITE, "with_aiosqlite:one_by_one"),
+                _subject(AIOSQLITE, "with_aiosqlite:one_by_one", series=AIOSQLITE),
                 _subject(GROUP_COMMIT, "with_sqlite3:group_commit_of_one"),
             ),
             targets=(Target(subject=NACT, bound=1.0, of=AIOSQLITE),),
@@ -54,7 +54,7 @@ SUITE = Suite(
                 _subject(f"{BATCHES}, no trigger", "with_sqlite3:in_batches_without_trigger"),
                 _subject(GROUP_COMMIT, "with_sqlite3:group_commit_of_many"),
                 _subject(RAW, "with_sqlite3:one_by_one", share=0.15),
-                _subject(AIOSQLITE_100, "with_aiosqlite:hundred_at_once", share=0.25),
+                _subject(AIOSQLITE_100, "with_aiosqlite:hundred_at_once", share=0.25, series=AIOSQLITE),
             ),
             targets=(
                 Target(subject=NACT, bound=0.5, of=BATCHES),
