@@ -22,6 +22,14 @@ def short(figure: float) -> str:
     return amount(figure)
 
 
+def tick(figure: float) -> str:
+    """`10k`, `0.2`: beside an axis."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if figure >= size:
+            return f"{figure / size:g}{letter}"
+    return f"{figure:g}"
+
+
 def ratio(figure: float) -> str:
     """`0.86`, `13`."""
     return f"{figure:.2f}" if figure < 10 else f"{figure:,.0f}"  # noqa: PLR2004 - three digits at most

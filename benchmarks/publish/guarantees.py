@@ -60,8 +60,9 @@ def standing(report: Report, guarantee: int) -> str:
 def _verdict(report: Report) -> str:
     if not report.conformant:
         return f"**{report.verdict.partition(':')[0].lower()}**"
-    declared = sum(law.outcome == "declared" for law in report.others)
-    return f"conformant, except {declared}" if declared else "conformant"
+    declared, untested = (sum(law.outcome == which for law in report.others) for which in ("declared", "not tested"))
+    word = f"conformant, except {declared}" if declared else "conformant"
+    return f"{word} ({untested} not tested)" if untested else word
 
 
 def _engines(reports: Mapping[str, Report]) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import matplotlib as mpl
+
 from benchmarks.publish.guarantees import guarantees, guarantees_table
 from benchmarks.publish.numbers import numbers
 from benchmarks.publish.plots.actors import actors
 from benchmarks.publish.plots.growth import growth
 from benchmarks.publish.plots.latency import latency
 from benchmarks.publish.plots.replay import replay
+from benchmarks.publish.plots.style import SETTINGS
 from benchmarks.publish.plots.throughput import throughput
 from benchmarks.publish.readme import with_table
 from benchmarks.publish.reports import Report
@@ -40,6 +43,8 @@ def pages(
         readme: with_table(readme.read_text(encoding="utf-8"), guarantees_table(reports)).encode(),
     }
     for name, plot in PLOTS.items():
-        if (drawn := plot(suites)) is not None:
+        with mpl.rc_context(SETTINGS):
+            drawn = plot(suites)
+        if drawn is not None:
             made[folder / f"{name}.svg"] = drawn
     return made

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from benchmarks.publish.circumstances import caption
-from benchmarks.publish.figures import short
+from benchmarks.publish.figures import tick
 from benchmarks.publish.plots.style import NACT, NACT_TOO, PEERS, RAW, Sheet, bars, plain
 from benchmarks.publish.results import SubjectFigures, SuiteFigures
 
@@ -26,7 +26,7 @@ def actors(suites: Mapping[str, SuiteFigures]) -> bytes | None:
         plain(axes, case.name)
         bars(axes, [(subject.name, subject.median or 0, _colour(subject)) for subject in case.measured()])
         axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: short(rate)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: tick(rate)))
     return sheet.svg()
 
 

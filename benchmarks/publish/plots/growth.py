@@ -9,24 +9,26 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from benchmarks.publish.circumstances import caption
-from benchmarks.publish.figures import short
+from benchmarks.publish.figures import tick
 from benchmarks.publish.numbers import ENGINES
-from benchmarks.publish.plots.style import MARKERS, NACT, NACT_TOO, PEERS, RAW, Line, Sheet, draw, plain
+from benchmarks.publish.plots.style import NACT, NACT_TOO, PEERS, RAW, Line, Sheet, draw, plain
 from benchmarks.publish.results import CaseFigures, SubjectFigures, SuiteFigures
 
 _SIZE = re.compile(r"([\d,]+) ?(thousand|million)? (?:rows|events)$")
 _TIMES = {"": 1, "thousand": 1_000, "million": 1_000_000}
 _KINDS = (
-    ("read", "read of 100 events", PEERS[1]),
-    ("1000", "persist, 1000 actors", NACT_TOO),
-    ("", "persist, one actor", NACT),
+    ("read", "read of 100 events", PEERS[1], "^"),
+    ("1000", "persist, 1000 actors", NACT_TOO, "s"),
+    ("", "persist, one actor", NACT, "o"),
 )
-"""What a case's name says, its label and colour; the first that fits."""
+"""What a case's name says, its label, colour and marker; the first that fits."""
 
 
 def growth(suites: Mapping[str, SuiteFigures]) -> bytes | None:
     """One panel for each engine; nothing, if none was measured."""
-    engines = [(name, suite) for name, suite in suites.items() if _engine(name) in ENGINES and _lines(suite)]
+    order = list(ENGINES)
+    found = [(name, suite) for name, suite in suites.items() if _engine(name) in ENGINES and _lines(suite)]
+    engines = sorted(found, key=lambda item: order.index(_engine(item[0])))
     if not engines:
         return None
     told = [*caption(engines), "In parts of the rate at the smallest journal: 1 is as fast as there."]
@@ -44,7 +46,7 @@ def _panel(axes: Axes, title: str, lines: Sequence[Line]) -> None:
     plain(axes, title, x="events stored before", y="rate, in parts of the first")
     axes.set_xscale("log")
     sizes = sorted({x for line in lines for x, _ in line.points})
-    axes.set_xticks(sizes, [short(size) for size in sizes])
+    axes.set_xticks(sizes, [tick(size) for size in sizes])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(0, max(1.25, *[y * 1.1 for line in lines for _, y in line.points]))
     draw(axes, lines, log_y=False)
@@ -60,20 +62,14 @@ def _case(case: CaseFigures) -> Iterable[Line]:
     for subject in case.measured():
         if size := size_of(subject):
             found.setdefault(subject.name.partition(",")[0], []).append((size, subject))
-    label, colour = next((label, colour) for part, label, colour in _KINDS if part in case.name)
+    label, colour, marker = next(look for part, *look in _KINDS if part in case.name)
     for who, sized in found.items():
         first = sized[0][1]
-        ours = first.is_ours
         points = [(float(size), _relative(case, subject, first)) for size, subject in sized]
-        if len(points) > 1:
-            shown = label if ours else f"{who}: {label}"
-            yield Line(
-                label=shown,
-                points=points,
-                colour=colour if ours else RAW,
-                dashed=not ours,
-                marker="o" if ours else MARKERS[0],
-            )
+        if len(points) > 1 and first.is_ours:
+            yield Line(label=label, points=points, colour=colour, marker=marker)
+        elif len(points) > 1:
+            yield Line(label=f"{who}: {label}", points=points, colour=RAW, marker=marker, dashed=True)
 
 
 def size_of(subject: SubjectFigures) -> int:

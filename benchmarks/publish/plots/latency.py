@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from benchmarks.publish.circumstances import caption
-from benchmarks.publish.figures import amount
+from benchmarks.publish.figures import tick
 from benchmarks.publish.numbers import ENGINES
 from benchmarks.publish.plots.style import MARKERS, NACT, NACT_TOO, PEERS, Line, Sheet, draw, plain
 from benchmarks.publish.results import CaseFigures, SubjectFigures, SuiteFigures
@@ -39,7 +39,7 @@ def _panel(axes: Axes, title: str, lines: Sequence[Line]) -> None:
     ticks = [tick for tick in _TICKS if _nines(tick) <= most + 1e-9]
     axes.set_xlim(-0.05, most + 0.05)
     axes.set_xticks([_nines(tick) for tick in ticks], [f"{tick:g}" for tick in ticks])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda wait, _: amount(wait)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda wait, _: tick(wait)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     draw(axes, lines, log_y=True)
 

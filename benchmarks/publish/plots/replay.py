@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from matplotlib.ticker import FuncFormatter
 
 from benchmarks.publish.circumstances import caption
-from benchmarks.publish.figures import short
+from benchmarks.publish.figures import tick
 from benchmarks.publish.numbers import ENGINES, READ
 from benchmarks.publish.plots.style import NACT, PEERS, RAW, Sheet, bars, plain
 from benchmarks.publish.results import CaseFigures, SubjectFigures, SuiteFigures
@@ -26,7 +26,7 @@ def replay(suites: Mapping[str, SuiteFigures]) -> bytes | None:
     for axes, (name, _, case) in zip(sheet.axes, engines, strict=True):
         plain(axes, ENGINES[name])
         bars(axes, [(subject.name, subject.median or 0, _colour(case, subject)) for subject in case.measured()])
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: short(rate)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: tick(rate)))
     return sheet.svg()
 
 

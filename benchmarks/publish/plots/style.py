@@ -29,8 +29,9 @@ WIDTH, ROW = 9.0, 3.1
 """Inches; an inch has 72 of an SVG's points."""
 
 _CAPTION_LINE, _TOP = 0.17, 0.55
+_LABEL_WIDTH = 24
 
-_SETTINGS = mpl.RcParams(
+SETTINGS = mpl.RcParams(
     {
         "svg.hashsalt": "nact",  # or every run would name its parts differently
         "svg.fonttype": "path",  # looks the same wherever it is shown
@@ -45,6 +46,7 @@ _SETTINGS = mpl.RcParams(
         "ytick.color": FAINT,
     }
 )
+"""Of matplotlib, while plots are drawn."""
 
 Point: TypeAlias = tuple[float, float]
 
@@ -70,20 +72,19 @@ class Sheet:
         rows = -(-panels // columns)
         below = 0.55 + _CAPTION_LINE * len(lines)
         height = rows * row + _TOP + below
-        with mpl.rc_context(_SETTINGS):
-            self._figure = Figure(figsize=(WIDTH, height), facecolor=PAPER)
-            FigureCanvasSVG(self._figure)
-            grid = self._figure.subplots(rows, columns, squeeze=False)
+        self._figure = Figure(figsize=(WIDTH, height), facecolor=PAPER)
+        FigureCanvasSVG(self._figure)
+        grid = self._figure.subplots(rows, columns, squeeze=False)
         self.axes: list[Axes] = list(grid.flat)[:panels]
         for unused in list(grid.flat)[panels:]:
             unused.remove()
         self._figure.subplots_adjust(
             left=0.085,
-            right=0.86,
+            right=0.84,
             top=1 - (_TOP + 0.25) / height,
             bottom=(below + 0.1) / height,
             hspace=0.42,
-            wspace=0.62,
+            wspace=0.68,
         )
         self._figure.text(0.02, 1 - 0.3 / height, title, fontsize=12, fontweight="bold")
         for number, line in enumerate(reversed(lines)):
@@ -92,8 +93,7 @@ class Sheet:
     def svg(self) -> bytes:
         """The file. The same figures make the same bytes."""
         out = io.BytesIO()
-        with mpl.rc_context(_SETTINGS):
-            self._figure.savefig(out, format="svg", facecolor=PAPER, metadata={"Date": None, "Creator": None})
+        self._figure.savefig(out, format="svg", facecolor=PAPER, metadata={"Date": None, "Creator": None})
         return b"\n".join(line.rstrip() for line in out.getvalue().splitlines()) + b"\n"
 
     def adjust(self, **sides: float) -> None:
@@ -121,13 +121,10 @@ def draw(axes: Axes, lines: Sequence[Line], *, log_y: bool) -> None:
             [x for x, _ in line.points], [y for _, y in line.points], color=line.colour, marker=line.marker,
             markersize=0 if not line.marker else 4, linewidth=line.width, linestyle="--" if line.dashed else "-",
         )  # fmt: skip
-    places = _apart(axes, [line.points[-1][1] for line in lines], log_y=log_y)
+    places = _apart(axes, lines, log_y=log_y)
     right = max(line.points[-1][0] for line in lines)
     for line, place in zip(lines, places, strict=True):
-        axes.annotate(
-            line.label, (right, place), xytext=(7, 0), textcoords="offset points", va="center", fontsize=7.5,
-            color=line.colour, annotation_clip=False,
-        )  # fmt: skip
+        _at(axes, "\n".join(_label(line)), (right, place), gap=7, colour=line.colour)
 
 
 def bars(axes: Axes, rows: Sequence[tuple[str, float, str]]) -> None:
@@ -143,25 +140,37 @@ def bars(axes: Axes, rows: Sequence[tuple[str, float, str]]) -> None:
     axes.grid(False, axis="y")
 
 
-def _apart(axes: Axes, wanted: Sequence[float], *, log_y: bool) -> list[float]:
-    """Where labels go: at the heights that are wanted, or as near as lets each have a line of its own."""
+def _at(axes: Axes, label: str, place: Point, *, gap: float, colour: str) -> None:
+    """Puts a label to the right of a place, also outside of the panel."""
+    axes.annotate(
+        label, place, xytext=(gap, 0), textcoords="offset points", va="center", fontsize=7.5, color=colour,
+        annotation_clip=False,
+    )  # fmt: skip
+
+
+def _apart(axes: Axes, lines: Sequence[Line], *, log_y: bool) -> list[float]:
+    """Where labels go: beside the ends of their lines, or as near as gives each of them room."""
     low, high = axes.get_ylim()
     scale = (lambda y: log10(max(y, 1e-12))) if log_y else float
-    least = (scale(high) - scale(low)) * 0.062
-    order = sorted(range(len(wanted)), key=lambda at: wanted[at])
-    heights = [scale(wanted[at]) for at in order]
+    unit = (scale(high) - scale(low)) * 0.064
+    order = sorted(range(len(lines)), key=lambda at: lines[at].points[-1][1])
+    heights = [scale(lines[at].points[-1][1]) for at in order]
+    rows = [len(_label(lines[at])) for at in order]
     for _ in range(200):
         for at in range(1, len(heights)):
+            least = unit * (rows[at] + rows[at - 1]) / 2
             if (overlap := least - (heights[at] - heights[at - 1])) > 0:
                 heights[at] += overlap / 2
                 heights[at - 1] -= overlap / 2
-    found = [0.0] * len(wanted)
-    for at, height in zip(order, heights, strict=True):
-        found[at] = 10**height if log_y else height
-    return found
+    found = dict(zip(order, heights, strict=True))
+    return [10 ** found[at] if log_y else found[at] for at in range(len(lines))]
 
 
-def _wrapped(line: str, width: int = 150) -> list[str]:
+def _label(line: Line) -> list[str]:
+    return _wrapped(line.label, _LABEL_WIDTH)
+
+
+def _wrapped(line: str, width: int = 155) -> list[str]:
     words, lines = line.split(" "), [""]
     for word in words:
         if len(lines[-1]) + len(word) > width:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from benchmarks.publish.circumstances import caption
-from benchmarks.publish.figures import short
+from benchmarks.publish.figures import tick
 from benchmarks.publish.numbers import ENGINES, MANY, ONE
 from benchmarks.publish.plots.style import MARKERS, NACT, PEERS, RAW, Line, Point, Sheet, draw, plain
 from benchmarks.publish.results import CaseFigures, SuiteFigures
@@ -38,7 +38,7 @@ def _panel(axes: Axes, title: str, lines: Sequence[Line]) -> None:
     axes.set_ylim(min(rates) / 1.6, max(rates) * 1.6)
     axes.set_xticks(list(NUMBERS.values()), [f"{number:,}" for number in NUMBERS.values()])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda rate, _: short(rate)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda rate, _: tick(rate)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     draw(axes, lines, log_y=True)
 
@@ -72,4 +72,4 @@ def _limit(suite: SuiteFigures) -> Iterable[Line]:
     if case and (ours := case.ours()) and (limit := case.limit_for(ours)) and limit.median:
         name = limit.name.rpartition(": ")[2]
         points = [(1.0, limit.median), (10_000.0, limit.median)]
-        yield Line(label=name, points=points, colour=RAW, marker="", dashed=True)
+        yield Line(label=f"raw: {name}", points=points, colour=RAW, marker="", dashed=True)
