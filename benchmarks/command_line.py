@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -29,20 +29,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = registry.names() if not options.suites or "all" in options.suites else options.suites
     settings = _settings(options)
     circumstances = {**machine.description(), "rounds": settings.rounds, "quick": options.quick}
-    known = document.read(options.json) if options.update else {}
+    file = document.ResultsFile(options.json, keep=options.update)
     try:
-        _check_update(options, known, names, circumstances)
+        _check_update(options, file, names, circumstances)
     except document.OtherCircumstancesError as error:
         parser.error(str(error))
     print(table.heading(circumstances), end="")
-    everything = []
+    everything: list[CaseResult] = []
     for name in names:
-        results, made = _run_suite(name, registry.suite(name), options.case, settings, circumstances)
+        suite, results = registry.suite(name), list[CaseResult]()
+        for result, versions in _run_suite(name, suite, options.case, settings):
+            results.append(result)
+            made = document.suite_document(circumstances, suite.about, versions, results)
+            file.put(name, made, beside_others=bool(options.case))
         everything += results
-        if not results:
-            continue  # none of its cases is wanted
-        known[name] = document.with_cases(known[name], made) if options.case and name in known else made
-        document.write(options.json, known)  # after each: whoever stops it keeps what was measured
     print(f"\n{table.summary(everything)}")
     return int(any(subject.failure for result in everything for subject in result.subjects))
 
@@ -59,7 +59,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _check_update(
     options: argparse.Namespace,
-    known: Mapping[str, document.SuiteDocument],
+    file: document.ResultsFile,
     names: Sequence[str],
     circumstances: Mapping[str, Any],
 ) -> None:
@@ -67,15 +67,15 @@ def _check_update(
     if options.update and options.subject:
         raise document.OtherCircumstancesError("--update takes whole cases: their subjects are compared")
     for name in names if options.case else []:
-        if name in known:
-            document.check_same_circumstances(known[name], circumstances)
+        if known := file.before.get(name):
+            document.check_same_circumstances(known, circumstances)
 
 
 def _run_suite(
-    name: str, suite: Suite, wanted: Sequence[str] | None, settings: Settings, circumstances: Mapping[str, Any]
-) -> tuple[list[CaseResult], document.SuiteDocument]:
+    name: str, suite: Suite, wanted: Sequence[str] | None, settings: Settings
+) -> Iterator[tuple[CaseResult, Mapping[str, str]]]:
+    """The result of each case, and what else it depends on."""
     print(f"\n=== {name}: {suite.about}", flush=True)
-    results: list[CaseResult] = []
     versions: Mapping[str, str] = {}
     cases = [case for case in suite.cases if any(part in case.name for part in wanted or [""])]
     with ExitStack() as stack:
@@ -86,13 +86,13 @@ def _run_suite(
                 settings = replace(settings, server=stack.enter_context(registry.function(suite.server)()))
             except NotHereError as error:
                 run = partial(absent, why=str(error))
-        if suite.versions is not None and run is run_case:
+        if suite.versions is not None and run is run_case and cases:
             versions = registry.function(suite.versions)(settings.server)
         for case in cases:
-            results.append(run(case, settings))
+            result = run(case, settings)
             _progress("")
-            print(f"\n{table.table(results[-1])}", flush=True)
-    return results, document.suite_document(circumstances, suite.about, versions, results)
+            print(f"\n{table.table(result)}", flush=True)
+            yield result, versions
 
 
 def _progress(what: str) -> None:

@@ -28,18 +28,31 @@ def suite_document(
     return {**circumstances, "about": about, "versions": dict(versions), "cases": cases}
 
 
-def read(path: Path) -> dict[str, SuiteDocument]:
-    """The suites of a file, by name; none, if there is no file."""
-    if not path.exists():
-        return {}
-    suites: dict[str, SuiteDocument] = json.loads(path.read_text(encoding="utf-8"))["suites"]
-    return suites
+class ResultsFile:
+    """Is written again with every case, so whoever stops a run keeps what was measured.
 
+    Attributes:
+        before: The suites that it held, by name, if they are to be kept.
+    """
 
-def write(path: Path, suites: Mapping[str, SuiteDocument]) -> None:
-    """Makes the file, the suites in the order of their names."""
-    text = json.dumps({"suites": dict(sorted(suites.items()))}, indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    def __init__(self, path: Path, *, keep: bool) -> None:
+        self._path = path
+        self.before: Mapping[str, SuiteDocument] = {}
+        if keep and path.exists():
+            self.before = json.loads(path.read_text(encoding="utf-8"))["suites"]
+        self._suites = dict(self.before)
+
+    def put(self, name: str, suite: SuiteDocument, *, beside_others: bool) -> None:
+        """Puts a suite into the file: in the place of the one that was there, or only its cases in that of theirs.
+
+        A suite that couldn't be measured here replaces nothing.
+        """
+        before = self.before.get(name)
+        if before is not None and not any(_was_measured(case) for case in suite["cases"]):
+            return
+        self._suites[name] = suite if before is None or not beside_others else _with_cases(before, suite)
+        text = json.dumps({"suites": dict(sorted(self._suites.items()))}, indent=1, ensure_ascii=False)
+        self._path.write_text(text + "\n", encoding="utf-8")
 
 
 def check_same_circumstances(known: SuiteDocument, now: Mapping[str, Any]) -> None:
@@ -53,10 +66,14 @@ def check_same_circumstances(known: SuiteDocument, now: Mapping[str, Any]) -> No
         raise OtherCircumstancesError(f"not the same as when the other cases ran: {', '.join(differ)}; run all cases")
 
 
-def with_cases(known: SuiteDocument, new: SuiteDocument) -> SuiteDocument:
+def _with_cases(before: SuiteDocument, new: SuiteDocument) -> SuiteDocument:
     """The suite with its new cases in the place of the old ones. It has the later date; each case has its own."""
-    cases = {case["name"]: case for case in [*known["cases"], *new["cases"]]}
+    cases = {case["name"]: case for case in [*before["cases"], *new["cases"]]}
     return {**new, "cases": list(cases.values())}
+
+
+def _was_measured(case: dict[str, Any]) -> bool:
+    return any(subject["absent"] is None for subject in case["subjects"])
 
 
 def _compared(value: Any) -> Any:
