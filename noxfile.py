@@ -97,7 +97,7 @@ def tests(session: nox.Session) -> None:
 def tests_without_servers() -> list[str]:
     """The folders of tests that any machine can run, core's first."""
     projects = [project for project in PACKAGES + EXAMPLES if project not in WITH_SERVERS]
-    folders = [project / "tests" for project in [*projects, Path("benchmarks")]]
+    folders = [project / "tests" for project in [*projects, Path("benchmarks"), Path("docs")]]
     return [str(folder) for folder in folders if folder.is_dir()]
 
 
@@ -151,6 +151,13 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "noxfile.py", *[str(folder) for folder in Path().glob("benchmarks")])
     if TYPING_TESTS.is_dir():
         session.run("pytest", str(TYPING_TESTS))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into site/; a warning, such as a link that leads nowhere, fails it."""
+    session.install(*groups("docs"))
+    session.run("mkdocs", "build", "--strict", "--site-dir", *session.posargs or ["site"])
 
 
 @nox.session
