@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_every_block_is_tried_or_says_why_not(page: str) -> None:
         why = reason(block)
         assert why != "", f'{block.place}: say what language it is, or why it isn\'t run: notrun="..."'
         if why:
-            print(f"{block.place}: {block.language or 'no language'} isn't run: {why}")
+            sys.stdout.write(f"{block.place}: {block.language} isn't run: {why}\n")  # pytest -rP shows it
 
 
 def test_every_transcript_belongs_to_a_program() -> None:

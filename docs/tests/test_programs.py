@@ -17,7 +17,9 @@ def test_a_pages_programs_print_what_it_shows(page: str, tmp_path: Path) -> None
     unused = programs.saved(blocks, tmp_path)
     for block in blocks:
         for command, printed in programs.told(block) if block.language == "console" else ():
-            assert programs.is_python(command), f"{block.place}: {command!r} can't be run; use sh where nothing is shown"
+            assert programs.is_python(command), (
+                f"{block.place}: {command!r} can't be run; use sh where nothing is shown"
+            )
             output = programs.output_of(command, tmp_path)
             assert programs.agrees(printed, output), f"{block.place}: {command}\nprinted:\n{printed}\nis:\n{output}"
             unused = {title: program for title, program in unused.items() if title not in command}
