@@ -28,7 +28,7 @@ def decisions() -> str:
 
 def changelogs() -> str:
     """The changelogs of all packages, with their headings a level lower."""
-    files = sorted([*ROOT.glob("packages/*/CHANGELOG.md"), *ROOT.glob("conformance-tests/CHANGELOG.md")])
+    files = [*sorted(ROOT.glob("packages/*/CHANGELOG.md")), ROOT / "conformance-tests" / "CHANGELOG.md"]
     return "\n\n".join(re.sub(r"^#", "##", file.read_text(encoding="utf-8"), flags=re.MULTILINE) for file in files)
 
 
