@@ -149,6 +149,7 @@ def types(session: nox.Session) -> None:
         roots = os.pathsep.join(str(project / folder) for folder in ("src", "tests"))
         session.run("mypy", "--explicit-package-bases", str(project), env={"MYPYPATH": roots})
     session.run("mypy", "noxfile.py", *[str(folder) for folder in Path().glob("benchmarks")])
+    session.run("mypy", "--explicit-package-bases", "docs", env={"MYPYPATH": "docs/tests"})
     if TYPING_TESTS.is_dir():
         session.run("pytest", str(TYPING_TESTS))
 

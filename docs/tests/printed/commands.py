@@ -63,6 +63,8 @@ def check(words: list[str]) -> None:
             pass
         case [command, *_]:
             assert command in OTHERS_COMMANDS, f"can't check {command!r}: teach printed/commands.py, or mark the block"
+        case _:
+            pass
 
 
 def distributions() -> dict[str, set[str]]:
