@@ -20,7 +20,7 @@ TRIED = {
 
 NOT_RUN = {
     "text": "a layout or a report, shown as an example",
-    "sql": "needs a Postgres server and its roles",
+    "sql": "needs a Postgres server",
     "js": "a document of MongoDB, in the notation of its shell",
     "javascript": "nact for JavaScript, beside the Python that is run",
     "scala": "Pekko, beside the Python that is run",
