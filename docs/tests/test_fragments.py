@@ -10,6 +10,8 @@ from printed import fragments
 from printed.blocks import Block, all_pages, blocks_of
 from pymongo import AsyncMongoClient
 
+from nact.persistence import MemoryPersistenceEngine
+
 FRAGMENTS = [
     block
     for page in all_pages()
@@ -17,7 +19,12 @@ FRAGMENTS = [
     if block.language == "python" and not block.title and not block.not_run
 ]
 
-GIVEN: dict[str, Any] = {"url": "mongodb://localhost", "AsyncMongoClient": AsyncMongoClient, "store": None}
+GIVEN: dict[str, Any] = {
+    "url": "mongodb://localhost",
+    "AsyncMongoClient": AsyncMongoClient,
+    "store": None,
+    "engine": MemoryPersistenceEngine(),
+}
 """What the text around a fragment speaks of."""
 
 

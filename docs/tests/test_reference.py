@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 from printed.blocks import ROOT
 
 import nact
+import nact.otel
 import nact.persistence
 
 SHOWN = {
@@ -18,13 +20,13 @@ SHOWN = {
     for name in re.findall(r"^::: (\S+)", page.read_text(encoding="utf-8"), re.MULTILINE)
 }
 
-PUBLIC = [f"{module.__name__}.{name}" for module in (nact, nact.persistence) for name in module.__all__]
+PUBLIC = [f"{module.__name__}.{name}" for module in (nact, nact.otel, nact.persistence) for name in module.__all__]
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_has_its_place_in_the_reference(name: str) -> None:
     module, _, last = name.rpartition(".")
-    value = getattr(nact if module == "nact" else nact.persistence, last)
+    value = getattr(importlib.import_module(module), last)
     is_error = inspect.isclass(value) and issubclass(value, Exception)
     assert name in SHOWN or f"nact.{last}" in SHOWN or (is_error and "nact.errors" in SHOWN)
 
