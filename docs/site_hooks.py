@@ -1,12 +1,23 @@
-"""What the site shows that isn't written by hand: the list of decision records, and the packages' changelogs."""
+"""What the site shows that isn't written by hand: decision records, changelogs, and the plots that there are."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+
+PLOTS = re.compile(r"<!-- plots: ([a-z ]+) -->")
+
+ALTERNATIVES = {
+    "throughput": "Events persisted in a second, by the number of actors, for each engine, its raw limit and its peers",
+    "latency": "How long a persist takes, as a distribution, for each engine",
+    "replay": "Events read in a second, by replay and by recovery, for each engine",
+    "growth": "How persisting and reading slow down as a journal grows",
+    "actors": "Messages between actors in a second, beside other libraries",
+}
 
 TITLE = re.compile(r"^# (.*)$", re.MULTILINE)
 
@@ -17,7 +28,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         markdown = markdown.replace("<!-- decisions -->", decisions())
     if "<!-- changelogs -->" in markdown:
         markdown = markdown.replace("<!-- changelogs -->", changelogs())
-    return markdown
+    return PLOTS.sub(lambda found: plots(found[1].split()), markdown)
 
 
 def decisions() -> str:
@@ -30,6 +41,12 @@ def changelogs() -> str:
     """The changelogs of all packages, with their headings a level lower."""
     files = [*sorted(ROOT.glob("packages/*/CHANGELOG.md")), ROOT / "conformance-tests" / "CHANGELOG.md"]
     return "\n\n".join(re.sub(r"^#", "##", file.read_text(encoding="utf-8"), flags=re.MULTILINE) for file in files)
+
+
+def plots(names: Sequence[str]) -> str:
+    """Of these plots in `docs/measured`, those that were drawn."""
+    drawn = [name for name in names if (ROOT / "docs" / "measured" / f"{name}.svg").exists()]
+    return "\n\n".join(f"![{ALTERNATIVES[name]}](../measured/{name}.svg)" for name in drawn)
 
 
 def _title(record: Path) -> str:
