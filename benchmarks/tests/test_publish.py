@@ -91,6 +91,14 @@ def test_an_engine_keeps_what_it_keeps_on_all_its_servers() -> None:
     assert "| **verdict** | **not conformant** | conformant |" in page
 
 
+@pytest.mark.parametrize(("first", "second"), [("broken", "not tested"), ("not tested", "broken")])
+def test_of_a_law_the_worst_that_was_found_on_any_server_counts(first: str, second: str) -> None:
+    page = guarantees_by_engine(
+        {"redis-7": report(3, {"held": 2, first: 1}), "redis-8": report(3, {"held": 2, second: 1})}
+    )
+    assert "| 3. One winner | **broken** (1) |" in page
+
+
 def test_a_law_that_is_declared_on_one_server_counts_once_and_tells_its_reason() -> None:
     first, second = report(3, {"held": 2}), report(3, {"held": 1, "declared": 1})
     page = guarantees_by_engine({"redis-7": first, "redis-8": second})
