@@ -103,7 +103,13 @@ def test_a_law_that_is_declared_on_one_server_counts_once_and_tells_its_reason()
     first, second = report(3, {"held": 2}), report(3, {"held": 1, "declared": 1})
     page = guarantees_by_engine({"redis-7": first, "redis-8": second})
     assert "| 3. One winner | kept, except 1 (1) |" in page
-    assert "- Redis: X-00, a law: because" in page
+    assert "- Redis: declared, X-00, a law: because." in page
+
+
+def test_what_laws_needed_and_did_not_have_is_told_below_the_table() -> None:
+    assert "- SQLite: not tested for want of because (3)." in guarantees_by_engine(
+        {"sqlite": report(3, {"held": 2, "not tested": 3}, server="")}
+    )
 
 
 def test_each_server_has_a_column_of_its_own_in_the_second_table() -> None:
