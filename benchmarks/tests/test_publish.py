@@ -56,6 +56,14 @@ def test_a_quick_try_is_called_one(tmp_path: Path) -> None:
     assert "which means nothing" not in _numbers(tmp_path, sqlite=suite())
 
 
+def test_a_machine_that_had_other_things_to_do_is_called_busy(tmp_path: Path) -> None:
+    machine = {"processor": "Abacus", "processors": 2, "system": "Linux-6.18.44"}
+    busy = {**suite(), "machine": {**machine, "load": 9.4}}
+    assert "Abacus, 2 processors (busy: load 9 at the beginning), Linux 6.18.44" in _numbers(tmp_path, sqlite=busy)
+    idle = {**suite(), "machine": {**machine, "load": 0.4}}
+    assert "Abacus, 2 processors, Linux 6.18.44" in _numbers(tmp_path, sqlite=idle)
+
+
 def test_of_several_files_the_latest_run_of_a_suite_counts(tmp_path: Path) -> None:
     old = results_file(tmp_path / "old.json", {"sqlite": suite(), "redis": suite()})
     new = results_file(tmp_path / "new.json", {"sqlite": {**suite(), "date": "2027-01-01T00:00:00+00:00"}})
