@@ -189,7 +189,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of all code, strictly, and what a user's programs are told by them."""
-    install_everything(session, "types", "bench")
+    install_everything(session, "types", "bench", "plots")
     for project in PACKAGES + EXAMPLES:
         # These roots give two files of one name, in two folders of tests, two module names.
         roots = os.pathsep.join(str(project / folder) for folder in ("src", "tests"))
@@ -204,6 +204,14 @@ def bench(session: nox.Session) -> None:
     """Measure, beside the peers; arguments after ``--`` go to ``python -m benchmarks``."""
     install_everything(session, "bench")
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def publish(session: nox.Session) -> None:
+    """Make docs/measured, and the README's table, from the results and reports there; ``-- --check`` only compares."""
+    install_everything(session, "tests", "plots")
+    session.run("pytest", "benchmarks/tests/test_plots.py")
+    session.run("python", "-m", "benchmarks.publish", *session.posargs)
 
 
 @nox.session

@@ -12,18 +12,26 @@ from nact.persistence.engine import PersistenceEngine
 
 if TYPE_CHECKING:
     from nact._cell import Cell
+    from nact._observing import Observer
     from nact.system import ActorSystem
 
 
 class Persistence:
     """What the persistent actors of one system share: the engine, who writes to which key, how many recover at once."""
 
-    def __init__(self, engine: PersistenceEngine, max_recoveries: int) -> None:
+    def __init__(self, engine: PersistenceEngine, max_recoveries: int, observer: Observer | None = None) -> None:
         self.engine = engine
+        self.observer = observer
         self.recoveries = asyncio.Semaphore(max_recoveries)
         self.failed_snapshots = 0
         """How many snapshots couldn't be taken or read, and were logged."""
         self._writers: dict[str, Cell] = {}
+
+    def snapshot_failed(self) -> None:
+        """Counts a snapshot that couldn't be taken or read."""
+        self.failed_snapshots += 1
+        if self.observer is not None:
+            self.observer.snapshot_failed()
 
     def check_free(self, key: str) -> None:
         """Raises `KeyInUseError` if a living actor of this system writes to the key."""
@@ -74,7 +82,7 @@ def configure_persistence(
     def plugin(system: ActorSystem) -> None:
         if system.persistence is not None:
             raise ValueError(f"{system!r} already has a persistence engine, {system.persistence.engine!r}")
-        system.persistence = Persistence(engine, max_recoveries)
+        system.persistence = Persistence(engine, max_recoveries, system.observer)
         if close:
             system.resources.add(engine)
 
