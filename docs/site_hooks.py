@@ -28,6 +28,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         markdown = markdown.replace("<!-- decisions -->", decisions())
     if "<!-- changelogs -->" in markdown:
         markdown = markdown.replace("<!-- changelogs -->", changelogs())
+    if "<!-- contributing -->" in markdown:
+        markdown = markdown.replace("<!-- contributing -->", contributing())
     return PLOTS.sub(lambda found: plots(found[1].split()), markdown)
 
 
@@ -41,6 +43,12 @@ def changelogs() -> str:
     """The changelogs of all packages, with their headings a level lower."""
     files = [*sorted(ROOT.glob("packages/*/CHANGELOG.md")), ROOT / "conformance-tests" / "CHANGELOG.md"]
     return "\n\n".join(re.sub(r"^#", "##", file.read_text(encoding="utf-8"), flags=re.MULTILINE) for file in files)
+
+
+def contributing() -> str:
+    """CONTRIBUTING.md without its title, and with its links as they are from the site's page."""
+    text = TITLE.sub("", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), count=1)
+    return text.replace("](docs/", "](../")
 
 
 def plots(names: Sequence[str]) -> str:

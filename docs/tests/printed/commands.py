@@ -95,8 +95,9 @@ def _check_installable(argument: str) -> None:
 
 def _check_session(session: str) -> None:
     name = re.sub(r"-[\d.]+$", "", session)
-    noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
-    assert f"\ndef {name}(session" in noxfile, f"no session {session}"
+    files = [ROOT / "noxfile.py", *(ROOT / "tools").glob("*.py")]
+    found = any(f"\ndef {name}(session" in file.read_text(encoding="utf-8") for file in files)
+    assert found, f"no session {session}"
 
 
 def _check_options(arguments: list[str]) -> None:
