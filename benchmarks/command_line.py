@@ -6,12 +6,15 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks import machine, places, registry, table
-from benchmarks.model import Suite
+from benchmarks.model import NotHereError, Suite
 from benchmarks.results import CaseResult
-from benchmarks.runner import Settings, run_case
+from benchmarks.runner import Settings, absent, run_case
 
 RESULTS = Path("benchmarks-results.json")
 
@@ -43,10 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_suite(name: str, suite: Suite, wanted: Sequence[str] | None, settings: Settings) -> list[CaseResult]:
     print(f"\n=== {name}: {suite.about}", flush=True)
-    results = []
-    for case in suite.cases:
-        if any(part in case.name for part in wanted or [""]):
-            results.append(run_case(case, settings))
+    cases = [case for case in suite.cases if any(part in case.name for part in wanted or [""])]
+    with ExitStack() as stack:
+        run = run_case
+        if suite.server is not None and cases:
+            _progress("starting the server")
+            try:
+                settings = replace(settings, server=stack.enter_context(registry.function(suite.server)()))
+            except NotHereError as error:
+                run = partial(absent, why=str(error))
+        results = []
+        for case in cases:
+            results.append(run(case, settings))
             _progress("")
             print(f"\n{table.table(results[-1])}", flush=True)
     return results

@@ -15,10 +15,14 @@ class Run:
     Attributes:
         n: How many operations (messages, actors, events).
         folder: On a disk. All subjects of a case share it, and what `Case.prepare` put there.
+        server: The URL of the suite's server, if it has one.
+        scale: The part of a full run that this is, for what isn't counted in operations: how full a table is.
     """
 
     n: int
     folder: Path
+    server: str = ""
+    scale: float = 1.0
 
 
 Code: TypeAlias = Callable[[Run], float | Awaitable[float]]
@@ -101,7 +105,10 @@ class Suite:
     Attributes:
         about: One line: what is measured, and how.
         cases: In the order in which they run.
+        server: `"module:function"` of a context manager that has a server running meanwhile, and returns its URL; or
+            raises `NotHereError`.
     """
 
     about: str
     cases: tuple[Case, ...]
+    server: str | None = None
