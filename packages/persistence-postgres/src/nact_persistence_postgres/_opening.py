@@ -39,7 +39,7 @@ async def open_journal(sessions: Sessions, settings: Settings) -> Journal:
     tables, last_deletion, is_pooled = await _looked(sessions, settings, sql)
     await sessions.open(is_pooled=is_pooled)
     seen = Seen(last_deletion)
-    lanes = Lane(sessions), Lane(sessions)
+    lanes = Lane(sessions, tables.append_one if tables.remembers else None), Lane(sessions)
     return Journal(tables, seen, lanes, Writer(tables, lanes[0], seen), SnapshotWriter(tables, lanes[1]))
 
 

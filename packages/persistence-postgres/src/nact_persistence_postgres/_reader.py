@@ -14,8 +14,11 @@ from nact_persistence_postgres._rows import stored_event, stored_snapshot
 from nact_persistence_postgres._sessions import Connection, Sessions
 from nact_persistence_postgres._tables import Tables
 
+_LARGE = 2048
+"""Bytes, as Postgres stores them. Of smaller ones a page can have any number; the larger ones are counted."""
+
 _PAGE_BYTES = 1024 * 1024
-"""As Postgres stores them: a page ends with the event that fills it."""
+"""A page of large ones ends with the one that fills it."""
 
 
 class Page(NamedTuple):
@@ -33,11 +36,12 @@ class Page(NamedTuple):
                 tombstone may be missing.
         """
         before = self.after
-        for number, data, created_at, is_deleted, tags, event_id, _ in self.rows:
-            if dense and number != before + 1 and not is_deleted:
+        for row in self.rows:
+            number = row[0]
+            if dense and number != before + 1 and not row[3]:
                 raise CorruptJournalError(f"it is missing, and the next one is {number}", key, before + 1)
             before = number
-            yield stored_event(key, (number, data, created_at, is_deleted, tags, event_id))
+            yield stored_event(key, row)
 
 
 class Reader:
@@ -87,9 +91,23 @@ class Reader:
 
     async def _page(self, key: str, after: int, limit: int | None, tags: Sequence[str]) -> Page:
         size = self._page_size if limit is None else min(limit, self._page_size)
-        arguments = [key, after, size, _PAGE_BYTES, tags] if tags else [key, after, size, _PAGE_BYTES]
-        rows = await self._rows(self._tables.sql.page(tagged=bool(tags)), *arguments)
-        return Page(after, rows, is_last=not rows or (len(rows) < size and rows[-1][6] < _PAGE_BYTES))
+        window = [key, after, size]
+        rows = await self._rows(self._tables.sql.page(tagged=bool(tags)), *window, _LARGE, *([tags] if tags else []))
+        for place, row in enumerate(rows):
+            if row[1] is None:
+                return await self._page_before(place, rows, window, tags)
+        return Page(after, rows, is_last=len(rows) < size)
+
+    async def _page_before(
+        self, place: int, rows: Sequence[asyncpg.Record], window: list[Any], tags: Sequence[str]
+    ) -> Page:
+        """The page up to the place of large data; if that comes first, large ones, as many as are good at once."""
+        key, after, size = window
+        if place:
+            return Page(after, rows[:place], is_last=False)
+        statement = self._tables.sql.page_of_large(tagged=bool(tags))
+        rows = await self._rows(statement, key, after, size, _PAGE_BYTES, *([tags] if tags else []))
+        return Page(after, rows, is_last=not rows)
 
     async def _rows(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         async def fetch(connection: Connection) -> list[asyncpg.Record]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID, uuid5
 
+import asyncpg
 import msgspec
 
 from nact.errors import CorruptJournalError, InvalidEventError
@@ -19,7 +20,7 @@ EventRow: TypeAlias = tuple[str, int, int, str, str, str]
 SnapshotRow: TypeAlias = tuple[str, int, int, str]
 """persistence_key, sequence_nr, created_at, data."""
 
-StoredEvent: TypeAlias = tuple[int, str, int, bool, list[str] | None, str | None]
+StoredEvent: TypeAlias = "asyncpg.Record | Sequence[Any]"
 """sequence_nr, data, created_at, is_deleted, tags, event_id."""
 
 MAX_KEY_BYTES = 2600

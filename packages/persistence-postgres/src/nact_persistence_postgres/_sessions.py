@@ -37,11 +37,11 @@ class _PlainConnection(_Base):
 class Trying:
     """One piece of work that may need several attempts: for how long, and whether an earlier one may have succeeded."""
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, *, in_doubt: bool = False) -> None:
         self._patience = patience
-        self._deadline: float | None = None
+        self._deadline = asyncio.get_running_loop().time() + patience if in_doubt else None
         self._pause = 0.0
-        self._in_doubt = False
+        self._in_doubt = in_doubt
 
     async def again(self, error: EngineUnavailableError) -> None:
         """Returns when it is time for the next attempt.
@@ -85,8 +85,13 @@ class Sessions:
         """Whether what is set for a session stays set, and is nobody else's."""
         return self.owns_pool and not self.is_pooled
 
-    def trying(self) -> Trying:
-        return Trying(self._settings.reconnect_timeout)
+    @property
+    def statement_timeout(self) -> float:
+        return self._settings.statement_timeout
+
+    def trying(self, *, in_doubt: bool = False) -> Trying:
+        """What is begun, or, `in_doubt`, was begun in another way, so that it may have succeeded."""
+        return Trying(self._settings.reconnect_timeout, in_doubt=in_doubt)
 
     @asynccontextmanager
     async def first_connection(self) -> AsyncIterator[Connection]:

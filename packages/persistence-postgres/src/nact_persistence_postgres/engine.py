@@ -147,7 +147,7 @@ class PostgresPersistenceEngine:
 
     async def _open(self) -> None:
         journal = await open_journal(self._sessions, self._settings)
-        self._commits = Commits(journal.writer.write)
+        self._commits = Commits(journal.writer.write, journal.writer.write_alone)
         self._snapshot_commits = Commits(journal.snapshots.write)
         self._reader = Reader(journal.tables, self._sessions, self._settings.page_size)
         self._journal = journal
