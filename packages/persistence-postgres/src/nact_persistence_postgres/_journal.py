@@ -86,9 +86,7 @@ async def _looked(sessions: Sessions, settings: Settings, sql: Statements) -> tu
 
 async def _look(sessions: Sessions, settings: Settings, sql: Statements) -> tuple[Tables, int, bool]:
     async with sessions.first_connection() as connection:
-        cache = settings.statement_cache_size
-        # A statement cache that was asked for says that the pooler, if there is one, knows about prepared statements.
-        is_pooled = cache == 0 or (cache is None and await _schema.is_behind_pooler(connection))
+        is_pooled = settings.statement_cache_size == 0 or await _schema.is_behind_pooler(connection)
         tables = await _schema.opened(connection, sql, sessions.name, create=settings.create, is_pooled=is_pooled)
         async with connection.transaction():
             last_deletion = await connection.fetchval(sql.last_deletion) if tables.remembers else 0

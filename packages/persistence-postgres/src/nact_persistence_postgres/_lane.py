@@ -100,13 +100,16 @@ class Lane:
         if self._connection is None:
             self._connection = await self._sessions.take(trying)
             self._prepared = None
-            if self._sessions.keeps_settings:
+            if self._sessions.keeps_settings or self._sessions.keeps_statements:
                 self._prepared = await self._sessions.statement(self._connection, self._made_ready, trying)
         return self._connection
 
     async def _made_ready(self, connection: Connection) -> PreparedStatement | None:
-        await connection.execute(_PLAN_ONCE)
-        return None if self._statement is None else await connection.prepare(self._statement)
+        if self._sessions.keeps_settings:
+            await connection.execute(_PLAN_ONCE)
+        if self._statement is None or not self._sessions.keeps_statements:
+            return None
+        return await connection.prepare(self._statement)
 
     def _timed_out(self) -> None:
         if self._connection is not None:

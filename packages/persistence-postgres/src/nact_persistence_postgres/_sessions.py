@@ -79,11 +79,17 @@ class Sessions:
         self.owns_pool = isinstance(source, str)
         self.is_pooled = False
         """Whether a pooler such as PgBouncer stands between, so that only a transaction has one server connection."""
+        self._needs_transactions = False
 
     @property
     def keeps_settings(self) -> bool:
         """Whether what is set for a session stays set, and is nobody else's."""
         return self.owns_pool and not self.is_pooled
+
+    @property
+    def keeps_statements(self) -> bool:
+        """Whether what is prepared in a session can be run later on, outside of a transaction."""
+        return self.owns_pool and not self._needs_transactions
 
     @property
     def statement_timeout(self) -> float:
@@ -118,10 +124,12 @@ class Sessions:
 
     async def open(self, *, is_pooled: bool) -> None:
         """Makes the pool, without connecting, unless the user gave one."""
+        cache = self._settings.statement_cache_size
         self.is_pooled = is_pooled
+        # A statement cache that was asked for says that the pooler, if there is one, knows of prepared statements.
+        self._needs_transactions = is_pooled and not cache
         if self._dsn is None:
             return
-        cache = self._settings.statement_cache_size
         self._pool = await asyncpg.create_pool(
             self._dsn,
             min_size=0,
@@ -167,7 +175,7 @@ class Sessions:
         try:
             with translated(self.name):
                 async with asyncio.timeout(trying.time_left(self._settings.statement_timeout)):
-                    return await (_in_transaction(connection, work) if self.is_pooled else work(connection))
+                    return await (_in_transaction(connection, work) if self._needs_transactions else work(connection))
         except BaseException as error:
             driver_error = error.__cause__ if isinstance(error, EngineUnavailableError) else error
             if not isinstance(driver_error, Exception) or not keeps_connection(driver_error):
