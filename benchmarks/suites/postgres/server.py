@@ -11,11 +11,9 @@ from uuid import uuid4
 
 import asyncpg
 import docker
-from testcontainers.community.postgres import PostgresContainer
 
 from benchmarks.model import NotHereError
-
-IMAGE = os.environ.get("TEST_POSTGRES_IMAGE", "postgres:17-alpine")
+from nact_conformance.containers import PostgresStorage
 
 
 @contextmanager
@@ -35,8 +33,12 @@ def _container() -> Iterator[str]:
         docker.from_env().ping()
     except docker.errors.DockerException as error:
         raise NotHereError(f"no NACT_BENCHMARKS_POSTGRES, and no Docker engine: {error}") from None
-    with PostgresContainer(IMAGE, driver=None) as container:
-        yield container.get_connection_url()
+    server = PostgresStorage()
+    server.start()
+    try:
+        yield server.direct_url
+    finally:
+        server.stop()
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -170,6 +170,27 @@ async def clerks_url(
     return server.bare_url.replace("test:test@", f"{role}:clerk@")
 
 
+async def test_rows_tell_an_order_across_keys_in_which_nothing_comes_late(
+    server: PostgresStorage, schema: str, database: Database, engine: PostgresPersistenceEngine
+) -> None:
+    read = f"""
+      SELECT persistence_key FROM {quoted(schema)}.event_journal
+      WHERE transaction_id < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY transaction_id, ordering
+    """
+    slow = f"""
+      INSERT INTO {quoted(schema)}.event_journal (persistence_key, sequence_nr, created_at, data)
+      VALUES ('slow', 1, 0, 'null')
+    """
+    await engine.persist(event("first", 1))
+    other = await asyncpg.connect(server.direct_url)
+    async with other.transaction():
+        await other.execute(slow)
+        await engine.persist(event("fast", 1))
+        assert [row[0] for row in await database.fetch(read)] == ["first"]
+    await other.close()
+    assert [row[0] for row in await database.fetch(read)] == ["first", "slow", "fast"]
+
+
 async def test_somebody_elses_table_is_left_alone(
     schema: str, database: Database, engine: PostgresPersistenceEngine
 ) -> None:
