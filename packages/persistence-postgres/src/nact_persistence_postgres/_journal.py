@@ -64,6 +64,7 @@ class Journal:
             if self._lanes:
                 await self.commits.aclose()
                 await self.snapshot_commits.aclose()
+                await self.reader.aclose()
                 for lane in self._lanes:
                     await lane.aclose()
         finally:
