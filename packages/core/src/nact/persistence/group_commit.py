@@ -52,6 +52,7 @@ class GroupCommit(Generic[T]):
         self._max_items = max_items
         self._max_size = max_size
         self._waiting: deque[tuple[T, int, asyncio.Future[None]]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._busy = False  # a batch is being written, or will be in the loop's next pass
         self._idle: asyncio.Future[None] | None = None  # somebody waits until it isn't
         self._closed = False
@@ -64,12 +65,13 @@ class GroupCommit(Generic[T]):
         """
         if self._closed:
             raise EngineClosedError("the engine is closed; make a new one")
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+        if self._loop is None or not self._busy:
+            self._loop = asyncio.get_running_loop()  # not for each item: it costs a system call on some versions
+        done: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append((item, size, done))
         if not self._busy:
             self._busy = True
-            loop.call_soon(self._write_next)  # in the next pass: what is submitted in this one goes out together
+            self._loop.call_soon(self._write_next)  # in the next pass: what is submitted in this one goes out together
         return done
 
     async def aclose(self) -> None:
