@@ -42,7 +42,7 @@ async def _one_by_one(writers: int, fsync: str, run: Run) -> float:
 
         async def write(stream: str) -> None:
             for number in range(1, each + 1):
-                await client.evalsha(script, 1, stream, *_fields(number))  # type: ignore[unused-awaitable]
+                await client.evalsha(script, 1, stream, *_fields(number))
 
         with Stopwatch() as watch:
             await asyncio.gather(*[write(_stream(writer)) for writer in range(writers)])
@@ -57,7 +57,7 @@ async def _by_pipeline(fsync: str, run: Run) -> float:
             for number in range(1, trips + 1):
                 pipeline = client.pipeline(transaction=False)
                 for writer in range(IN_A_PIPELINE):
-                    pipeline.evalsha(script, 1, _stream(writer), *_fields(number))
+                    pipeline.evalsha(script, 1, _stream(writer), *_fields(number))  # type: ignore[unused-awaitable]
                 await pipeline.execute()
     return trips * IN_A_PIPELINE / watch.seconds
 
