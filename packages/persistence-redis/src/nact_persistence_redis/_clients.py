@@ -14,7 +14,8 @@ from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 from nact_persistence_redis._cluster import Cluster, Place
-from nact_persistence_redis._servers import OneServer, Pool, Servers
+from nact_persistence_redis._lines import Pool
+from nact_persistence_redis._servers import OneServer, Servers
 
 Client: TypeAlias = "Redis | RedisCluster"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_redis._exchange import Reply
+from nact_persistence_redis._lines import Reply
 from nact_persistence_redis._scripts import Command
 from nact_persistence_redis._server_settings import ServerSettings
 

@@ -14,11 +14,11 @@ from redis.exceptions import AskError, MovedError, NoScriptError, ResponseError
 from nact.errors import EngineClosedError, NactError
 from nact_persistence_redis._durability import Confirmation, Promise
 from nact_persistence_redis._errors import DRIVER_ERRORS, InterruptedExchange, is_passing, unavailable
-from nact_persistence_redis._exchange import Reply, exchange
+from nact_persistence_redis._lines import Pool, Reply
 from nact_persistence_redis._request import Question, Request
 from nact_persistence_redis._scripts import Command
 from nact_persistence_redis._server_settings import settings_of
-from nact_persistence_redis._servers import Pool, Servers
+from nact_persistence_redis._servers import Servers
 
 _SHORTEST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.25
@@ -160,7 +160,7 @@ class Link:
                 question.settle(refused)
 
     async def _check(self, pool: Pool) -> None:
-        settings = await settings_of(pool, self._timeout)
+        settings = await settings_of(self.servers.lines, pool, self._timeout)
         self._promise.check(settings)
         self._checked[pool] = self._promise.confirmation(settings)
 
@@ -181,7 +181,7 @@ class Link:
             commands.append(script.whole(command) if with_scripts and script is not None else command)
         if confirmation is not None:
             commands.append(confirmation.command)
-        replies = await exchange(pool, commands, self._timeout)
+        replies = await self.servers.lines.exchange(pool, commands, self._timeout)
         is_durable = confirmation is None or confirmation.holds(replies[-1])
         place, forgotten = 0, []
         for question in questions:

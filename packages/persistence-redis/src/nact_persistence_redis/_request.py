@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from redis.exceptions import AuthenticationError, ResponseError
 
 from nact_persistence_redis._errors import InterruptedExchange, refusal, unavailable
-from nact_persistence_redis._exchange import Reply
+from nact_persistence_redis._lines import Pool, Reply
 from nact_persistence_redis._scripts import Command, Script
-from nact_persistence_redis._servers import Pool
 
 
 @dataclass(slots=True, eq=False)

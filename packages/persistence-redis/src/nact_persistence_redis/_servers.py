@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from redis.asyncio import ConnectionPool
-
-Pool: TypeAlias = ConnectionPool
+from nact_persistence_redis._lines import Lines, Pool
 
 
 class Servers(Protocol):
     """Where the keys are. Knows no command but those that find this out."""
+
+    @property
+    def lines(self) -> Lines:
+        """The way to make round trips to them."""
+        ...
 
     async def open(self) -> None:
         """Finds the servers."""
@@ -51,6 +54,7 @@ class OneServer:
     """
 
     def __init__(self, pool: Pool, *, is_ours: bool) -> None:
+        self.lines = Lines(keep=is_ours)
         self._pool = pool
         self._is_ours = is_ours
 
@@ -58,6 +62,7 @@ class OneServer:
         """Nothing needs to be found."""
 
     async def aclose(self) -> None:
+        await self.lines.aclose()
         if self._is_ours:
             await self._pool.disconnect()
 
