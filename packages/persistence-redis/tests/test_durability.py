@@ -192,6 +192,21 @@ async def test_settings_that_changed_while_the_server_was_away_are_noticed(
             await engine.persist(second)
 
 
+async def test_an_outcome_that_was_lost_stays_unknown_when_the_server_is_refused_meanwhile(
+    start_server: StartServer, numbered: Numbered, key: str
+) -> None:
+    """The event is stored; its acknowledgement is lost; then the server promises too little to be asked again."""
+    server = start_server(OLDEST_IMAGE, *("--appendonly", "yes", "--appendfsync", "always"))
+    first, second = numbered(key, 1, 2)
+    async with RedisPersistenceEngine(server.bare_url) as engine:
+        await engine.persist(first)
+        run(server, "CONFIG", "SET", "appendfsync", "no")
+        server.proxy.lose_reply()
+        with pytest.raises(EngineUnavailableError, match="set appendfsync always") as raised:
+            await engine.persist(second)
+        assert not raised.value.outcome_known
+
+
 def _logged(server: RedisStorage) -> int:
     """How many bytes the append-only file has, by the server's own count."""
     with client_of(server) as client:

@@ -79,7 +79,9 @@ class Cluster:
         failure: BaseException | None = None
         for place in dict.fromkeys([*self._primaries, *self._seeds]):
             try:
-                (reply,) = await self.lines.exchange(self._pool_of(place), [("CLUSTER", "SLOTS")], self._timeout)
+                (reply,) = await self.lines.exchange(
+                    self._pool_of(place), lambda: [("CLUSTER", "SLOTS")], self._timeout
+                )
             except InterruptedExchange as interrupted:
                 failure = interrupted.__cause__
                 continue

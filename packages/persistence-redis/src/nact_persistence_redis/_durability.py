@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nact.errors import EngineUnavailableError
+from nact_persistence_redis._errors import PassingWeaknessError
 from nact_persistence_redis._lines import Reply
 from nact_persistence_redis._scripts import Command
 from nact_persistence_redis._server_settings import ServerSettings
@@ -70,11 +71,14 @@ class Promise:
         """Returns if the server may be used.
 
         Raises:
+            PassingWeaknessError: It promises less than was asked for, until the other servers are as they should be.
             EngineUnavailableError: It promises less than was asked for, and is to be refused.
         """
-        weaknesses = self._weaknesses(server)
+        lasting, passing = self._weaknesses(server), self._misplaced(server)
+        weaknesses = [*passing, *lasting]
         if weaknesses and self._if_weaker == "refuse":
-            raise EngineUnavailableError(
+            kind = EngineUnavailableError if lasting else PassingWeaknessError
+            raise kind(
                 f"this Redis can lose what it acknowledged: {'; '.join(weaknesses)}. Change that, "
                 "or say with durability= or if_weaker= that it may be so",
                 outcome_known=True,
@@ -94,7 +98,7 @@ class Promise:
 
     def _weaknesses(self, server: ServerSettings) -> list[str]:
         """What can be lost although it was asked to survive, and what would help."""
-        found = ["it follows another server, and can't be written: name its master"] if server.is_replica else []
+        found: list[str] = []
         if self._durability == "none":
             return found
         if server.appends is False:
@@ -105,6 +109,11 @@ class Promise:
             found.append("appendfsync is no: set appendfsync everysec")
         if server.evicts is not None and server.evicts.startswith("allkeys-"):
             found.append(f"maxmemory-policy is {server.evicts}, which throws events away: set noeviction")
+        return found
+
+    def _misplaced(self, server: ServerSettings) -> list[str]:
+        """What may be over when a failover is."""
+        found = ["it follows another server, and can't be written: name its master"] if server.is_replica else []
         if server.replicas < self._replicas:
             found.append(f"it has {server.replicas} replicas, and {self._replicas} have to confirm: add some")
         return found

@@ -53,6 +53,10 @@ class InterruptedExchange(Exception):  # noqa: N818 (it isn't raised at users)
         self.was_sent = was_sent
 
 
+class PassingWeaknessError(EngineUnavailableError):
+    """The server promises less than it has to, and may do better a moment later: when a replica has come back, say."""
+
+
 def code(error: BaseException | str) -> str:
     """The word with which the server begins its error, as in `OOM command not allowed`."""
     text = str(error)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from redis.asyncio import ConnectionPool
@@ -17,6 +18,9 @@ from nact_persistence_redis._wire import packed
 
 Pool: TypeAlias = ConnectionPool
 Reply: TypeAlias = Any
+Ask: TypeAlias = Callable[[Sequence[Command]], Awaitable[list[Reply]]]
+"""Sends commands over one connection, and returns the replies."""
+Greet: TypeAlias = Callable[[Pool, Ask], Awaitable[None]]
 _Connection: TypeAlias = Any
 
 _CAN_READ = "can_read" if hasattr(Connection, "can_read") else "can_read_destructive"  # before redis-py 8
@@ -34,37 +38,50 @@ class Lines:
         self._keep = keep
         self._at_hand: dict[Pool, _Connection] = {}
         self._waiting: Counter[Pool] = Counter()
+        self._greeted: set[_Connection] = set()
 
     async def aclose(self) -> None:
         """Gives back what is at hand."""
         while self._at_hand:
             pool, connection = self._at_hand.popitem()
             await pool.release(connection)
+        while self._greeted:
+            self._greeted.pop().deregister_connect_callback(self._on_connect)
 
-    async def exchange(self, pool: Pool, commands: Sequence[Command], timeout: float) -> list[Reply]:
+    async def exchange(
+        self, pool: Pool, compose: Callable[[], Sequence[Command]], timeout: float, *, greet: Greet | None = None
+    ) -> list[Reply]:
         """The reply to each command, in order; one that is an error is returned, not raised.
 
         All are sent at once, once, whatever the client that gave the pool does about retries. A connection that is
-        left in the middle, by an error or by a cancellation, is closed.
+        left in the middle, by an error or by a cancellation, is closed; so is one whose greeting failed.
+
+        Args:
+            pool: The server.
+            compose: Tells what to send, when there is a connection.
+            timeout: In seconds.
+            greet: Is called first, with every connection that is new: the server may be another one than before.
 
         Raises:
             InterruptedExchange: Not every reply was read. Its cause is the driver's error.
+            NactError: `greet` raised it. Nothing was sent.
         """
         was_sent = False
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as limit:
                 connection = await self._take(pool)
+                is_in_order = False
                 try:
-                    parts = packed(commands)
+                    if greet is not None and connection not in self._greeted:
+                        await self._greet(pool, connection, greet)
+                        limit.reschedule(asyncio.get_running_loop().time() + timeout)
+                    commands = compose()
                     was_sent = True
-                    await connection.send_packed_command(parts)
-                    replies = [await _reply(connection) for _ in commands]
-                except BaseException:
-                    await connection.disconnect(nowait=True)
-                    await pool.release(connection)
-                    raise
-                await self._give_back(pool, connection)
-                return replies
+                    replies = await _replies(connection, commands)
+                    is_in_order = True
+                    return replies
+                finally:
+                    await self._give_back(pool, connection, is_in_order)
         except DRIVER_ERRORS as error:
             was_executed = was_sent and not isinstance(error, AuthenticationError | BusyLoadingError)
             raise InterruptedExchange(was_executed) from error
@@ -82,11 +99,21 @@ class Lines:
         finally:
             self._waiting[pool] -= 1
 
-    async def _give_back(self, pool: Pool, connection: _Connection) -> None:
-        if self._keep and pool not in self._at_hand and not self._waiting[pool]:
+    async def _give_back(self, pool: Pool, connection: _Connection, is_in_order: bool) -> None:
+        if not is_in_order:
+            await connection.disconnect(nowait=True)
+        if is_in_order and self._keep and pool not in self._at_hand and not self._waiting[pool]:
             self._at_hand[pool] = connection
         else:
             await pool.release(connection)  # whoever waits for the pool hears of it
+
+    async def _greet(self, pool: Pool, connection: _Connection, greet: Greet) -> None:
+        await greet(pool, partial(_replies, connection))
+        connection.register_connect_callback(self._on_connect)
+        self._greeted.add(connection)
+
+    def _on_connect(self, connection: _Connection) -> None:
+        self._greeted.discard(connection)
 
 
 async def _is_usable(connection: _Connection) -> bool:
@@ -95,6 +122,11 @@ async def _is_usable(connection: _Connection) -> bool:
         return connection.is_connected and not await getattr(connection, _CAN_READ)()
     except (RedisError, OSError):
         return False
+
+
+async def _replies(connection: _Connection, commands: Sequence[Command]) -> list[Reply]:
+    await connection.send_packed_command(packed(commands))
+    return [await _reply(connection) for _ in commands]
 
 
 async def _reply(connection: _Connection) -> Reply:

@@ -8,7 +8,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from nact_persistence_redis._errors import refusal
-from nact_persistence_redis._lines import Lines, Pool, Reply
+from nact_persistence_redis._lines import Ask, Reply
 from nact_persistence_redis._scripts import Command
 
 _QUESTIONS: tuple[Command, ...] = (
@@ -38,14 +38,13 @@ class ServerSettings:
     evicts: str | None
 
 
-async def settings_of(lines: Lines, pool: Pool, timeout: float) -> ServerSettings:
+async def settings_of(ask: Ask) -> ServerSettings:
     """Asks the server.
 
     Raises:
-        InterruptedExchange: It didn't answer.
         NactError: It doesn't even answer INFO.
     """
-    about, config = await lines.exchange(pool, _QUESTIONS, timeout)
+    about, config = await ask(_QUESTIONS)
     if isinstance(about, ResponseError):
         raise refusal(about, None) from about
     told = {**_lines(about), **_pairs(config)}
