@@ -42,9 +42,9 @@ class Replay:
         """The events. Holds nothing while the consumer works, but a page that is on its way."""
         if self._left == 0:
             return
-        page = await self._first(reader)
+        begin = self._first(reader)
         while True:
-            async with aclosing(prefetched(page, partial(self._fetch_behind, reader))) as pages:
+            async with aclosing(prefetched(begin, partial(self._fetch_behind, reader))) as pages:
                 async for page in pages:
                     for event in self._chosen(page.documents):
                         self._left = None if self._left is None else self._left - 1
@@ -53,7 +53,7 @@ class Replay:
                             return
             if not page.is_last or self._position >= self._arriving:
                 return
-            page = await self._wait(reader, page)
+            begin = self._wait(reader, page)
 
     async def _first(self, reader: Reader) -> Page:
         """The first page: it may begin within a document."""

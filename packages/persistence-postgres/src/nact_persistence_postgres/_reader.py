@@ -63,7 +63,7 @@ class Reader:
             limit = None if limit is None else limit - len(page.rows)
             return None if page.is_last or limit == 0 else self._page(key, page.rows[-1][0], limit, tags)
 
-        async with aclosing(prefetched(await self._page(key, after, limit, tags), behind)) as pages:
+        async with aclosing(prefetched(self._page(key, after, limit, tags), behind)) as pages:
             async for page in pages:
                 yield page
 

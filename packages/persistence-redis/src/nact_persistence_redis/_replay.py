@@ -44,7 +44,7 @@ class Replay:
         """The events. Holds nothing while the consumer works, but a page that is on its way."""
         if self._left == 0:
             return
-        first = await fetch(self._position, self._fitting(_FIRST))
+        first = fetch(self._position, self._fitting(_FIRST))
         async with aclosing(prefetched(first, partial(self._fetch_behind, fetch))) as pages:
             async for page in pages:
                 for event in self._decoded(*self._live(page)):

@@ -24,7 +24,7 @@ async def pages(after: int, rows: int | None, fetch: FetchPage) -> AsyncGenerato
         rows = None if rows is None else rows - len(page.rows)
         return None if page.is_last or (rows is not None and rows <= 0) else fetch(page.rows[-1][0])
 
-    async with aclosing(prefetched(await fetch(after), behind)) as stream:
+    async with aclosing(prefetched(fetch(after), behind)) as stream:
         async for page in stream:
             yield page
 
@@ -33,12 +33,13 @@ def decoded(key: str, page: Page, wanted: frozenset[str]) -> Iterator[PersistedE
     """The events on a page that carry all the wanted tags.
 
     Raises:
-        CorruptJournalError: One is missing or can't be read. What lies before a tombstone may be missing.
+        CorruptJournalError: One is missing (not checked with tags) or can't be read. What lies before a tombstone may
+            be missing.
     """
     expected = page.after + 1
     for row in page.rows:
         number = row[0]
-        if number != expected and row[4] != 1:
+        if number != expected and row[4] != 1 and not wanted:
             raise CorruptJournalError(f"it is missing, and the next one is {number}", key, expected)
         expected = number + 1
         tags = stored_tags(key, row)
