@@ -11,7 +11,7 @@ from redis_servers.servers import CLUSTER, NEWEST, OLDEST, VALKEY
 
 from nact.persistence import PersistenceEngine
 from nact_conformance.containers import RedisStorage
-from nact_conformance.suite import BackDoor, ConformanceSuite, Requirements
+from nact_conformance.suite import BackDoor, ConformanceSuite
 
 pytestmark = pytest.mark.usefixtures("containers")
 
@@ -19,7 +19,6 @@ pytestmark = pytest.mark.usefixtures("containers")
 class TestOldestServer(ConformanceSuite):
     """Redis 7.0, RESP2."""
 
-    requirements = Requirements(cannot_keep={"M-06": "no release ever kept more than one tombstone for a key"})
     server: ClassVar[RedisStorage | RedisCluster] = OLDEST
 
     def storage(self) -> RedisStorage | RedisCluster:

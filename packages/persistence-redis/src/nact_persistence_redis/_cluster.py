@@ -28,6 +28,7 @@ class Cluster:
         make_pool: Makes connections to a node.
         remap: Where a node really is, for clusters that tell other addresses than those that lead there.
         timeout: For asking a node, in seconds.
+        max_connections: To one node.
     """
 
     def __init__(
@@ -36,8 +37,9 @@ class Cluster:
         make_pool: Callable[[Place], Pool],
         remap: Callable[[Place], Place] | None,
         timeout: float,
+        max_connections: int,
     ) -> None:
-        self.lines = Lines(keep=True)
+        self.lines = Lines(at_most=max_connections)
         self._seeds = list(seeds)
         self._make_pool = make_pool
         self._remap = remap

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -30,14 +30,15 @@ class Lines:
     """Round trips to servers, each of which is known by its pool of connections.
 
     Args:
-        keep: Whether one connection of each pool stays at hand, and isn't given back: nearly every write uses the same
-            one again. Not so where others use the pool, and may wait for it.
+        at_most: So many round trips to one server at once; the others wait. One connection of each pool then stays at
+            hand, and isn't given back: nearly every write uses the same one again. `None` for pools that others use,
+            too: they have limits of their own.
     """
 
-    def __init__(self, *, keep: bool) -> None:
-        self._keep = keep
+    def __init__(self, *, at_most: int | None) -> None:
+        self._at_most = at_most
         self._at_hand: dict[Pool, _Connection] = {}
-        self._waiting: Counter[Pool] = Counter()
+        self._room: dict[Pool, asyncio.Semaphore] = {}
         self._greeted: set[_Connection] = set()
 
     async def aclose(self) -> None:
@@ -68,7 +69,7 @@ class Lines:
         """
         was_sent = False
         try:
-            async with asyncio.timeout(timeout) as limit:
+            async with asyncio.timeout(timeout) as limit, self._room_at(pool):
                 connection = await self._take(pool)
                 is_in_order = False
                 try:
@@ -93,19 +94,23 @@ class Lines:
                 return connection
             await connection.disconnect(nowait=True)
             await pool.release(connection)
-        self._waiting[pool] += 1
-        try:
-            return await pool.get_connection()  # type: ignore[no-untyped-call]
-        finally:
-            self._waiting[pool] -= 1
+        return await pool.get_connection()  # type: ignore[no-untyped-call]
 
     async def _give_back(self, pool: Pool, connection: _Connection, is_in_order: bool) -> None:
         if not is_in_order:
             await connection.disconnect(nowait=True)
-        if is_in_order and self._keep and pool not in self._at_hand and not self._waiting[pool]:
+        if is_in_order and self._at_most is not None and pool not in self._at_hand:
             self._at_hand[pool] = connection
         else:
-            await pool.release(connection)  # whoever waits for the pool hears of it
+            await pool.release(connection)
+
+    def _room_at(self, pool: Pool) -> AbstractAsyncContextManager[None]:
+        if self._at_most is None:
+            return nullcontext()
+        room = self._room.get(pool)
+        if room is None:
+            room = self._room[pool] = asyncio.Semaphore(self._at_most)
+        return room
 
     async def _greet(self, pool: Pool, connection: _Connection, greet: Greet) -> None:
         await greet(pool, partial(_replies, connection))

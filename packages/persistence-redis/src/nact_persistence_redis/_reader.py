@@ -21,10 +21,9 @@ _END = b"0"
 
 
 class Page(NamedTuple):
-    """Entries behind the number `after`, the tombstone if one is behind it, and whether there is no more."""
+    """Entries behind a number, the tombstones behind it, and whether there is no more."""
 
-    after: int
-    tombstone: PersistedEvent | None
+    tombstones: list[PersistedEvent]
     entries: list[Entry]
     is_last: bool
 
@@ -45,18 +44,17 @@ class Reader:
     async def page(self, key: str, after: int, count: int) -> Page:
         """Up to `count` entries behind `after`.
 
-        The tombstone is read after them: a deletion in between can only make it newer than the entries, so that it
+        Tombstones are read after them: a deletion in between can only make it newer than the entries, so that it
         covers whatever gap they have.
         """
         stream = self._names.events(key)
         wanted = ("XRANGE", stream, f"({after}-0", "+", "COUNT", count)
-        dead = Request(stream, _scripts.TOMBSTONE.short((stream,)), key, _scripts.TOMBSTONE)
+        dead = Request(stream, _scripts.TOMBSTONES.short((stream,)), key, _scripts.TOMBSTONES)
         ask = self._small.ask if count <= _FEW else self._ask
-        entries, fields = await ask(Request(stream, wanted, key), dead)
-        tombstone = stored_tombstone(key, fields)
-        if tombstone is not None and tombstone.sequence_number <= after:
-            tombstone = None
-        return Page(after, tombstone, entries, is_last=len(entries) < count)
+        entries, deleted = await ask(Request(stream, wanted, key), dead)
+        tombstones = [stored_tombstone(key, fields) for fields in deleted]
+        tombstones = [each for each in tombstones if each.sequence_number > after]
+        return Page(tombstones, entries, is_last=len(entries) < count)
 
     async def highest(self, key: str) -> int:
         stream, script = self._names.events(key), _scripts.HIGHEST

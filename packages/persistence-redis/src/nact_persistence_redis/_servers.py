@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Protocol
 
+from redis.asyncio import Redis
+
 from nact_persistence_redis._lines import Lines, Pool
 
 
@@ -50,13 +52,15 @@ class OneServer:
 
     Args:
         pool: The connections.
-        is_ours: Whether closing this closes them.
+        max_connections: So many are used at once, and closing this closes them; `None` if they are somebody else's.
+        watchers: Clients of Sentinels, which this closes, too.
     """
 
-    def __init__(self, pool: Pool, *, is_ours: bool) -> None:
-        self.lines = Lines(keep=is_ours)
+    def __init__(self, pool: Pool, *, max_connections: int | None, watchers: Sequence[Redis] = ()) -> None:
+        self.lines = Lines(at_most=max_connections)
         self._pool = pool
-        self._is_ours = is_ours
+        self._is_ours = max_connections is not None
+        self._watchers = watchers
 
     async def open(self) -> None:
         """Nothing needs to be found."""
@@ -65,6 +69,8 @@ class OneServer:
         await self.lines.aclose()
         if self._is_ours:
             await self._pool.disconnect()
+        for watcher in self._watchers:
+            await watcher.aclose()
 
     def together(self, _name: bytes) -> Hashable:
         return None
