@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from redis_servers.servers import EVERYSEC, NEVER, NEWEST_IMAGE, OLDEST_IMAGE, V
 
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
-from nact_conformance.containers import RedisStorage
+from nact_conformance.containers import DURABLE, RedisStorage
 from nact_persistence_redis import RedisPersistenceEngine
 from nact_persistence_redis._durability import Promise
 from nact_persistence_redis._server_settings import ServerSettings
@@ -83,7 +84,7 @@ def test_the_servers_reply_is_enough_where_it_comes_after_the_fsync() -> None:
 def test_where_the_fsync_comes_later_it_is_waited_for() -> None:
     confirmation = Promise("always", "refuse", 1, 1.0).confirmation(settings(version=(7, 2), syncs="everysec"))
     assert confirmation is not None
-    assert confirmation.command == ("WAITAOF", 1, 1, 1000)
+    assert confirmation.commands == (("WAIT", 1, 100), ("WAITAOF", 1, 1, 1000))
     assert confirmation.holds([1, 1])
     assert confirmation.holds([1, 2])
     assert not confirmation.holds([0, 1])
@@ -93,7 +94,7 @@ def test_where_the_fsync_comes_later_it_is_waited_for() -> None:
 def test_an_older_server_confirms_replicas_only() -> None:
     confirmation = Promise("always", "refuse", 2, 1.0).confirmation(settings())
     assert confirmation is not None
-    assert confirmation.command == ("WAIT", 2, 1000)
+    assert confirmation.commands == (("WAIT", 2, 1000),)
     assert confirmation.holds(2)
     assert not confirmation.holds(1)
 
@@ -190,6 +191,22 @@ async def test_settings_that_changed_while_the_server_was_away_are_noticed(
         server.proxy.mend()
         with pytest.raises(EngineUnavailableError, match="set appendfsync always"):
             await engine.persist(second)
+
+
+async def test_a_replica_that_is_missing_is_waited_for(start_server: StartServer, numbered: Numbered, key: str) -> None:
+    """After a failover, say: the new primary has none until the old one has come back."""
+    server, replica = start_server(NEWEST_IMAGE, *DURABLE), start_server(NEWEST_IMAGE, *DURABLE)
+    (event,) = numbered(key, 1, 1)
+    hasty = RedisPersistenceEngine(server.bare_url, replicas=1, retry_for=0.5)
+    with pytest.raises(EngineUnavailableError, match="has 0 replicas, and 1 have to confirm"):
+        await hasty.persist(event)
+    await hasty.aclose()
+    async with RedisPersistenceEngine(server.bare_url, replicas=1, retry_for=60) as engine:
+        persisting = asyncio.create_task(engine.persist(event))
+        run(replica, "REPLICAOF", server.address, 6379)
+        await persisting
+    with client_of(replica) as client:
+        assert client.xlen(f"nact:{{{key}}}:events") == 1
 
 
 async def test_an_outcome_that_was_lost_stays_unknown_when_the_server_is_refused_meanwhile(

@@ -9,7 +9,6 @@ import pytest
 from redis_servers.sentinel import WatchedPair
 from redis_servers.servers import NEWEST_IMAGE, OLDEST_IMAGE
 
-from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
 from nact_persistence_redis import RedisPersistenceEngine
 
@@ -54,26 +53,3 @@ async def test_what_a_replica_confirmed_survives_a_failover_and_writers_carry_on
         for writer in range(WRITERS):
             numbers = [event.sequence_number async for event in engine.events(f"{key}-{writer}")]
             assert numbers == list(range(1, EVENTS + 1))
-
-
-async def test_without_its_replica_a_primary_acknowledges_nothing_that_was_to_be_confirmed_by_one(
-    pair: WatchedPair, key: str, numbered: Numbered
-) -> None:
-    first, second = numbered(key, 1, 2)
-    async with RedisPersistenceEngine(pair.url, replicas=1, retry_for=0.5) as engine:
-        await engine.persist(first)
-        await asyncio.to_thread(pair.kill_primary)
-        with pytest.raises(EngineUnavailableError):
-            await engine.persist(second)
-        with pytest.raises(EngineUnavailableError, match="has 0 replicas, and 1 have to confirm"):
-            await engine.persist(second)
-
-
-async def test_more_reads_than_connections_wait_for_one(pair: WatchedPair, key: str, numbered: Numbered) -> None:
-    async with RedisPersistenceEngine(pair.url, max_connections=2, page_size=10) as engine:
-        await engine.persist_all(numbered(key, 1, 200))
-
-        async def read() -> int:
-            return len([event async for event in engine.events(key)])
-
-        assert await asyncio.gather(*[read() for _ in range(30)]) == [200] * 30

@@ -29,9 +29,14 @@ _CONFIRMS_FSYNC_FROM = (7, 2)
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """How the server confirms that what a connection wrote has arrived: WAITAOF or WAIT, and the counts to reach."""
+    """How the server confirms that what a connection wrote has arrived: WAITAOF or WAIT, and the counts to reach.
 
-    command: Command
+    Attributes:
+        commands: What to send behind the writes. The reply to the last one counts.
+        counts: What it has to reach.
+    """
+
+    commands: tuple[Command, ...]
     counts: tuple[int, ...]
 
     def holds(self, reply: Reply) -> bool:
@@ -57,6 +62,7 @@ class Promise:
         self._if_weaker = if_weaker
         self._replicas = replicas
         self._wait = max(1, int(wait * 1000))
+        self._nudge = max(1, self._wait // 10)
         self._told: set[str] = set()
 
     def confirmation(self, server: ServerSettings) -> Confirmation | None:
@@ -64,8 +70,12 @@ class Promise:
         if self._durability == "always" and _can_confirm_fsync(server):
             if server.syncs == "always" and not self._replicas:
                 return None
-            return Confirmation(("WAITAOF", 1, self._replicas, self._wait), (1, self._replicas))
-        return Confirmation(("WAIT", self._replicas, self._wait), (self._replicas,)) if self._replicas else None
+            synced: Command = ("WAITAOF", 1, self._replicas, self._wait)
+            # A replica tells how far it has synced when it is asked, or once a second. Asked at once, it hasn't yet; so
+            # it is asked whether it has the events, and then again.
+            asked: Command = ("WAIT", self._replicas, self._nudge)
+            return Confirmation((asked, synced) if self._replicas else (synced,), (1, self._replicas))
+        return Confirmation((("WAIT", self._replicas, self._wait),), (self._replicas,)) if self._replicas else None
 
     def check(self, server: ServerSettings) -> None:
         """Returns if the server may be used.

@@ -216,5 +216,5 @@ def _commands(questions: list[Question], confirmation: Confirmation | None, with
             commands.append(("ASKING",))
         commands.append(script.whole(command) if with_scripts and script is not None else command)
     if confirmation is not None:
-        commands.append(confirmation.command)
+        commands += confirmation.commands
     return commands

@@ -57,6 +57,10 @@ class WatchedPair:
             self._run("sh", "-c", f"printf '{config}' > /tmp/s.conf && exec redis-server /tmp/s.conf --sentinel")
             self.watchers.append(port)
         for port in self.watchers:
+            self._await(port, Redis.ping)
+            with _client(port) as client:  # they look around more often than every ten seconds
+                client.execute_command("SENTINEL", "DEBUG", "INFO-PERIOD", 300, "PUBLISH-PERIOD", 200)
+        for port in self.watchers:
             self._await(port, _knows_everybody)
 
     def stop(self) -> None:
