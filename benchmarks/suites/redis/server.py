@@ -1,66 +1,72 @@
-"""The server that all subjects share: the one that `NACT_BENCHMARKS_REDIS_URL` names, or a container."""
+"""The server that all subjects share: the one that `NACT_BENCHMARKS_REDIS` names, or one in a container of its own."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 
+import docker
+from docker.errors import DockerException
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
-from benchmarks import persisting
+from benchmarks import growing, persisting
 from benchmarks.model import NotHereError, Run
+from nact_conformance.containers import DURABLE, RedisStorage, image
 from nact_persistence_redis import RedisPersistenceEngine
 
-URL = "NACT_BENCHMARKS_REDIS_URL"
-CONTAINER = "NACT_BENCHMARKS_REDIS_CONTAINER"
-"""Is set to the id of the container, if there is one."""
-
-IMAGE = os.environ.get("TEST_REDIS_OLD_IMAGE", "redis:7-alpine")
-OPTIONS = ("--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
+URL = "NACT_BENCHMARKS_REDIS"
 PREFIX = "nact-bench:"
 ALWAYS, EVERYSEC = "always", "everysec"
+_FILLED = "filled"
 _AT_ONCE = 1000
 
 
 @contextmanager
 def running() -> Iterator[str]:
-    """While the body runs there is a server; this is its URL. One that was there already gets its settings back.
+    """The URL of a server. One that was there already gets its settings back, and loses what was stored here.
 
     Raises:
         NotHereError: There is none, and no Docker engine.
     """
-    if URL in os.environ:
-        with _as_it_was(os.environ[URL]):
-            yield os.environ[URL]
-        return
-    from docker.errors import DockerException  # noqa: PLC0415 (whoever names a server needs no Docker)
-    from testcontainers.community.redis import RedisContainer  # noqa: PLC0415
+    with ExitStack() as stack:
+        url = os.environ.get(URL) or stack.enter_context(_container())
+        client = stack.enter_context(BlockingRedis.from_url(url))
+        before = client.config_get("appendfsync")
+        yield url
+        for name, value in before.items():
+            client.config_set(name, value)
+        _remove(client, "nact-bench*")
 
-    try:
-        container = RedisContainer(IMAGE).with_command(["redis-server", *OPTIONS]).start()
-    except DockerException as error:
-        raise NotHereError(f"there is no Docker engine, and no {URL}") from error
-    with container:
-        os.environ[CONTAINER] = str(container.get_wrapped_container().id)
-        yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
-        del os.environ[CONTAINER]
+
+def versions(url: str) -> dict[str, str]:
+    """Of the server, and how durable it is, if a case doesn't say so."""
+    with BlockingRedis.from_url(url) as client:
+        told = client.info("server")
+        fsync = client.config_get("appendfsync")["appendfsync"]
+    name, version = ("valkey", "valkey_version") if "valkey_version" in told else ("redis", "redis_version")
+    return {name: told[version], "appendfsync": fsync}
 
 
 @asynccontextmanager
 async def empty(run: Run, fsync: str = ALWAYS) -> AsyncIterator[None]:
     """While the body runs, the server has this `appendfsync`; at its beginning it has no events."""
-    async with Redis.from_url(run.server) as client:
-        await client.config_set("appendfsync", fsync)
-        await _remove_all(client)
+    with BlockingRedis.from_url(run.server) as client:
+        client.config_set("appendfsync", fsync)
+        _remove(client, f"{PREFIX}*")
         yield
-        await _remove_all(client)
+        _remove(client, f"{PREFIX}*")
 
 
 def engine(run: Run, fsync: str = ALWAYS) -> RedisPersistenceEngine:
     """An engine of nact on the server."""
     return RedisPersistenceEngine(run.server, prefix=PREFIX, durability="always" if fsync == ALWAYS else "everysec")
+
+
+def grown(run: Run) -> RedisPersistenceEngine:
+    """An engine on what `fill_for_growth` stored."""
+    return RedisPersistenceEngine(run.server, prefix=_prefix(run))
 
 
 async def fill(run: Run) -> None:
@@ -71,18 +77,34 @@ async def fill(run: Run) -> None:
         await persisting.fill(filled, run.n)
 
 
+async def fill_for_growth(run: Run) -> None:
+    """Stores `run.stored` events, a hundred a key; those of each number under a prefix of their own."""
+    async with Redis.from_url(run.server) as client, grown(run) as filled:
+        await client.config_set("appendfsync", ALWAYS)
+        if await client.set(f"{_prefix(run)}{_FILLED}", "", nx=True):
+            await growing.fill(filled, run.stored)
+
+
+def _prefix(run: Run) -> str:
+    return f"nact-bench-{run.stored}:"
+
+
 @contextmanager
-def _as_it_was(url: str) -> Iterator[None]:
-    with BlockingRedis.from_url(url) as client:
-        before = client.config_get("appendfsync")
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                client.config_set(name, value)
+def _container() -> Iterator[str]:
+    try:
+        docker.from_env().ping()
+    except DockerException as error:
+        raise NotHereError(f"no {URL}, and no Docker engine: {error}") from None
+    options = (*DURABLE, "--auto-aof-rewrite-percentage", "0")
+    server = RedisStorage(image("TEST_REDIS_OLD_IMAGE"), options=options)
+    server.start()
+    try:
+        yield server.direct_url
+    finally:
+        server.stop()
 
 
-async def _remove_all(client: Redis) -> None:
-    names = [name async for name in client.scan_iter(match=f"{PREFIX}*", count=_AT_ONCE)]
+def _remove(client: BlockingRedis, pattern: str) -> None:
+    names = list(client.scan_iter(match=pattern, count=_AT_ONCE))
     for first in range(0, len(names), _AT_ONCE):
-        await client.unlink(*names[first : first + _AT_ONCE])
+        client.unlink(*names[first : first + _AT_ONCE])

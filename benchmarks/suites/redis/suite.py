@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks import engine_cases
 from benchmarks.model import Case, Subject, Suite, Target
 
 NACT = "nact"
@@ -22,9 +23,13 @@ def _subject(name: str, code: str, share: float = 1.0) -> Subject:
     return Subject(name=name, code=f"{_HERE}.{code}", share=share)
 
 
+_GROUP_COMMIT = _subject(GROUP_COMMIT, "with_redis_py:group_commit_of_many")
+_AT_ONCE = "redis-py, as many at once"
+
 SUITE = Suite(
     about="events to and from one server: a stream for each key, appendfsync always, if nothing else is said",
     server=f"{_HERE}.server:running",
+    versions=f"{_HERE}.server:versions",
     cases=(
         Case(
             name="persist, one actor",
@@ -32,6 +37,7 @@ SUITE = Suite(
             n=2000,
             rounds=3,
             reference=RAW,
+            limit=BENCHMARK,
             subjects=(
                 _subject(NACT, "with_nact:persist_by_one"),
                 _subject(RAW, "with_redis_py:one_by_one"),
@@ -45,6 +51,7 @@ SUITE = Suite(
             unit="events/s",
             n=20_000,
             reference=RAW_100,
+            limit=GROUP_COMMIT,
             subjects=(
                 _subject(NACT, "with_nact:persist_by_many"),
                 _subject(WITH_RECOVERY, "with_nact:persist_by_many_with_recovery"),
@@ -52,7 +59,7 @@ SUITE = Suite(
                 _subject(RAW, "with_redis_py:one_by_one", share=0.15),
                 _subject(PIPELINE, "with_redis_py:by_pipeline"),
                 _subject(ONE_SCRIPT, "with_redis_py:by_one_script"),
-                _subject(GROUP_COMMIT, "with_redis_py:group_commit_of_many"),
+                _GROUP_COMMIT,
                 _subject(BENCHMARK_PIPELINE, "with_redis_benchmark:by_pipeline"),
             ),
             targets=(
@@ -85,6 +92,19 @@ SUITE = Suite(
                 _subject(READ, "with_redis_py:read"),
             ),
             targets=(Target(subject="nact, events()", bound=0.65, of=READ),),
+        ),
+        *engine_cases.by_number_of_actors(
+            f"{_HERE}.with_nact:persist", limit=_GROUP_COMMIT, peers={_AT_ONCE: f"{_HERE}.with_redis_py:at_once"}
+        ),
+        *engine_cases.latencies(
+            f"{_HERE}.with_nact:persist_latencies",
+            one={RAW: f"{_HERE}.with_redis_py:latencies"},
+            many={_AT_ONCE: f"{_HERE}.with_redis_py:latencies"},
+        ),
+        *engine_cases.growth(
+            f"{_HERE}.with_nact:persist_to_grown",
+            f"{_HERE}.with_nact:read_from_grown",
+            prepare=f"{_HERE}.server:fill_for_growth",
         ),
     ),
 )

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from functools import partial
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -41,13 +42,15 @@ async def _figure(in_a_pipeline: int, fsync: str, run: Run) -> float:
 
 
 def _where(run: Run) -> list[str]:
-    """How to call it: in the server's container, or here.
+    """How to call it: in the server's container, where there is one, or here.
 
     Raises:
         NotHereError: It isn't here.
     """
-    if container := os.environ.get(server.CONTAINER):
-        return ["docker", "exec", container, "redis-benchmark"]
+    if server.URL not in os.environ:
+        published = ["docker", "ps", "--quiet", "--filter", f"publish={urlsplit(run.server).port}"]
+        told = subprocess.run(published, capture_output=True, text=True, check=True)  # noqa: S603
+        return ["docker", "exec", told.stdout.strip(), "redis-benchmark"]
     if (program := shutil.which("redis-benchmark")) is None:
         raise NotHereError("there is no redis-benchmark")
     return [program, "-u", run.server]

@@ -9,10 +9,11 @@ from functools import partial
 from uuid import uuid4
 
 import msgspec
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import ConnectionPool, Redis
 
+from benchmarks.latency import Latencies
 from benchmarks.load import ACTORS, BATCH, KEY, MESSAGE
-from benchmarks.measuring import Stopwatch
+from benchmarks.measuring import Lap, Stopwatch
 from benchmarks.model import Run
 from benchmarks.suites.redis import server
 from nact.persistence.records import now_ms
@@ -29,6 +30,8 @@ return #KEYS
 """The streams are the keys; each has four arguments, as `_fields` makes them."""
 
 IN_A_PIPELINE = 100
+CONNECTIONS = 100
+"""At most; more writers share them."""
 GATHERED = 500
 """How many events the bare group-commit loop puts into one script at most: as many as nact's engine does."""
 
@@ -38,15 +41,35 @@ Fields = tuple[int, str, int, bytes]
 async def _one_by_one(writers: int, fsync: str, run: Run) -> float:
     """Events a second, each in a call of its own, by so many writers at once."""
     each = max(1, run.n // writers)
-    async with _connected(run, writers, fsync) as (client, script):
+    return each * writers / await _seconds(writers, each, fsync, run, [])
+
+
+async def at_once(run: Run) -> float:
+    """Events a second, each in a call of its own, by `run.writers` at once."""
+    return await _one_by_one(run.writers, server.ALWAYS, run)
+
+
+async def latencies(run: Run) -> Latencies:
+    """How long each call takes, by `run.writers` at once."""
+    milliseconds: list[float] = []
+    await _seconds(run.writers, max(1, run.n // run.writers), server.ALWAYS, run, milliseconds)
+    return Latencies(milliseconds)
+
+
+async def _seconds(writers: int, each: int, fsync: str, run: Run, milliseconds: list[float]) -> float:
+    connections = min(writers, CONNECTIONS)
+    room = asyncio.Semaphore(connections)
+    async with _connected(run, connections, fsync) as (client, script):
 
         async def write(stream: str) -> None:
             for number in range(1, each + 1):
-                await client.evalsha(script, 1, stream, *_fields(number))
+                with Lap(milliseconds):
+                    async with room:
+                        await client.evalsha(script, 1, stream, *_fields(number))
 
         with Stopwatch() as watch:
             await asyncio.gather(*[write(_stream(writer)) for writer in range(writers)])
-    return each * writers / watch.seconds
+    return watch.seconds
 
 
 async def _by_pipeline(fsync: str, run: Run) -> float:
@@ -133,7 +156,7 @@ async def read(run: Run) -> float:
 async def _connected(run: Run, connections: int, fsync: str) -> AsyncIterator[tuple[Redis, str]]:
     """A client with so many connections, and the digest of the script."""
     async with server.empty(run, fsync):
-        pool = BlockingConnectionPool.from_url(run.server, max_connections=connections)
+        pool = ConnectionPool.from_url(run.server, max_connections=connections)
         async with Redis.from_pool(pool) as client:
             await asyncio.gather(*[client.ping() for _ in range(connections)])  # so all are connected
             yield client, await client.script_load(APPEND)

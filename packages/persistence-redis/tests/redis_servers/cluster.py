@@ -25,6 +25,8 @@ from nact_conformance.proxy import Tally, TcpProxy
 _PATIENCE = 60.0
 _BUS = 10_000
 """The nodes talk on ports so far above those for clients."""
+_SILENCE = 5_000
+"""Milliseconds until a node is believed to be gone: longer than its restart, so that nobody has to unlearn it."""
 
 
 class RedisCluster:
@@ -146,7 +148,7 @@ class RedisCluster:
 
     def _create(self, node: int) -> None:
         port = free_port(_BUS)
-        own = {"port": port, "cluster-enabled": "yes", "cluster-node-timeout": 1000}
+        own = {"port": port, "cluster-enabled": "yes", "cluster-node-timeout": _SILENCE}
         told = {"cluster-announce-port": self._proxies[node].port, "cluster-announce-bus-port": port + _BUS}
         # A node that is down takes its own slots with it, and no others.
         settings: dict[str, object] = {**own, **told, "cluster-require-full-coverage": "no"}
@@ -163,9 +165,17 @@ class RedisCluster:
             with self.client(node) as client:
                 client.execute_command("CLUSTER ADDSLOTSRANGE", bounds[node], bounds[node + 1] - 1)
                 client.execute_command("CLUSTER SET-CONFIG-EPOCH", node + 1)
-        with self.client(0) as client:
-            for port in self.ports[1:]:
-                client.execute_command("CLUSTER MEET", "127.0.0.1", port)
+        self._await(0, self._has_met_the_others)
+
+    def _has_met_the_others(self, first: Redis) -> bool:
+        """A node that is slow may miss an invitation, which isn't repeated."""
+        told: Any = first.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
+        if int(told["cluster_known_nodes"]) == 3:
+            return True
+        for port in self.ports[1:]:
+            first.execute_command("CLUSTER MEET", "127.0.0.1", port)  # type: ignore[no-untyped-call]
+        time.sleep(0.5)
+        return False
 
     def _await(self, node: int, is_ready: Callable[[Redis], bool]) -> None:
         give_up = time.monotonic() + _PATIENCE
