@@ -50,13 +50,13 @@ async def test_a_client_that_was_passed_in_stays_open(server: RedisStorage, key:
 
 
 async def test_more_reads_than_connections_wait_for_one(server: RedisStorage, key: str, numbered: Numbered) -> None:
-    async with RedisPersistenceEngine(server.bare_url, max_connections=2, page_size=10) as engine:
-        await engine.persist_all(numbered(key, 1, 200))
+    async with RedisPersistenceEngine(server.bare_url, max_connections=2, page_size=100, retry_for=0.001) as engine:
+        await engine.persist_all(numbered(key, 1, 400))
 
         async def read() -> int:
             return len([event async for event in engine.events(key)])
 
-        assert await asyncio.gather(*[read() for _ in range(30)]) == [200] * 30
+        assert await asyncio.gather(*[read() for _ in range(30)]) == [400] * 30
 
 
 async def test_an_engine_left_open_warns(server: RedisStorage, key: str) -> None:
