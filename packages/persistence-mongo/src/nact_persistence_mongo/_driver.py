@@ -41,8 +41,6 @@ class Collection(Protocol):
 
     async def find_one(self, filter: Document, **options: Any) -> Document | None: ...  # noqa: A002
 
-    async def insert_many(self, documents: Sequence[Mapping[str, Any]], *, ordered: bool) -> object: ...
-
     async def update_one(self, filter: Document, update: Any) -> object: ...  # noqa: A002
 
     async def update_many(self, filter: Document, update: Any) -> object: ...  # noqa: A002

@@ -149,7 +149,7 @@ class MongoPersistenceEngine:
     async def persist(self, event: PersistedEvent) -> None:
         self._check_open()
         check_batch((event,))
-        item = append_of(event.key, event.sequence_number, [event_bson(event)], (event.event_id,))
+        item = append_of(event.key, event.sequence_number, (event_bson(event),), (event.event_id,))
         await (await self._opened()).commit.submit(item, size=item.size)
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------
