@@ -51,7 +51,8 @@ def projects(*patterns: str) -> list[Path]:
 PACKAGES = projects("packages/*", "conformance-tests")
 EXAMPLES = projects("examples/*")
 CONTACTS = Path("examples/contacts")
-# Engines of databases that are servers keep what starts those in a folder of their tests.
+REPORTS = Path("conformance-reports")
+# Engines of databases that are servers keep what tells about those in a folder of their tests.
 WITH_SERVERS = [package for package in PACKAGES if any(package.glob("tests/*_servers"))]
 
 
@@ -80,7 +81,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run all tests that need no server, on each Python that is here; on nox's own, check core's coverage too."""
+    """Run all tests, on each Python that is here; those of servers, and core's coverage, on nox's own alone.
+
+    The servers run in containers. Without Docker their tests are skipped; in CI (`CI=true`) they fail.
+    """
     install_everything(session, "tests")
     if session.posargs:
         session.run("pytest", *session.posargs)
@@ -92,6 +96,8 @@ def tests(session: nox.Session) -> None:
     else:
         session.run("pytest", core)
     session.run("pytest", "--numprocesses=logical", *others)
+    if session.python == RUNNING:
+        run_on_servers(session, *[str(package / "tests") for package in WITH_SERVERS])
 
 
 def tests_without_servers() -> list[str]:
@@ -111,11 +117,35 @@ def plugins(session: nox.Session, major: int) -> None:
     session.run("pytest", "-c", os.devnull, "--rootdir=.", "conformance-tests/tests/test_in_a_session.py")
 
 
-@nox.session
+def run_on_servers(session: nox.Session, *args: str) -> None:
+    """Run tests that start servers. A class of tests stays in one process, which starts its server once."""
+    session.run("pytest", "--numprocesses=logical", "--dist=loadscope", *args)
+
+
+@nox.session(python=PYTHONS)
 def servers(session: nox.Session) -> None:
-    """Run the tests of the engines whose databases are servers, on real ones in containers."""
-    install_everything(session, "servers")
-    session.run("pytest", *session.posargs or [str(package / "tests") for package in WITH_SERVERS])
+    """Run only the tests of the engines whose databases are servers, on real ones in containers."""
+    install_everything(session, "tests")
+    run_on_servers(session, *session.posargs or [str(package / "tests") for package in WITH_SERVERS])
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Try the laws on every engine of ours, or on those named: `nox -s conformance -- redis`.
+
+    On the oldest and the newest server that each supports, in containers, with all faults. Reports go to
+    conformance-reports/.
+    """
+    install_everything(session, "tests")
+    REPORTS.mkdir(exist_ok=True)
+    suites = {path.parts[1].removeprefix("persistence-"): path for path in Path().glob("packages/*/tests/test_laws.py")}
+    if unknown := set(session.posargs) - set(suites):
+        session.error(f"no engine is called {', '.join(sorted(unknown))}; there are: {', '.join(sorted(suites))}")
+    for name in session.posargs or sorted(suites):
+        reports = (
+            f"--conformance-{kind}={REPORTS / name}.{end}" for kind, end in (("report", "json"), ("markdown", "md"))
+        )
+        run_on_servers(session, str(suites[name]), *reports)
 
 
 @nox.session
@@ -185,10 +215,10 @@ def wheels(session: nox.Session) -> None:
         session.run("python", "-m", "contacts.demo")
     session.run(*(["uv"] if session.venv_backend == "uv" else ["python", "-m"]), "pip", "check")
     if Path("conformance-tests") in PACKAGES:
-        conformance(session)
+        conformance_from_wheels(session)
 
 
-def conformance(session: nox.Session) -> None:
+def conformance_from_wheels(session: nox.Session) -> None:
     """Run the kit as a third party does, away from this repository's settings: without code, and with a little."""
     elsewhere = Path(session.create_tmp())
     (elsewhere / "pytest.ini").touch()

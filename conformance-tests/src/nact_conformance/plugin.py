@@ -55,6 +55,8 @@ class Watch:
             self._begin().take(report)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if in_use := sys.modules.get("nact_conformance.storages_in_use"):
+            in_use.stop_all()
         if self._reporting is not None:
             self._reporting.finish(session)
 

@@ -10,7 +10,6 @@ import pytest
 from nact_conformance.findings import Finding, Outcome
 from nact_conformance.law import laws_of
 from nact_conformance.rendering import as_json, as_markdown, as_terminal
-from nact_conformance.storages_in_use import stop_all
 from nact_conformance.suite import ConformanceSuite
 from nact_conformance.verdict import Subject
 
@@ -66,7 +65,6 @@ class Reporting:
 
     def finish(self, session: pytest.Session) -> None:
         """Writes the files, and makes the exit status say whether every engine is conformant."""
-        stop_all()
         if self._is_worker:
             return
         subjects = list(self._subjects.values())

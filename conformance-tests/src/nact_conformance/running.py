@@ -25,7 +25,7 @@ from nact_conformance.history import BrokenLawError, History, NotTriedError
 from nact_conformance.law import GUARANTEES, Law
 from nact_conformance.needs import ABILITIES, EXPECTED_OF_AUTHORS, offers
 from nact_conformance.storage import ServerStorage, Storage
-from nact_conformance.storages_in_use import use
+from nact_conformance.storages_in_use import heal, use
 from nact_conformance.suite import ConformanceSuite, given
 from nact_conformance.trial import Settings, Trial, client_name
 
@@ -65,7 +65,7 @@ class _Attempt:
                 await self._try(trial)
         finally:
             if isinstance(storage, ServerStorage):
-                await asyncio.to_thread(_heal, storage)
+                await asyncio.to_thread(heal, storage)
 
     async def _try(self, trial: Trial) -> None:
         limit = asyncio.timeout(self.settings.law_timeout)
@@ -210,13 +210,6 @@ def _closing(client: Client) -> Callable[[Kind, BaseException | None, TracebackT
         return False
 
     return close
-
-
-def _heal(storage: ServerStorage) -> None:
-    storage.resume()
-    storage.start()
-    storage.proxy.disarm()
-    storage.reconnect()
 
 
 @contextmanager

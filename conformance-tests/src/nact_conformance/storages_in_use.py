@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nact_conformance.storage import Storage
+from nact_conformance.storage import ServerStorage, Storage
 
 _started: list[Storage] = []
 
@@ -12,6 +12,14 @@ def use(storage: Storage) -> None:
     storage.start()
     if storage not in _started:
         _started.append(storage)
+
+
+def heal(storage: ServerStorage) -> None:
+    """Returns when the server is as a test that harms it has to leave it: running, and reached."""
+    storage.resume()
+    storage.start()
+    storage.proxy.disarm()
+    storage.reconnect()
 
 
 def stop_all() -> None:

@@ -1,24 +1,23 @@
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import docker
 import pytest
-from docker.errors import DockerException
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
+from nact_conformance.containers import MongoStorage, require_docker
+from nact_conformance.storages_in_use import heal, use
 from nact_persistence_mongo import MongoPersistenceEngine
 
 sys.path.insert(0, str(Path(__file__).parent))  # for mongo_servers
 
-from mongo_servers.containers import MongoServer
+from mongo_servers.servers import REPLICA_SET, STANDALONE
 
 
 @pytest.fixture
@@ -29,35 +28,22 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def containers() -> None:
     """Whoever has no Docker misses these tests; a run in CI that would miss them fails."""
-    try:
-        docker.from_env().ping()
-    except DockerException as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must have a Docker engine: {error}")
-        pytest.skip(f"no Docker engine: {error}")
-
-
-REPLICA_SET = MongoServer(replica_set=True)
-STANDALONE = MongoServer(replica_set=False)
+    require_docker()
 
 
 @pytest.fixture(scope="session", params=[REPLICA_SET, STANDALONE], ids=["replica set", "standalone"])
-def running_server(request: pytest.FixtureRequest, containers: None) -> Iterator[MongoServer]:
+def running_server(request: pytest.FixtureRequest, containers: None) -> MongoStorage:
     """A server for all tests."""
-    server: MongoServer = request.param
-    server.start()
-    yield server
-    server.stop()
+    server: MongoStorage = request.param
+    use(server)
+    return server
 
 
 @pytest.fixture
-def server(running_server: MongoServer) -> Iterator[MongoServer]:
+def server(running_server: MongoStorage) -> Iterator[MongoStorage]:
     """The server, as a test that harms it must leave it: running, and reached."""
     yield running_server
-    running_server.resume()
-    running_server.start()
-    running_server.proxy.disarm()
-    running_server.reconnect()
+    heal(running_server)
 
 
 @pytest.fixture
@@ -66,31 +52,27 @@ def key() -> str:
 
 
 @pytest.fixture
-async def engine(server: MongoServer) -> AsyncIterator[MongoPersistenceEngine]:
-    engine = MongoPersistenceEngine(_plain(server.url), timeout=10)
+async def engine(server: MongoStorage) -> AsyncIterator[MongoPersistenceEngine]:
+    engine = MongoPersistenceEngine(server.bare_url, timeout=10)
     yield engine
     await engine.aclose()
 
 
 @pytest.fixture(params=["motor", "pymongo"])
-async def client(server: MongoServer, request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+async def client(server: MongoStorage, request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     """A user's client, of either driver."""
     if request.param == "motor":
-        motor: AsyncIOMotorClient[Any] = AsyncIOMotorClient(_plain(server.url))
+        motor: AsyncIOMotorClient[Any] = AsyncIOMotorClient(server.bare_url)
         yield motor
         motor.close()
     else:
-        pymongo: AsyncMongoClient[Any] = AsyncMongoClient(_plain(server.url))
+        pymongo: AsyncMongoClient[Any] = AsyncMongoClient(server.bare_url)
         async with pymongo:
             yield pymongo
 
 
 @pytest.fixture
-def shell(server: MongoServer) -> Iterator[Database[dict[str, Any]]]:
+def shell(server: MongoStorage) -> Iterator[Database[dict[str, Any]]]:
     """The database as another program sees it."""
     with server.client() as client:
         yield client["laws"]
-
-
-def _plain(url: str) -> str:
-    return url.replace("&timeout=1", "")

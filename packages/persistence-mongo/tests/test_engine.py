@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from bson import Binary, Decimal128, ObjectId
-from mongo_servers.containers import MongoServer
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.database import Database
@@ -22,6 +21,7 @@ from nact.errors import (
     SequenceConflictError,
 )
 from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact_conformance.containers import MongoStorage
 from nact_persistence_mongo import MongoPersistenceEngine
 
 pytestmark = pytest.mark.anyio
@@ -151,7 +151,7 @@ async def test_a_replay_can_begin_within_a_batch(engine: MongoPersistenceEngine,
 
 @pytest.mark.parametrize("up_to", range(1, 8))
 async def test_a_deletion_can_end_within_a_batch(
-    engine: MongoPersistenceEngine, server: MongoServer, key: str, up_to: int
+    engine: MongoPersistenceEngine, server: MongoStorage, key: str, up_to: int
 ) -> None:
     await engine.persist(event(key, 1, "a secret"))
     await engine.persist_all([event(key, number, "a secret") for number in range(2, 6)])
@@ -166,10 +166,10 @@ async def test_a_deletion_can_end_within_a_batch(
 
 
 async def test_a_writer_that_knows_nothing_of_a_deletion_cannot_use_a_number_again(
-    engine: MongoPersistenceEngine, server: MongoServer, key: str
+    engine: MongoPersistenceEngine, server: MongoStorage, key: str
 ) -> None:
     await engine.persist(event(key, 1))
-    async with MongoPersistenceEngine(server.url.replace("&timeout=1", "")) as other:
+    async with MongoPersistenceEngine(server.bare_url) as other:
         assert await numbers(other, key) == [1]
         for number in (2, 3, 4):
             await other.persist(event(key, number))
@@ -205,28 +205,28 @@ async def test_an_engine_in_use_by_another_event_loop_is_a_clear_error(
         await asyncio.to_thread(asyncio.run, engine.persist(event(key, 2)))
 
 
-async def test_a_collection_that_would_mix_up_keys_is_refused(server: MongoServer, shell: Shell) -> None:
+async def test_a_collection_that_would_mix_up_keys_is_refused(server: MongoStorage, shell: Shell) -> None:
     shell.drop_collection("french")
     shell.create_collection("french", collation={"locale": "fr", "strength": 1})
-    engine = MongoPersistenceEngine(server.url.replace("&timeout=1", ""), event_collection="french")
+    engine = MongoPersistenceEngine(server.bare_url, event_collection="french")
     with pytest.raises(CorruptJournalError, match="collation"):
         await engine.highest_sequence_number("a")
     await engine.aclose()
 
 
-async def test_a_collection_without_the_unique_index_is_refused(server: MongoServer, shell: Shell) -> None:
+async def test_a_collection_without_the_unique_index_is_refused(server: MongoStorage, shell: Shell) -> None:
     shell["bare"].insert_one({"key": "other"})
-    url = server.url.replace("&timeout=1", "")
+    url = server.bare_url
     engine = MongoPersistenceEngine(url, event_collection="bare", create_if_not_exists=False)
     with pytest.raises(CorruptJournalError, match="unique index"):
         await engine.highest_sequence_number("a")
     await engine.aclose()
 
 
-async def test_what_the_server_refuses_fails_alone(server: MongoServer, shell: Shell, key: str) -> None:
+async def test_what_the_server_refuses_fails_alone(server: MongoStorage, shell: Shell, key: str) -> None:
     shell.drop_collection("strict")
     shell.create_collection("strict", validator={"data": {"$ne": "forbidden"}, "events.data": {"$ne": "forbidden"}})
-    async with MongoPersistenceEngine(server.url.replace("&timeout=1", ""), event_collection="strict") as engine:
+    async with MongoPersistenceEngine(server.bare_url, event_collection="strict") as engine:
         await engine.persist(event(key, 1))
         writes = [event(key, 2), event(key, 3, "forbidden"), event(key + "b", 1)]
         outcomes = await asyncio.gather(*(engine.persist(each) for each in writes), return_exceptions=True)
@@ -234,8 +234,8 @@ async def test_what_the_server_refuses_fails_alone(server: MongoServer, shell: S
         assert await numbers(engine, key) == [1, 2]
 
 
-async def test_a_write_to_a_killed_server_goes_on_when_it_is_back(server: MongoServer, key: str) -> None:
-    url = server.url.replace("&timeout=1", "")
+async def test_a_write_to_a_killed_server_goes_on_when_it_is_back(server: MongoStorage, key: str) -> None:
+    url = server.bare_url
     async with MongoPersistenceEngine(url, timeout=30) as engine:
         await engine.persist(event(key, 1))
         await asyncio.to_thread(server.kill)
@@ -246,7 +246,7 @@ async def test_a_write_to_a_killed_server_goes_on_when_it_is_back(server: MongoS
 
 
 async def test_a_frozen_server_is_unavailable_in_bounded_time(
-    engine: MongoPersistenceEngine, server: MongoServer, key: str
+    engine: MongoPersistenceEngine, server: MongoStorage, key: str
 ) -> None:
     await engine.persist(event(key, 1))
     await asyncio.to_thread(server.pause)
@@ -263,11 +263,10 @@ async def test_snapshots_of_the_same_number_at_once_all_succeed(engine: MongoPer
     assert found.data in range(20)
 
 
-async def test_an_engine_that_is_left_open_warns(server: MongoServer, key: str) -> None:
-    engine = MongoPersistenceEngine(server.url.replace("&timeout=1", ""))
+async def test_an_engine_that_is_left_open_warns(server: MongoStorage, key: str) -> None:
+    engine = MongoPersistenceEngine(server.bare_url)
     await engine.persist(event(key, 1))
-    session = engine._session
-    assert session is not None
+    session = await engine._life.opened()
     forget = [engine]
     del engine
     with pytest.warns(ResourceWarning, match="not closed"):
@@ -275,12 +274,12 @@ async def test_an_engine_that_is_left_open_warns(server: MongoServer, key: str) 
     await session.aclose()
 
 
-async def test_closing_ends_the_drivers_threads(server: MongoServer, key: str) -> None:
+async def test_closing_ends_the_drivers_threads(server: MongoStorage, key: str) -> None:
     def watching() -> list[str]:
         return [thread.name for thread in threading.enumerate() if thread.name.startswith("pymongo")]
 
     before = len(watching())
-    async with MongoPersistenceEngine(server.url.replace("&timeout=1", "")) as engine:
+    async with MongoPersistenceEngine(server.bare_url) as engine:
         await engine.persist(event(key, 1))
         assert len(watching()) > before
     assert len(watching()) <= before
@@ -292,16 +291,16 @@ async def test_anything_else_is_refused_as_a_source(make: Callable[[], Any]) -> 
         MongoPersistenceEngine(make())
 
 
-async def test_a_client_made_outside_of_any_loop_works_in_this_one(server: MongoServer, key: str) -> None:
-    url = server.url.replace("&timeout=1", "")
+async def test_a_client_made_outside_of_any_loop_works_in_this_one(server: MongoStorage, key: str) -> None:
+    url = server.bare_url
     made: AsyncMongoClient[Any] = await asyncio.to_thread(AsyncMongoClient, url)
     async with MongoPersistenceEngine(made, database="laws") as engine:
         await engine.persist(event(key, 1))
     await made.close()
 
 
-async def test_motor_is_what_a_url_gets(server: MongoServer, key: str) -> None:
-    async with MongoPersistenceEngine(server.url.replace("&timeout=1", "")) as engine:
+async def test_motor_is_what_a_url_gets(server: MongoStorage, key: str) -> None:
+    async with MongoPersistenceEngine(server.bare_url) as engine:
         await engine.persist(event(key, 1))
-        assert engine._session is not None
-        assert isinstance(engine._session._databases._owned, AsyncIOMotorClient)
+        session = await engine._life.opened()
+        assert isinstance(session._databases._owned, AsyncIOMotorClient)

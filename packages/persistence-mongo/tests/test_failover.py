@@ -8,18 +8,18 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from mongo_servers.replica_set import ReplicaSet
 from pymongo import AsyncMongoClient, MongoClient
 
 from nact.persistence import PersistedEvent
+from nact_conformance.containers import MongoReplicaSet
 from nact_persistence_mongo import MongoPersistenceEngine
 
 pytestmark = [pytest.mark.anyio, pytest.mark.crash, pytest.mark.usefixtures("containers")]
 
 
 @pytest.fixture(scope="module")
-def replica_set(containers: None) -> Iterator[ReplicaSet]:
-    members = ReplicaSet()
+def replica_set(containers: None) -> Iterator[MongoReplicaSet]:
+    members = MongoReplicaSet()
     members.start()
     yield members
     members.stop()
@@ -55,7 +55,7 @@ class Writers:
 
 
 @pytest.mark.parametrize("driver", ["motor", "pymongo"])
-async def test_writers_carry_on_when_the_primary_is_killed(replica_set: ReplicaSet, driver: str) -> None:
+async def test_writers_carry_on_when_the_primary_is_killed(replica_set: MongoReplicaSet, driver: str) -> None:
     client: AsyncMongoClient[Any] = AsyncMongoClient(replica_set.url)
     source = replica_set.url if driver == "motor" else client
     async with MongoPersistenceEngine(source, database="laws", timeout=30) as engine:
@@ -72,7 +72,7 @@ async def test_writers_carry_on_when_the_primary_is_killed(replica_set: ReplicaS
     await client.close()
 
 
-async def test_writers_carry_on_when_the_primary_steps_down(replica_set: ReplicaSet) -> None:
+async def test_writers_carry_on_when_the_primary_steps_down(replica_set: MongoReplicaSet) -> None:
     key = f"step-down:{uuid4()}"
 
     def step_down(port: int) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from conftest import REPLICA_SET, STANDALONE
 from mongo_servers.async_client import EngineOnAsyncClient
 from mongo_servers.back_door import MongoBackDoor
-from mongo_servers.containers import MongoServer
+from mongo_servers.servers import REPLICA_SET, STANDALONE
 
 from nact.persistence import PersistenceEngine
+from nact_conformance.containers import MongoStorage
 from nact_conformance.suite import BackDoor, ConformanceSuite
 
 pytestmark = pytest.mark.usefixtures("containers")
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("containers")
 class TestMotorOnReplicaSet(ConformanceSuite):
     server = REPLICA_SET
 
-    def storage(self) -> MongoServer:
+    def storage(self) -> MongoStorage:
         return self.server
 
     def back_door(self) -> BackDoor:
@@ -33,7 +33,7 @@ class TestMotorOnStandalone(TestMotorOnReplicaSet):
 
 class TestPyMongoOnReplicaSet(TestMotorOnReplicaSet):
     def engine(self) -> PersistenceEngine:
-        return EngineOnAsyncClient(self.server.url.replace("&timeout=1", ""), timeout=1)
+        return EngineOnAsyncClient(self.server.bare_url, timeout=1)
 
 
 class TestPyMongoOnStandalone(TestPyMongoOnReplicaSet):

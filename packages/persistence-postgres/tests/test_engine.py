@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from postgres_servers.containers import PostgresServer
 
 from nact.errors import EngineClosedError, InvalidEventError, SequenceConflictError
 from nact.persistence import PersistedEvent
+from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +23,7 @@ async def numbers(engine: PostgresPersistenceEngine, key: str) -> list[int]:
 
 
 async def test_a_thousand_writers_share_a_few_statements(
-    server: PostgresServer, engine: PostgresPersistenceEngine
+    server: PostgresStorage, engine: PostgresPersistenceEngine
 ) -> None:
     keys = [str(uuid4()) for _ in range(1000)]
     await asyncio.gather(*[engine.persist(event(key, 1)) for key in keys])
@@ -92,8 +92,8 @@ async def test_what_cannot_be_stored_fails_alone(engine: PostgresPersistenceEngi
     assert isinstance(refused, InvalidEventError)
 
 
-async def test_the_pool_of_the_user_stays_open(server: PostgresServer, schema: str, key: str) -> None:
-    async with asyncpg.create_pool(server.url, min_size=1, max_size=1) as pool:
+async def test_the_pool_of_the_user_stays_open(server: PostgresStorage, schema: str, key: str) -> None:
+    async with asyncpg.create_pool(server.bare_url, min_size=1, max_size=1) as pool:
         async with PostgresPersistenceEngine(pool, schema=schema) as engine:
             await engine.persist(event(key, 1))
             assert await numbers(engine, key) == [1]
@@ -108,9 +108,9 @@ async def test_another_event_loop_is_told_so(engine: PostgresPersistenceEngine, 
         await asyncio.to_thread(lambda: asyncio.run(engine.persist(event(key, 2))))
 
 
-async def test_a_replay_holds_no_connection_between_events(server: PostgresServer, schema: str, key: str) -> None:
+async def test_a_replay_holds_no_connection_between_events(server: PostgresStorage, schema: str, key: str) -> None:
     async with (
-        asyncpg.create_pool(server.url, min_size=1, max_size=1) as pool,
+        asyncpg.create_pool(server.bare_url, min_size=1, max_size=1) as pool,
         PostgresPersistenceEngine(pool, schema=schema, page_size=2) as engine,
     ):
         await engine.persist_all([event(key, number) for number in range(1, 6)])

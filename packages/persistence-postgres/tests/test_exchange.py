@@ -11,11 +11,11 @@ from pathlib import Path
 
 import anyio.to_thread
 import pytest
-from postgres_servers.containers import PostgresServer
 
 from nact import configure_persistence, dispatch, query, spawn_persistent, start
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.context import PersistentContext
+from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +42,7 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def node(node_modules: Path, server: PostgresServer) -> Node:
+def node(node_modules: Path, server: PostgresStorage) -> Node:
     """Runs an actor of nact for JavaScript: it recovers, adds the given numbers, and tells its state."""
 
     def run(key: str, *numbers: int, snapshot_every: int = 0) -> object:
@@ -75,8 +75,8 @@ async def in_python(engine: PostgresPersistenceEngine, key: str, *numbers: int, 
 
 
 @pytest.fixture
-async def public(server: PostgresServer) -> PostgresPersistenceEngine:
-    return PostgresPersistenceEngine(server.url)
+async def public(server: PostgresStorage) -> PostgresPersistenceEngine:
+    return PostgresPersistenceEngine(server.bare_url)
 
 
 async def test_journals_go_to_and_fro(public: PostgresPersistenceEngine, node: Node, key: str) -> None:

@@ -4,19 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from postgres_servers.containers import PostgresServer
 
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
+from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def patient(server: PostgresServer, schema: str) -> AsyncIterator[PostgresPersistenceEngine]:
+async def patient(server: PostgresStorage, schema: str) -> AsyncIterator[PostgresPersistenceEngine]:
     """An engine that waits for a server for longer than it takes to start."""
-    engine = PostgresPersistenceEngine(server.url, schema=schema, statement_timeout=5, reconnect_timeout=60)
+    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, statement_timeout=5, reconnect_timeout=60)
     await engine.persist(PersistedEvent(key="opens it", sequence_number=1, data=None))
     yield engine
     await engine.aclose()
@@ -31,7 +31,7 @@ async def stored(engine: PostgresPersistenceEngine, key: str) -> list[PersistedE
 
 
 async def test_a_hundred_writers_do_not_notice_that_the_server_is_killed(
-    server: PostgresServer, patient: PostgresPersistenceEngine, key: str
+    server: PostgresStorage, patient: PostgresPersistenceEngine, key: str
 ) -> None:
     killed = asyncio.Event()
     at_work = [asyncio.Event() for _ in range(100)]
@@ -54,7 +54,7 @@ async def test_a_hundred_writers_do_not_notice_that_the_server_is_killed(
 
 
 async def test_a_lost_acknowledgement_is_not_noticed(
-    server: PostgresServer, patient: PostgresPersistenceEngine, key: str
+    server: PostgresStorage, patient: PostgresPersistenceEngine, key: str
 ) -> None:
     events = [event(key, number) for number in range(1, 4)]
     await patient.persist(events[0])
@@ -66,7 +66,7 @@ async def test_a_lost_acknowledgement_is_not_noticed(
 
 
 async def test_a_batch_whose_acknowledgement_was_lost_is_stored_once(
-    server: PostgresServer, patient: PostgresPersistenceEngine, key: str
+    server: PostgresStorage, patient: PostgresPersistenceEngine, key: str
 ) -> None:
     events = [event(key, number) for number in range(1, 101)]
     server.proxy.lose_reply()
@@ -75,9 +75,9 @@ async def test_a_batch_whose_acknowledgement_was_lost_is_stored_once(
 
 
 async def test_a_frozen_server_is_unavailable_with_an_unknown_outcome(
-    server: PostgresServer, schema: str, key: str
+    server: PostgresStorage, schema: str, key: str
 ) -> None:
-    engine = PostgresPersistenceEngine(server.url, schema=schema, statement_timeout=0.5, reconnect_timeout=0.5)
+    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, statement_timeout=0.5, reconnect_timeout=0.5)
     await engine.persist(event(key, 1))
     await asyncio.to_thread(server.pause)
     with pytest.raises(EngineUnavailableError) as caught:
@@ -90,7 +90,7 @@ async def test_a_frozen_server_is_unavailable_with_an_unknown_outcome(
 
 
 async def test_a_server_without_a_network_is_waited_for(
-    server: PostgresServer, patient: PostgresPersistenceEngine, key: str
+    server: PostgresStorage, patient: PostgresPersistenceEngine, key: str
 ) -> None:
     await patient.persist(event(key, 1))
     await asyncio.to_thread(server.disconnect_network)
@@ -101,8 +101,8 @@ async def test_a_server_without_a_network_is_waited_for(
     assert [each.sequence_number for each in await stored(patient, key)] == [1, 2]
 
 
-async def test_nothing_is_stored_where_nobody_listens(server: PostgresServer, schema: str, key: str) -> None:
-    engine = PostgresPersistenceEngine(server.url, schema=schema, reconnect_timeout=0.1)
+async def test_nothing_is_stored_where_nobody_listens(server: PostgresStorage, schema: str, key: str) -> None:
+    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, reconnect_timeout=0.1)
     server.cut_off()
     with pytest.raises(EngineUnavailableError) as caught:
         await engine.persist(event(key, 1))
@@ -113,7 +113,7 @@ async def test_nothing_is_stored_where_nobody_listens(server: PostgresServer, sc
 
 
 async def test_a_replay_goes_on_over_a_restart(
-    server: PostgresServer, patient: PostgresPersistenceEngine, key: str
+    server: PostgresStorage, patient: PostgresPersistenceEngine, key: str
 ) -> None:
     await patient.persist_all([event(key, number) for number in range(1, 2501)])
     numbers = []

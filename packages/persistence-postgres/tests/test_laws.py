@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import pytest
 from postgres_servers.back_door import PostgresBackDoor
-from postgres_servers.containers import NEWEST, OLDEST, PostgresServer
+from postgres_servers.servers import NEWEST, OLDEST
 
 from nact.persistence import PersistenceEngine
+from nact_conformance.containers import PostgresStorage
 from nact_conformance.suite import BackDoor, ConformanceSuite
 
 pytestmark = pytest.mark.usefixtures("containers")
-
-# The law of the killed server ends when a write fails, and an engine that waits for long enough lets none fail.
-OPTIONS = "?schema=laws&reconnect_timeout=0.2"
-OLDEST_SERVER = PostgresServer(OLDEST, OPTIONS)
-NEWEST_SERVER = PostgresServer(NEWEST, OPTIONS)
 
 
 class TestOldestServer(ConformanceSuite):
     """PostgreSQL 15."""
 
-    server = OLDEST_SERVER
+    server = OLDEST
 
-    def storage(self) -> PostgresServer:
+    def storage(self) -> PostgresStorage:
         return self.server
 
     def back_door(self) -> BackDoor:
@@ -35,4 +31,4 @@ class TestOldestServer(ConformanceSuite):
 class TestNewestServer(TestOldestServer):
     """PostgreSQL 17."""
 
-    server = NEWEST_SERVER
+    server = NEWEST

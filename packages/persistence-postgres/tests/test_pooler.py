@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
-from postgres_servers.containers import PostgresServer, free_port
 from testcontainers.core.container import DockerContainer
 
 from nact.persistence import PersistedEvent
+from nact_conformance.containers import PostgresStorage, image
+from nact_conformance.containers.ports import free_port
 from nact_persistence_postgres import PostgresPersistenceEngine
 
 pytestmark = pytest.mark.anyio
 
-IMAGE = os.environ.get("TEST_PGBOUNCER_IMAGE", "edoburu/pgbouncer:v1.24.1-p1")
+IMAGE = image("TEST_PGBOUNCER_IMAGE")
 
 SETTINGS = """
 [databases]
@@ -33,7 +33,7 @@ max_prepared_statements = 0
 
 
 @pytest.fixture
-def pooler(server: PostgresServer, tmp_path: Path) -> Iterator[str]:
+def pooler(server: PostgresStorage, tmp_path: Path) -> Iterator[str]:
     """The URL of a PgBouncer with four connections to the server, which knows nothing of prepared statements."""
     settings = SETTINGS.format(address=server.address)
     script = f"cat > /tmp/pgbouncer.ini <<'END'\n{settings}\nEND\nexec pgbouncer /tmp/pgbouncer.ini"
@@ -72,7 +72,7 @@ async def test_many_engines_share_few_connections(pooler: str, schema: str) -> N
         await engine.aclose()
 
 
-async def test_a_pooler_is_found_out(pooler: str, server: PostgresServer, schema: str) -> None:
-    for url, expected in ((pooler, True), (server.url, False)):
+async def test_a_pooler_is_found_out(pooler: str, server: PostgresStorage, schema: str) -> None:
+    for url, expected in ((pooler, True), (server.bare_url, False)):
         async with PostgresPersistenceEngine(url, schema=schema) as engine:
-            assert engine._sessions.is_pooled is expected
+            assert (await engine._life.opened()).sessions.is_pooled is expected

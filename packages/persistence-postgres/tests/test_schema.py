@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 import pytest
-from postgres_servers.containers import PostgresServer
 
 from nact.errors import CorruptJournalError, EngineUnavailableError, InvalidEventError
 from nact.persistence import PersistedEvent
+from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
 
 pytestmark = pytest.mark.anyio
@@ -45,8 +45,8 @@ async def make_old_tables(database: Database, schema: str, data: str = "jsonb") 
     """)
 
 
-async def test_ten_starters_at_once_make_the_tables_once(server: PostgresServer, schema: str) -> None:
-    engines = [PostgresPersistenceEngine(server.url, schema=schema) for _ in range(10)]
+async def test_ten_starters_at_once_make_the_tables_once(server: PostgresStorage, schema: str) -> None:
+    engines = [PostgresPersistenceEngine(server.bare_url, schema=schema) for _ in range(10)]
     await asyncio.gather(*[engine.persist(event(f"k{n}", 1)) for n, engine in enumerate(engines)])
     assert len([key async for key in engines[0].keys()]) == 10  # noqa: SIM118
     for engine in engines:
@@ -54,10 +54,10 @@ async def test_ten_starters_at_once_make_the_tables_once(server: PostgresServer,
 
 
 async def test_ten_starters_at_once_bring_old_tables_up_to_date(
-    server: PostgresServer, schema: str, database: Database
+    server: PostgresStorage, schema: str, database: Database
 ) -> None:
     await make_old_tables(database, schema)
-    engines = [PostgresPersistenceEngine(server.url, schema=schema) for _ in range(10)]
+    engines = [PostgresPersistenceEngine(server.bare_url, schema=schema) for _ in range(10)]
     await asyncio.gather(*[engine.persist(event(f"k{n}", 1)) for n, engine in enumerate(engines)])
     indexes = await database.fetch("SELECT indexdef FROM pg_indexes WHERE schemaname = $1", schema)
     assert len(indexes) == len(set(indexes)) == 5
@@ -66,7 +66,7 @@ async def test_ten_starters_at_once_bring_old_tables_up_to_date(
 
 
 async def test_an_old_journal_is_continued_without_being_rewritten(
-    server: PostgresServer, schema: str, database: Database, engine: PostgresPersistenceEngine
+    server: PostgresStorage, schema: str, database: Database, engine: PostgresPersistenceEngine
 ) -> None:
     await make_old_tables(database, schema)
     files = (
@@ -115,8 +115,10 @@ async def test_what_jsonb_would_alter_is_refused(
     assert await engine.highest_sequence_number("k") == 0
 
 
-async def test_without_leave_to_create_nothing_is_made(server: PostgresServer, schema: str, database: Database) -> None:
-    engine = PostgresPersistenceEngine(server.url, schema=schema, create_if_not_exists=False)
+async def test_without_leave_to_create_nothing_is_made(
+    server: PostgresStorage, schema: str, database: Database
+) -> None:
+    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, create_if_not_exists=False)
     with pytest.raises(EngineUnavailableError, match="no table"):
         await engine.persist(event("k", 1))
     assert not await database.fetch("SELECT FROM pg_namespace WHERE nspname = $1", schema)
@@ -124,7 +126,7 @@ async def test_without_leave_to_create_nothing_is_made(server: PostgresServer, s
 
 
 async def test_insert_and_select_are_enough(
-    server: PostgresServer, schema: str, database: Database, engine: PostgresPersistenceEngine
+    server: PostgresStorage, schema: str, database: Database, engine: PostgresPersistenceEngine
 ) -> None:
     await engine.persist(event("k", 1))
     role = f"clerk_{schema[-8:]}"
@@ -133,7 +135,7 @@ async def test_insert_and_select_are_enough(
       GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA {quoted(schema)} TO {role};
       GRANT USAGE ON ALL SEQUENCES IN SCHEMA {quoted(schema)} TO {role};
     """)
-    url = server.url.replace("test:test@", f"{role}:clerk@")
+    url = server.bare_url.replace("test:test@", f"{role}:clerk@")
     for create in (False, True):
         async with PostgresPersistenceEngine(url, schema=schema, create_if_not_exists=create) as clerk:
             number = await clerk.highest_sequence_number("k") + 1
@@ -153,14 +155,14 @@ async def test_somebody_elses_table_is_left_alone(
 
 
 async def test_an_index_that_was_left_unfinished_is_built_again(
-    server: PostgresServer, schema: str, database: Database
+    server: PostgresStorage, schema: str, database: Database
 ) -> None:
     await make_old_tables(database, schema)
     await database.execute(f"CREATE INDEX half ON {quoted(schema)}.snapshot_store (persistence_key, sequence_nr)")
     await database.execute(
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1::regclass", f"{quoted(schema)}.half"
     )
-    async with PostgresPersistenceEngine(server.url, schema=schema):
+    async with PostgresPersistenceEngine(server.bare_url, schema=schema):
         pass
     valid = "SELECT count(*) FROM pg_index WHERE indrelid = $1::regclass AND indisvalid"
     assert await database.fetchval(valid, f"{quoted(schema)}.snapshot_store") == 2

@@ -1,23 +1,22 @@
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import docker
 import pytest
-from docker.errors import DockerException
 from redis.asyncio import Redis
 
 from nact.persistence import PersistedEvent
+from nact_conformance.containers import RedisStorage, require_docker
+from nact_conformance.storages_in_use import heal, use
 from nact_persistence_redis import RedisPersistenceEngine
 
 sys.path.insert(0, str(Path(__file__).parent))  # for redis_servers
 
-from redis_servers.containers import DURABLE, NEWEST, OLDEST, RedisServer
+from redis_servers.servers import NEWEST, OLDEST
 
 
 @pytest.fixture
@@ -28,40 +27,31 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def containers() -> None:
     """Whoever has no Docker misses these tests; a run in CI that would miss them fails."""
-    try:
-        docker.from_env().ping()
-    except DockerException as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must have a Docker engine: {error}")
-        pytest.skip(f"no Docker engine: {error}")
+    require_docker()
 
 
 @pytest.fixture(scope="session", params=[OLDEST, NEWEST], ids=["oldest", "newest"])
-def running_server(request: pytest.FixtureRequest, containers: None) -> Iterator[RedisServer]:
+def running_server(request: pytest.FixtureRequest, containers: None) -> RedisStorage:
     """A server with `appendfsync always`, for all tests."""
-    server = RedisServer(request.param, *DURABLE)
-    server.start()
-    yield server
-    server.stop()
+    server: RedisStorage = request.param
+    use(server)
+    return server
 
 
 @pytest.fixture
-def server(running_server: RedisServer) -> Iterator[RedisServer]:
+def server(running_server: RedisStorage) -> Iterator[RedisStorage]:
     """The server, as a test that harms it must leave it: running, and reached."""
     yield running_server
-    running_server.resume()
-    running_server.start()
-    running_server.proxy.disarm()
-    running_server.reconnect()
+    heal(running_server)
 
 
 @pytest.fixture
-def start_server(containers: None) -> Iterator[Callable[..., RedisServer]]:
+def start_server(containers: None) -> Iterator[Callable[..., RedisStorage]]:
     """Starts a server of its own for a test, from an image and options."""
-    servers: list[RedisServer] = []
+    servers: list[RedisStorage] = []
 
-    def start(image: str, *options: str) -> RedisServer:
-        servers.append(RedisServer(image, *options))
+    def start(image: str, *options: str) -> RedisStorage:
+        servers.append(RedisStorage(image, options=options))
         servers[-1].start()
         return servers[-1]
 
@@ -76,8 +66,8 @@ def key() -> str:
 
 
 @pytest.fixture
-async def engine(server: RedisServer) -> AsyncIterator[RedisPersistenceEngine]:
-    engine = RedisPersistenceEngine(server.url)
+async def engine(server: RedisStorage) -> AsyncIterator[RedisPersistenceEngine]:
+    engine = RedisPersistenceEngine(server.bare_url)
     yield engine
     await engine.aclose()
 
@@ -96,7 +86,7 @@ def numbered() -> Callable[..., list[PersistedEvent]]:
 
 
 @pytest.fixture
-async def shell(server: RedisServer) -> AsyncIterator[Redis]:
+async def shell(server: RedisStorage) -> AsyncIterator[Redis]:
     """The server as another program sees it."""
     async with Redis(port=server.port) as client:
         yield client

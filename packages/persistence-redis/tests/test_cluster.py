@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import RedisCluster as Client
 from redis.crc import key_slot
 from redis_servers.cluster import RedisCluster
-from redis_servers.containers import NEWEST, OLDEST
+from redis_servers.servers import NEWEST_IMAGE, OLDEST_IMAGE
 
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
@@ -20,7 +20,7 @@ from nact_persistence_redis._names import Names
 pytestmark = pytest.mark.usefixtures("containers")
 Numbered = Callable[..., list[PersistedEvent]]
 NAMES = Names("nact:")
-CLUSTER = RedisCluster(OLDEST)
+CLUSTER = RedisCluster(OLDEST_IMAGE)
 
 
 class TestCluster(ConformanceSuite):
@@ -30,7 +30,7 @@ class TestCluster(ConformanceSuite):
         return CLUSTER
 
 
-@pytest.fixture(scope="module", params=[OLDEST, NEWEST], ids=["oldest", "newest"])
+@pytest.fixture(scope="module", params=[OLDEST_IMAGE, NEWEST_IMAGE], ids=["oldest", "newest"])
 def cluster(request: pytest.FixtureRequest, containers: None) -> Iterator[RedisCluster]:
     cluster = RedisCluster(request.param)
     cluster.start()

@@ -7,17 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from redis_servers.containers import EVERYSEC, NEVER, NEWEST, OLDEST, VOLATILE, RedisServer
+from redis_servers.clients import client_of, run
+from redis_servers.servers import EVERYSEC, NEVER, NEWEST_IMAGE, OLDEST_IMAGE, VOLATILE
 
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
+from nact_conformance.containers import RedisStorage
 from nact_persistence_redis import RedisPersistenceEngine
 from nact_persistence_redis._durability import Promise
 from nact_persistence_redis._server_settings import ServerSettings
 
 pytestmark = pytest.mark.anyio
 Numbered = Callable[..., list[PersistedEvent]]
-StartServer = Callable[..., RedisServer]
+StartServer = Callable[..., RedisStorage]
 
 
 def settings(**changed: Any) -> ServerSettings:
@@ -99,7 +101,7 @@ def test_an_older_server_confirms_replicas_only() -> None:
 # --- on servers --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("image", [OLDEST, NEWEST])
+@pytest.mark.parametrize("image", [OLDEST_IMAGE, NEWEST_IMAGE])
 async def test_a_server_without_append_only_file_is_refused_at_opening(start_server: StartServer, image: str) -> None:
     engine = RedisPersistenceEngine(start_server(image, *VOLATILE).url)
     with pytest.raises(EngineUnavailableError, match="set appendonly yes") as refused:
@@ -111,12 +113,12 @@ async def test_a_server_without_append_only_file_is_refused_at_opening(start_ser
 async def test_everysec_is_refused_where_its_fsync_cannot_be_waited_for(
     start_server: StartServer, numbered: Numbered, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server = start_server(OLDEST, *EVERYSEC)
-    engine = RedisPersistenceEngine(server.url)
+    server = start_server(OLDEST_IMAGE, *EVERYSEC)
+    engine = RedisPersistenceEngine(server.bare_url)
     with pytest.raises(EngineUnavailableError, match="in the last two seconds can be lost"):
         await engine.persist(numbered("a", 1, 1)[0])
     await engine.aclose()
-    async with RedisPersistenceEngine(server.url, if_weaker="warn") as warned:
+    async with RedisPersistenceEngine(server.bare_url, if_weaker="warn") as warned:
         assert "in the last two seconds can be lost" in caplog.text
         await warned.persist(numbered("a", 1, 1)[0])
 
@@ -126,12 +128,12 @@ async def test_everysec_loses_acknowledged_events_when_the_power_goes_and_says_s
 ) -> None:
     """A loss of power leaves what was synced. The server itself says what that is, and the rest is cut off here."""
     caplog.set_level(logging.INFO, "nact.persistence.redis")
-    server = start_server(NEWEST, *EVERYSEC)
+    server = start_server(NEWEST_IMAGE, *EVERYSEC)
     first, second = numbered(key, 1, 2)
-    async with RedisPersistenceEngine(server.url, durability="everysec") as engine:
+    async with RedisPersistenceEngine(server.bare_url, durability="everysec") as engine:
         assert "in the last two seconds can be lost" in caplog.text
         await engine.persist(first)
-        with server.client() as client:
+        with client_of(server) as client:
             client.set("after", "first")
             assert client.execute_command("WAITAOF", 1, 0, 5000) == [1, 0]
             synced = _logged(server)
@@ -148,16 +150,16 @@ async def test_what_is_not_confirmed_is_not_acknowledged_neither_at_first_nor_wh
     start_server: StartServer, numbered: Numbered, key: str
 ) -> None:
     """`appendfsync no` never confirms; but a connection that wrote nothing, as a retry may, gets confirmed at once."""
-    server = start_server(NEWEST, *NEVER)
+    server = start_server(NEWEST_IMAGE, *NEVER)
     (event,) = numbered(key, 1, 1)
-    async with RedisPersistenceEngine(server.url, timeout=0.4, retry_for=0.5) as engine:
+    async with RedisPersistenceEngine(server.bare_url, timeout=0.4, retry_for=0.5) as engine:
         for _ in range(2):
             with pytest.raises(EngineUnavailableError, match="confirmed") as raised:
                 await engine.persist(event)
             assert not raised.value.outcome_known
             server.proxy.cut()
             server.proxy.mend()
-        server.run("CONFIG", "SET", "appendfsync", "always")
+        run(server, "CONFIG", "SET", "appendfsync", "always")
         await engine.persist(event)
         assert [found async for found in engine.events(key)] == [event]
 
@@ -165,8 +167,8 @@ async def test_what_is_not_confirmed_is_not_acknowledged_neither_at_first_nor_wh
 async def test_with_always_the_fsync_is_waited_for_on_a_server_with_everysec(
     start_server: StartServer, numbered: Numbered, key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server = start_server(NEWEST, *EVERYSEC)
-    async with RedisPersistenceEngine(server.url) as engine:
+    server = start_server(NEWEST_IMAGE, *EVERYSEC)
+    async with RedisPersistenceEngine(server.bare_url) as engine:
         await engine.persist_all(numbered(key, 1, 2))
         synced = _logged(server)
         server.kill()
@@ -179,19 +181,19 @@ async def test_with_always_the_fsync_is_waited_for_on_a_server_with_everysec(
 async def test_settings_that_changed_while_the_server_was_away_are_noticed(
     start_server: StartServer, numbered: Numbered, key: str
 ) -> None:
-    server = start_server(OLDEST, *("--appendonly", "yes", "--appendfsync", "always"))
+    server = start_server(OLDEST_IMAGE, *("--appendonly", "yes", "--appendfsync", "always"))
     first, second = numbered(key, 1, 2)
-    async with RedisPersistenceEngine(server.url) as engine:
+    async with RedisPersistenceEngine(server.bare_url) as engine:
         await engine.persist(first)
-        server.run("CONFIG", "SET", "appendfsync", "no")
+        run(server, "CONFIG", "SET", "appendfsync", "no")
         server.proxy.cut()
         server.proxy.mend()
         with pytest.raises(EngineUnavailableError, match="set appendfsync always"):
             await engine.persist(second)
 
 
-def _logged(server: RedisServer) -> int:
+def _logged(server: RedisStorage) -> int:
     """How many bytes the append-only file has, by the server's own count."""
-    with server.client() as client:
+    with client_of(server) as client:
         told = client.info("persistence")
         return int(told["aof_current_size"]) - int(told["aof_base_size"])

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import pytest
 from redis.asyncio import Redis
-from redis_servers.containers import RedisServer
+from redis_servers.clients import run
 
 from nact.errors import CorruptJournalError, EngineUnavailableError
 from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact_conformance.containers import RedisStorage
 from nact_persistence_redis import RedisPersistenceEngine
 
 pytestmark = pytest.mark.anyio
@@ -37,16 +38,16 @@ async def test_redis_cli_shows_a_journal(
 
 
 async def test_prefixes_keep_journals_apart(
-    engine: RedisPersistenceEngine, server: RedisServer, key: str, numbered: Numbered
+    engine: RedisPersistenceEngine, server: RedisStorage, key: str, numbered: Numbered
 ) -> None:
     (event,) = numbered(key, 1, 1)
     await engine.persist(event)
-    async with RedisPersistenceEngine(server.url, prefix="other:") as other:
+    async with RedisPersistenceEngine(server.bare_url, prefix="other:") as other:
         assert await other.highest_sequence_number(key) == 0
         assert [found async for found in other.keys(prefix=key)] == []
 
 
-async def test_a_client_that_was_passed_in_stays_open(server: RedisServer, key: str, numbered: Numbered) -> None:
+async def test_a_client_that_was_passed_in_stays_open(server: RedisStorage, key: str, numbered: Numbered) -> None:
     async with Redis(port=server.port, decode_responses=True) as client:
         async with RedisPersistenceEngine(client) as engine:
             await engine.persist_all(numbered(key, 1, 3))
@@ -54,15 +55,12 @@ async def test_a_client_that_was_passed_in_stays_open(server: RedisServer, key: 
         assert await client.ping()
 
 
-async def test_an_engine_left_open_warns(server: RedisServer, key: str) -> None:
-    engine = RedisPersistenceEngine(server.url)
+async def test_an_engine_left_open_warns(server: RedisStorage, key: str) -> None:
+    engine = RedisPersistenceEngine(server.bare_url)
     await engine.highest_sequence_number(key)
-    session = engine._session
-    assert session is not None
     with pytest.warns(ResourceWarning, match="was not closed"):
         engine.__del__()
-    engine._closed = True
-    await session.aclose()
+    await engine.aclose()
 
 
 async def test_another_kind_of_value_under_a_journals_name_harms_its_own_key_only(
@@ -77,10 +75,10 @@ async def test_another_kind_of_value_under_a_journals_name_harms_its_own_key_onl
     assert outcomes[0].key == key
 
 
-async def test_few_rights_are_enough(server: RedisServer, key: str, numbered: Numbered) -> None:
+async def test_few_rights_are_enough(server: RedisStorage, key: str, numbered: Numbered) -> None:
     rights = [each for each in LEAST_RIGHTS if each != "+waitaof" or "Redis 7.0" not in server.version]
-    server.run("ACL", "SETUSER", "nact", "reset", "on", ">secret", *rights)
-    url = server.url.replace("//", "//nact:secret@")
+    run(server, "ACL", "SETUSER", "nact", "reset", "on", ">secret", *rights)
+    url = server.bare_url.replace("//", "//nact:secret@")
     async with RedisPersistenceEngine(url) as engine:
         await engine.persist_all(numbered(key, 1, 9))
         await engine.persist_all(numbered(key, 10, 11))
@@ -94,28 +92,28 @@ async def test_few_rights_are_enough(server: RedisServer, key: str, numbered: Nu
 
 
 async def test_a_server_that_does_not_tell_its_settings_is_used_and_that_is_said(
-    server: RedisServer, key: str, numbered: Numbered, caplog: pytest.LogCaptureFixture
+    server: RedisStorage, key: str, numbered: Numbered, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.run("ACL", "SETUSER", "guest", "reset", "on", ">secret", "~nact:*", "+@all", "-config")
-    async with RedisPersistenceEngine(server.url.replace("//", "//guest:secret@")) as engine:
+    run(server, "ACL", "SETUSER", "guest", "reset", "on", ">secret", "~nact:*", "+@all", "-config")
+    async with RedisPersistenceEngine(server.bare_url.replace("//", "//guest:secret@")) as engine:
         await engine.persist(numbered(key, 1, 1)[0])
     assert "CONFIG GET" in caplog.text
 
 
 @pytest.mark.parametrize("rights", [("~nact:*", "+@all", "-xadd"), ("~other:*", "+@all")])
 async def test_what_the_acl_forbids_is_refused_and_nothing_is_stored(
-    server: RedisServer, engine: RedisPersistenceEngine, key: str, numbered: Numbered, rights: tuple[str, ...]
+    server: RedisStorage, engine: RedisPersistenceEngine, key: str, numbered: Numbered, rights: tuple[str, ...]
 ) -> None:
-    server.run("ACL", "SETUSER", "poor", "reset", "on", ">secret", *rights)
-    async with RedisPersistenceEngine(server.url.replace("//", "//poor:secret@")) as poor:
+    run(server, "ACL", "SETUSER", "poor", "reset", "on", ">secret", *rights)
+    async with RedisPersistenceEngine(server.bare_url.replace("//", "//poor:secret@")) as poor:
         with pytest.raises(EngineUnavailableError, match="ACL") as refused:
             await poor.persist(numbered(key, 1, 1)[0])
     assert refused.value.outcome_known
     assert await engine.highest_sequence_number(key) == 0
 
 
-async def test_a_wrong_password_is_told_at_once(server: RedisServer, key: str) -> None:
-    engine = RedisPersistenceEngine(server.url.replace("//", "//nobody:wrong@"), retry_for=60)
+async def test_a_wrong_password_is_told_at_once(server: RedisStorage, key: str) -> None:
+    engine = RedisPersistenceEngine(server.bare_url.replace("//", "//nobody:wrong@"), retry_for=60)
     with pytest.raises(EngineUnavailableError, match="password") as refused:
         await engine.highest_sequence_number(key)
     assert refused.value.outcome_known
@@ -123,7 +121,7 @@ async def test_a_wrong_password_is_told_at_once(server: RedisServer, key: str) -
 
 
 async def test_a_full_memory_refuses_a_batch_whole(
-    server: RedisServer, engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
+    server: RedisStorage, engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
 ) -> None:
     await engine.persist(numbered(key, 1, 1)[0])
     await shell.config_set("maxmemory", 1)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 from redis.asyncio import Redis
-from redis_servers.containers import RedisServer
 
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
+from nact_conformance.containers import RedisStorage
 from nact_persistence_redis import RedisPersistenceEngine
 
 pytestmark = pytest.mark.anyio
@@ -18,9 +18,9 @@ Numbered = Callable[..., list[PersistedEvent]]
 
 
 async def test_writers_do_not_notice_a_server_that_is_killed_and_soon_back(
-    server: RedisServer, key: str, numbered: Numbered
+    server: RedisStorage, key: str, numbered: Numbered
 ) -> None:
-    async with RedisPersistenceEngine(server.url, retry_for=30) as engine:
+    async with RedisPersistenceEngine(server.bare_url, retry_for=30) as engine:
         writers, halfway = _write(engine, key, numbered, count=60)
         await _until(halfway, writers)
         await asyncio.to_thread(server.restart)
@@ -29,7 +29,7 @@ async def test_writers_do_not_notice_a_server_that_is_killed_and_soon_back(
 
 
 async def test_writers_do_not_notice_that_the_server_forgot_its_scripts(
-    server: RedisServer, engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
+    server: RedisStorage, engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
 ) -> None:
     writers, halfway = _write(engine, key, numbered, count=60)
     await _until(halfway, writers)
@@ -41,9 +41,9 @@ async def test_writers_do_not_notice_that_the_server_forgot_its_scripts(
 
 
 async def test_writers_do_not_notice_connections_that_break_again_and_again(
-    server: RedisServer, key: str, numbered: Numbered
+    server: RedisStorage, key: str, numbered: Numbered
 ) -> None:
-    async with RedisPersistenceEngine(server.url, retry_for=30) as engine:
+    async with RedisPersistenceEngine(server.bare_url, retry_for=30) as engine:
         writers, _ = _write(engine, key, numbered, count=60)
         for lose in [server.proxy.lose_reply, server.proxy.lose_request] * 5:
             lose(5)
@@ -55,26 +55,26 @@ async def test_writers_do_not_notice_connections_that_break_again_and_again(
 
 
 async def test_a_frozen_server_is_waited_for_no_longer_than_was_said(
-    server: RedisServer, key: str, numbered: Numbered
+    server: RedisStorage, key: str, numbered: Numbered
 ) -> None:
     first, second = numbered(key, 1, 2)
-    async with RedisPersistenceEngine(server.url, timeout=0.3, retry_for=0.3) as engine:
+    async with RedisPersistenceEngine(server.bare_url, timeout=0.3, retry_for=0.3) as engine:
         await engine.persist(first)
         server.pause()
         with pytest.raises(EngineUnavailableError, match="didn't answer in time") as raised:
             await engine.persist(second)
         server.resume()
         assert not raised.value.outcome_known
-    async with RedisPersistenceEngine(server.url) as engine:
+    async with RedisPersistenceEngine(server.bare_url) as engine:
         await engine.persist(second)
         assert [event async for event in engine.events(key)] == [first, second]
 
 
 async def test_a_server_that_was_never_reached_has_stored_nothing_for_certain(
-    server: RedisServer, key: str, numbered: Numbered
+    server: RedisStorage, key: str, numbered: Numbered
 ) -> None:
     server.cut_off()
-    engine = RedisPersistenceEngine(server.url, retry_for=0.1)
+    engine = RedisPersistenceEngine(server.bare_url, retry_for=0.1)
     with pytest.raises(EngineUnavailableError, match="can't be reached") as raised:
         await engine.persist(numbered(key, 1, 1)[0])
     assert raised.value.outcome_known

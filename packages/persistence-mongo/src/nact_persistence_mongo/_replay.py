@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator
+from contextlib import aclosing
+from functools import partial
+from typing import Any
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent
+from nact.persistence.paging import prefetched
 from nact_persistence_mongo._documents import events_in
-from nact_persistence_mongo._link import look_at
 from nact_persistence_mongo._reader import Documents, Page, Reader
 
 _FIRST = 64
@@ -39,24 +42,18 @@ class Replay:
         """The events. Holds nothing while the consumer works, but a page that is on its way."""
         if self._left == 0:
             return
-        page = await self._first(reader)
+        begin = self._first(reader)
         while True:
-            coming = None if self._is_enough(page) else self._fetch_behind(page, reader)
-            try:
-                for event in self._chosen(page.documents):
-                    self._left = None if self._left is None else self._left - 1
-                    yield event
-                    if self._left == 0:
-                        return
-                if coming is not None:
-                    page = await coming
-                elif page.is_last and self._position < self._arriving:
-                    page = await self._wait(reader, page)
-                else:
-                    return
-            finally:
-                if coming is not None:
-                    coming.cancel()
+            async with aclosing(prefetched(begin, partial(self._fetch_behind, reader))) as pages:
+                async for page in pages:
+                    for event in self._chosen(page.documents):
+                        self._left = None if self._left is None else self._left - 1
+                        yield event
+                        if self._left == 0:
+                            return
+            if not page.is_last or self._position >= self._arriving:
+                return
+            begin = self._wait(reader, page)
 
     async def _first(self, reader: Reader) -> Page:
         """The first page: it may begin within a document."""
@@ -79,18 +76,13 @@ class Replay:
             if self._position >= self._arriving:
                 return page
 
-    def _is_enough(self, page: Page) -> bool:
+    def _fetch_behind(self, reader: Reader, page: Page) -> Coroutine[Any, Any, Page] | None:
         is_filled = self._left is not None and not self._tags and len(page.documents) >= self._left
-        return page.is_last or is_filled or any(not isinstance(document, dict) for document in page.documents)
-
-    def _fetch_behind(self, page: Page, reader: Reader) -> asyncio.Task[Page]:
+        if page.is_last or is_filled or any(not isinstance(document, dict) for document in page.documents):
+            return None
         if page.is_inside:
-            fetch = reader.rest(self._key, page.behind)
-        else:
-            fetch = reader.page(self._key, page.behind, self._asked(self._page_size))
-        coming = asyncio.create_task(fetch)
-        coming.add_done_callback(look_at)
-        return coming
+            return reader.rest(self._key, page.behind)
+        return reader.page(self._key, page.behind, self._asked(self._page_size))
 
     def _asked(self, count: int) -> int:
         count = min(count, self._page_size)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from dataclasses import dataclass
 
 from nact.persistence import GroupCommit
 from nact_persistence_mongo._deletion import Deletion
 from nact_persistence_mongo._driver import Databases, Source, check_loop
 from nact_persistence_mongo._inserts import Inserts
-from nact_persistence_mongo._link import InFlight, Trying, look_at
+from nact_persistence_mongo._link import InFlight, Trying
 from nact_persistence_mongo._reader import Reader
 from nact_persistence_mongo._schema import prepare
 from nact_persistence_mongo._seen import Seen
@@ -35,12 +33,9 @@ class Setup:
 
 
 class Session:
-    """Made in the event loop in which it is used; opened by its first use."""
+    """Made in the event loop in which it is used."""
 
     def __init__(self, setup: Setup) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.process = os.getpid()
-        self.is_open = False
         if not isinstance(setup.source, str):
             check_loop(setup.source)
         self._setup = setup
@@ -55,41 +50,21 @@ class Session:
         self.commit: GroupCommit[Append] = GroupCommit(writer.write, max_items=setup.max_batch)
         self.deletion = Deletion(collections.events, self.reader, setup.timeout)
         self.snapshots = Snapshots(collections.snapshots, setup.timeout)
-        self._opening: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Returns when the collections are there. Opening goes on for the others when one caller is cancelled.
+        """Returns when the collections are there.
 
         Raises:
             EngineUnavailableError: The server can't be reached.
             CorruptJournalError: They aren't such as hold a journal.
         """
-        if self._opening is None or self._opening.done():
-            self._opening = asyncio.create_task(self._open(), name="nact mongo open")
-            self._opening.add_done_callback(look_at)
-        await asyncio.shield(self._opening)
-
-    async def _open(self) -> None:
         trying = Trying(self._setup.timeout, writes=False)
         create = self._setup.create_if_not_exists
         used = [self._collections.events, self._collections.snapshots]
         await prepare(self._databases.database, used, trying, create=create)
-        self.is_open = True
 
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes what was opened."""
-        if self._opening is not None and not self._opening.done():
-            self._opening.cancel()
-            await asyncio.wait([self._opening])
         await self.commit.aclose()
         await self.in_flight.all_settled()
         await self._databases.aclose()
-
-    def check_loop(self) -> None:
-        """Returns if the session's event loop is this one, or isn't in use any more.
-
-        Raises:
-            RuntimeError: Otherwise.
-        """
-        if self.loop is not asyncio.get_running_loop() and self.loop.is_running():
-            raise RuntimeError("the engine is in use by another event loop; make one for each")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import warnings
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
-from nact.errors import EngineClosedError
 from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.lifecycle import Lifecycle
 from nact.persistence.records import MAX_SEQUENCE_NUMBER, check_batch, check_key, check_window, sorted_tags
 from nact_persistence_mongo import _settings
 from nact_persistence_mongo._documents import event_bson, snapshot_document
@@ -64,7 +62,7 @@ class MongoPersistenceEngine:
         page_size: int = 1000,
     ) -> None:
         _settings.checked_collections(event_collection, snapshot_collection)
-        self._setup = Setup(
+        self._setup = setup = Setup(
             source=_settings.checked_source(source, database),
             database=_settings.checked_database(database),
             event_collection=event_collection,
@@ -76,9 +74,7 @@ class MongoPersistenceEngine:
             max_batch=_settings.checked_count("max_batch", max_batch),
         )
         self._page_size = _settings.checked_count("page_size", page_size)
-        self._session: Session | None = None
-        self._closed = False
-        self._closing: asyncio.Task[None] | None = None
+        self._life = Lifecycle(lambda: Session(setup), repr(self))
 
     def __repr__(self) -> str:
         setup = self._setup  # a URL may hold a password
@@ -87,14 +83,13 @@ class MongoPersistenceEngine:
 
     def __del__(self) -> None:
         # Only warns. (A constructor that failed left no attributes.)
-        session = getattr(self, "_session", None)
-        if session is not None and session.process == os.getpid() and not self._closed:
+        if "_life" in self.__dict__ and self._life.is_left_open:
             warnings.warn(f"{self!r} was not closed: await aclose()", ResourceWarning, stacklevel=1, source=self)
 
     # --- lifecycle ---------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        await self._opened()
+        await self._life.opened()
         return self
 
     async def __aexit__(
@@ -104,113 +99,88 @@ class MongoPersistenceEngine:
 
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes connections. Goes on when it is cancelled. Can be called again."""
-        if self._closing is None or self._closing.cancelled():
-            self._closed = True
-            session = self._session
-            if session is None or session.process != os.getpid():
-                return  # never used, or opened before a fork: the connections are the parent's
-            session.check_loop()
-            self._closing = asyncio.create_task(session.aclose(), name="nact mongo close")
-        if not self._closing.done():
-            await asyncio.shield(self._closing)
-
-    async def _opened(self) -> Session:
-        """What works in this event loop, and has its collections. Called by every use, so it has to be fast."""
-        self._check_open()
-        session = self._session
-        if session is None or session.loop is not asyncio.get_running_loop():
-            if session is not None:
-                session.check_loop()
-            session = self._session = Session(self._setup)
-        if not session.is_open:
-            await session.open()
-            self._check_open()
-        return session
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise EngineClosedError(f"{self!r} is closed; make a new one")
+        await self._life.aclose()
 
     # --- PersistenceEngine -------------------------------------------------------------------------------------
 
     async def events(
         self, key: str, *, after: int = 0, limit: int | None = None, tags: Collection[str] = ()
     ) -> AsyncIterator[PersistedEvent]:
-        self._check_open()
+        self._life.check_open()
         check_window(after, limit)
         replay = Replay(check_key(key), after, limit, frozenset(sorted_tags(tags)), self._page_size)
-        session = await self._opened()
+        session = self._life.ready() or await self._life.opened()
         await session.in_flight.settled(key)
         async with aclosing(replay.events(session.reader)) as stream:
             async for event in stream:
                 yield event
-                self._check_open()
+                self._life.check_open()
 
     async def persist(self, event: PersistedEvent) -> None:
-        self._check_open()
+        self._life.check_open()
         check_batch((event,))
         item = append_of(event.key, event.sequence_number, (event_bson(event),), (event.event_id,))
-        await (await self._opened()).commit.submit(item, size=item.size)
+        await (self._life.ready() or await self._life.opened()).commit.submit(item, size=item.size)
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------
 
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
         """A batch is one document, and so has up to 16 MB."""
-        self._check_open()
+        self._life.check_open()
         check_batch(events)
         if not events:
             return
         ids = [event.event_id for event in events]
         item = append_of(events[0].key, events[0].sequence_number, [event_bson(event) for event in events], ids)
-        await (await self._opened()).commit.submit(item, size=item.size)
+        await (self._life.ready() or await self._life.opened()).commit.submit(item, size=item.size)
 
     # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------
 
     async def delete_events(self, key: str, *, up_to: int) -> None:
         """Some thousand at a time: of more than that, the oldest are gone first until it returns."""
-        self._check_open()
+        self._life.check_open()
         number = _settings.checked_up_to(up_to)
-        session = await self._opened()
+        session = self._life.ready() or await self._life.opened()
         await session.in_flight.settled(check_key(key))
         await session.in_flight.finish(key, session.deletion.delete(key, number))
 
     async def highest_sequence_number(self, key: str) -> int:
-        self._check_open()
-        session = await self._opened()
+        self._life.check_open()
+        session = self._life.ready() or await self._life.opened()
         await session.in_flight.settled(check_key(key))
         return await session.reader.highest(key)
 
     async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
         """In the order of their code points."""
-        self._check_open()
+        self._life.check_open()
         start, inclusive = _settings.checked_prefix(prefix), True
-        session = await self._opened()
+        session = self._life.ready() or await self._life.opened()
         while found := await session.reader.keys(start, inclusive, self._page_size):
             for key in found:
                 if not key.startswith(prefix):
                     return
                 yield key
-                self._check_open()
+                self._life.check_open()
                 start, inclusive = key, False
 
     # --- SnapshotStore -----------------------------------------------------------------------------------------
 
     async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
-        self._check_open()
+        self._life.check_open()
         limit = MAX_SEQUENCE_NUMBER if up_to is None else _settings.checked_up_to(up_to)
-        session = await self._opened()
+        session = self._life.ready() or await self._life.opened()
         await session.in_flight.settled(check_key(key))
         return await session.reader.snapshot(key, limit)
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
-        self._check_open()
+        self._life.check_open()
         document = snapshot_document(snapshot)
-        session = await self._opened()
+        session = self._life.ready() or await self._life.opened()
         put = session.snapshots.put(snapshot.key, snapshot.sequence_number, document)
         await session.in_flight.finish(snapshot.key, put)
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
-        self._check_open()
+        self._life.check_open()
         number = _settings.checked_up_to(up_to)
-        session = await self._opened()
+        session = self._life.ready() or await self._life.opened()
         await session.in_flight.finish(check_key(key), session.snapshots.delete(key, number))

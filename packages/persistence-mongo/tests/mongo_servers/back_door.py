@@ -9,8 +9,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from mongo_servers.containers import MongoServer
 from nact.persistence import PersistedEvent
+from nact_conformance.containers import MongoStorage
 
 Documents = dict[str, Any]
 
@@ -18,7 +18,7 @@ Documents = dict[str, Any]
 class MongoBackDoor:
     """Changes stored documents without the engine under test."""
 
-    def __init__(self, server: MongoServer, database: str) -> None:
+    def __init__(self, server: MongoStorage, database: str) -> None:
         self._server = server
         self._database = database
 

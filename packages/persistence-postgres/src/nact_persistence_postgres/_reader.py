@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from contextlib import aclosing
 from typing import Any, NamedTuple
 
 import asyncpg
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.paging import prefetched
 from nact_persistence_postgres._rows import stored_event, stored_snapshot
 from nact_persistence_postgres._sessions import Connection, Sessions
 from nact_persistence_postgres._tables import Tables
@@ -56,19 +57,15 @@ class Reader:
 
     async def pages(self, key: str, after: int, limit: int | None, tags: Sequence[str]) -> AsyncGenerator[Page]:
         """The pages behind `after`, up to `limit` events: the next one is fetched while this one is consumed."""
-        page = await self._page(key, after, limit, tags)
-        while True:
+
+        def behind(page: Page) -> Coroutine[Any, Any, Page] | None:
+            nonlocal limit
             limit = None if limit is None else limit - len(page.rows)
-            if page.is_last or limit == 0:
+            return None if page.is_last or limit == 0 else self._page(key, page.rows[-1][0], limit, tags)
+
+        async with aclosing(prefetched(self._page(key, after, limit, tags), behind)) as pages:
+            async for page in pages:
                 yield page
-                return
-            coming = asyncio.create_task(self._page(key, page.rows[-1][0], limit, tags), name="nact postgres page")
-            coming.add_done_callback(_look_at)
-            try:
-                yield page
-                page = await coming
-            finally:
-                coming.cancel()
 
     async def highest(self, key: str) -> int:
         return int(await self._value(self._tables.sql.highest, key))
@@ -99,9 +96,3 @@ class Reader:
 
     async def _value(self, statement: str, *arguments: object) -> Any:
         return (await self._rows(statement, *arguments))[0][0]
-
-
-def _look_at(fetched: asyncio.Task[Page]) -> None:
-    """Nobody may be left to hear of an error; asyncio would log that."""
-    if not fetched.cancelled():
-        fetched.exception()

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import warnings
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
-from nact.errors import EngineClosedError, NactError
 from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.lifecycle import Lifecycle
 from nact.persistence.records import MAX_SEQUENCE_NUMBER, check_batch, check_key, check_window, sorted_tags
-from nact_persistence_postgres._commits import Commits
 from nact_persistence_postgres._deletion import Deletion
-from nact_persistence_postgres._opening import Journal, open_journal
-from nact_persistence_postgres._reader import Reader
-from nact_persistence_postgres._sessions import Pool, Sessions
-from nact_persistence_postgres._settings import Settings, Ssl, checked_prefix, checked_up_to
-from nact_persistence_postgres._writer import Append, copied
+from nact_persistence_postgres._journal import Journal
+from nact_persistence_postgres._sessions import Pool
+from nact_persistence_postgres._settings import Settings, Ssl, checked_prefix, checked_up_to, without_secrets
+from nact_persistence_postgres._writer import Append
 
 
 class PostgresPersistenceEngine:
@@ -69,7 +65,7 @@ class PostgresPersistenceEngine:
         reconnect_timeout: float = 10.0,
         page_size: int = 1000,
     ) -> None:
-        self._settings = Settings(
+        settings = Settings(
             create=create_if_not_exists,
             schema=schema,
             event_table=f"{table_prefix}{event_table}",
@@ -81,26 +77,22 @@ class PostgresPersistenceEngine:
             reconnect_timeout=reconnect_timeout,
             page_size=page_size,
         )
-        self._sessions = Sessions(dsn_or_pool, self._settings)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._process = 0
-        self._opening: asyncio.Task[None] | None = None
-        self._journal: Journal | None = None
-        self._closed = False
-        self._closing: asyncio.Task[None] | None = None
+        self._settings = settings
+        self._name = without_secrets(dsn_or_pool) if isinstance(dsn_or_pool, str) else "the given pool"
+        self._life = Lifecycle(lambda: Journal(dsn_or_pool, settings), repr(self))
 
     def __repr__(self) -> str:
-        return f"PostgresPersistenceEngine({self._sessions.name!r})"
+        return f"PostgresPersistenceEngine({self._name!r})"
 
     def __del__(self) -> None:
         # Only warns. (A constructor that failed left no attributes.)
-        if getattr(self, "_process", 0) == os.getpid() and not self._closed:
+        if "_life" in self.__dict__ and self._life.is_left_open:
             warnings.warn(f"{self!r} was not closed: await aclose()", ResourceWarning, stacklevel=1, source=self)
 
     # --- lifecycle ---------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        await self._opened()
+        await self._life.opened()
         return self
 
     async def __aexit__(
@@ -110,157 +102,95 @@ class PostgresPersistenceEngine:
 
     async def aclose(self) -> None:
         """Waits for writes in flight, closes what the engine opened. Goes on when cancelled. Can be called again."""
-        if self._process not in {0, os.getpid()}:
-            return  # after a fork: the connections are the parent's
-        if self._closing is None or self._closing.cancelled():
-            self._belong_here()
-            self._closed = True
-            self._closing = asyncio.create_task(self._close(), name="nact postgres close")
-        await asyncio.shield(self._closing)
-
-    async def _close(self) -> None:
-        if self._opening is not None:
-            await asyncio.wait([self._opening])
-        try:
-            if self._journal is not None:
-                await self._commits.aclose()
-                await self._snapshot_commits.aclose()
-                for lane in self._journal.lanes:
-                    await lane.aclose()
-        finally:
-            await self._sessions.aclose()
-
-    async def _opened(self) -> Journal:
-        """The open journal. Called by every use of the engine, so it has to be fast."""
-        self._check_open()
-        if self._journal is not None:
-            return self._journal
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._open(), name="nact postgres open")
-            self._opening.add_done_callback(self._after_opening)
-        try:
-            await asyncio.shield(self._opening)
-        except NactError as error:
-            raise copied(error) from error.__cause__
-        self._check_open()
-        return await self._opened()
-
-    async def _open(self) -> None:
-        journal = await open_journal(self._sessions, self._settings)
-        self._commits = Commits(journal.writer.write)
-        self._snapshot_commits = Commits(journal.snapshots.write)
-        self._reader = Reader(journal.tables, self._sessions, self._settings.page_size)
-        self._journal = journal
-
-    def _after_opening(self, task: asyncio.Task[None]) -> None:
-        self._opening = None
-        if not task.cancelled():
-            task.exception()  # told to those who wait, if there are any
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise EngineClosedError(f"the engine for {self._sessions.name} is closed; make a new one")
-        if asyncio.get_running_loop() is not self._loop:
-            self._belong_here()
-
-    def _belong_here(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._process not in {0, os.getpid()}:
-            raise EngineClosedError(
-                f"the engine for {self._sessions.name} was opened before a fork, by process {self._process}; "
-                "make a new one here"
-            )
-        if self._loop is not None and self._loop is not loop:
-            raise RuntimeError(f"the engine for {self._sessions.name} belongs to another event loop; make one for each")
-        self._process, self._loop = os.getpid(), loop
+        await self._life.aclose()
 
     # --- PersistenceEngine -------------------------------------------------------------------------------------
 
     async def events(
         self, key: str, *, after: int = 0, limit: int | None = None, tags: Collection[str] = ()
     ) -> AsyncIterator[PersistedEvent]:
-        journal = await self._opened()
+        journal = self._life.ready() or await self._life.opened()
         check_window(after, limit)
         wanted = sorted_tags(tags)
         journal.tables.rows.key(check_key(key))
         if limit == 0 or after == MAX_SEQUENCE_NUMBER or any("\0" in tag for tag in wanted):
             return
-        await self._commits.settled(key)
+        await journal.commits.settled(key)
         last_deletion = journal.seen.last_deletion
         number = after
-        async with aclosing(self._reader.pages(key, after, limit, wanted)) as stream:
+        async with aclosing(journal.reader.pages(key, after, limit, wanted)) as stream:
             async for page in stream:
                 for event in page.events(key, dense=not wanted):
                     yield event
-                    self._check_open()
+                    self._life.check_open()
                     number = event.sequence_number
         if limit is None and not wanted and (number > after or after == 0):
             journal.seen.put(key, number, last_deletion)
 
     async def persist(self, event: PersistedEvent) -> None:
-        journal = await self._opened()
+        journal = self._life.ready() or await self._life.opened()
         check_batch((event,))
         row = journal.tables.rows.event(event)
-        await self._commits.submit(event.key, Append(row[0], row[1], (row,)), len(row[3]))
+        await journal.commits.submit(event.key, Append(row[0], row[1], (row,)), len(row[3]))
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------
 
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
-        journal = await self._opened()
+        journal = self._life.ready() or await self._life.opened()
         check_batch(events)
         rows = [journal.tables.rows.event(event) for event in events]
         if rows:
             size = sum(len(row[3]) for row in rows)
-            await self._commits.submit(rows[0][0], Append(rows[0][0], rows[0][1], rows), size)
+            await journal.commits.submit(rows[0][0], Append(rows[0][0], rows[0][1], rows), size)
 
     # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------
 
     async def delete_events(self, key: str, *, up_to: int) -> None:
         """Some thousand events a transaction, newest first. They are off the disk when Postgres has vacuumed."""
-        journal = await self._opened()
+        journal = self._life.ready() or await self._life.opened()
         journal.tables.rows.key(check_key(key))
-        await self._commits.settled(key)
-        deletion = Deletion(journal.tables, self._sessions, self._settings.statement_timeout)
+        await journal.commits.settled(key)
+        deletion = Deletion(journal.tables, journal.sessions, self._settings.statement_timeout)
         await deletion.run(key, checked_up_to(up_to))
 
     async def highest_sequence_number(self, key: str) -> int:
-        journal = await self._opened()
+        journal = self._life.ready() or await self._life.opened()
         journal.tables.rows.key(check_key(key))
-        await self._commits.settled(key)
-        return await self._reader.highest(key)
+        await journal.commits.settled(key)
+        return await journal.reader.highest(key)
 
     async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
         """In the order of the database: by code points, unless nact for JavaScript made the tables."""
-        journal = await self._opened()
-        await self._commits.settled()
+        journal = self._life.ready() or await self._life.opened()
+        await journal.commits.settled()
         by_code_point = journal.tables.is_sorted_by_code_point
         start = checked_prefix(prefix) if by_code_point else ""
-        page = [] if "\0" in checked_prefix(prefix) else await self._reader.keys(start, inclusive=True)
+        page = [] if "\0" in checked_prefix(prefix) else await journal.reader.keys(start, inclusive=True)
         while page:
             for key in page:
                 if key.startswith(prefix):
                     yield key
-                    self._check_open()
+                    self._life.check_open()
                 elif by_code_point:
                     return
-            page = await self._reader.keys(page[-1], inclusive=False)
+            page = await journal.reader.keys(page[-1], inclusive=False)
 
     # --- SnapshotStore -----------------------------------------------------------------------------------------
 
     async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
-        journal = await self._opened()
+        journal = self._life.ready() or await self._life.opened()
         limit = MAX_SEQUENCE_NUMBER if up_to is None else checked_up_to(up_to)
         journal.tables.rows.key(check_key(key))
-        await self._snapshot_commits.settled(key)
-        return await self._reader.snapshot(key, limit)
+        await journal.snapshot_commits.settled(key)
+        return await journal.reader.snapshot(key, limit)
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
-        journal = await self._opened()
+        journal = self._life.ready() or await self._life.opened()
         row = journal.tables.rows.snapshot(snapshot)
-        await self._snapshot_commits.submit(row[0], row, len(row[3]))
+        await journal.snapshot_commits.submit(row[0], row, len(row[3]))
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
-        journal = await self._opened()
+        journal = self._life.ready() or await self._life.opened()
         journal.tables.rows.key(check_key(key))
-        await self._snapshot_commits.settled(key)
-        await self._reader.delete_snapshots(key, checked_up_to(up_to))
+        await journal.snapshot_commits.settled(key)
+        await journal.reader.delete_snapshots(key, checked_up_to(up_to))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeAlias
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent
+from nact.persistence.paging import prefetched
 from nact_persistence_redis._reader import Page
 from nact_persistence_redis._records import Entry, entry_number, stored_event, stored_tags
 
@@ -42,22 +44,14 @@ class Replay:
         """The events. Holds nothing while the consumer works, but a page that is on its way."""
         if self._left == 0:
             return
-        page = await fetch(self._position, self._fitting(_FIRST))
-        while True:
-            tombstone, entries = self._live(page)
-            coming = None if self._is_enough(page, tombstone, entries) else self._fetch_behind(page, fetch)
-            try:
-                for event in self._decoded(tombstone, entries):
+        first = fetch(self._position, self._fitting(_FIRST))
+        async with aclosing(prefetched(first, partial(self._fetch_behind, fetch))) as pages:
+            async for page in pages:
+                for event in self._decoded(*self._live(page)):
                     self._left = None if self._left is None else self._left - 1
                     yield event
                     if self._left == 0:
                         return
-                if coming is None:
-                    return
-                page = await coming
-            finally:
-                if coming is not None:
-                    coming.cancel()
 
     def _live(self, page: Page) -> tuple[PersistedEvent | None, list[Entry]]:
         """The tombstone, if the gap before the entries is its, and the entries behind it."""
@@ -68,16 +62,13 @@ class Replay:
         number = tombstone.sequence_number
         return tombstone, [entry for entry in entries if entry_number(self._key, entry) > number]
 
-    def _is_enough(self, page: Page, tombstone: PersistedEvent | None, entries: list[Entry]) -> bool:
-        found = len(entries) + (tombstone is not None)
-        return page.is_last or (self._left is not None and not self._tags and found >= self._left)
-
-    def _fetch_behind(self, page: Page, fetch: FetchPage) -> asyncio.Task[Page]:
+    def _fetch_behind(self, fetch: FetchPage, page: Page) -> Coroutine[Any, Any, Page] | None:
+        is_filled = self._left is not None and not self._tags and len(page.entries) >= self._left
+        if page.is_last or (is_filled and page.tombstone is None):
+            return None
         average = sum(map(_length, page.entries)) // len(page.entries)
         last = entry_number(self._key, page.entries[-1])
-        coming = asyncio.create_task(fetch(last, self._fitting(_BYTES // (average + 1))))
-        coming.add_done_callback(_look_at)
-        return coming
+        return fetch(last, self._fitting(_BYTES // (average + 1)))
 
     def _fitting(self, count: int) -> int:
         count = max(1, min(count, self._page_size))
@@ -107,9 +98,3 @@ class Replay:
 
 def _length(entry: Entry) -> int:
     return sum(map(len, entry[1]))
-
-
-def _look_at(fetched: asyncio.Task[Page]) -> None:
-    """Nobody may be left to hear of an error; asyncio would log that."""
-    if not fetched.cancelled():
-        fetched.exception()

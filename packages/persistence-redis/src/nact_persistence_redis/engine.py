@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import warnings
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from redis.asyncio import Redis, RedisCluster
 
-from nact.errors import EngineClosedError
 from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.lifecycle import Lifecycle
 from nact.persistence.records import MAX_SEQUENCE_NUMBER, check_batch, check_key, check_window, sorted_tags
 from nact_persistence_redis import _settings
 from nact_persistence_redis._clients import Options, checked_url, servers_of_client, servers_of_url, shown
@@ -66,7 +65,7 @@ class RedisPersistenceEngine:
         page_size: int = 1000,
     ) -> None:
         self._source = checked_url(url_or_client) if isinstance(url_or_client, str) else url_or_client
-        self._setup = Setup(
+        self._setup = setup = Setup(
             names=Names(_settings.checked_prefix(prefix)),
             durability=_settings.checked_durability(durability),
             if_weaker=_settings.checked_if_weaker(if_weaker),
@@ -75,11 +74,9 @@ class RedisPersistenceEngine:
             retry_for=_settings.checked_seconds("retry_for", retry_for),
             max_batch=_settings.checked_count("max_batch", max_batch, 1),
         )
-        self._options = Options(self._setup.timeout, _settings.checked_count("max_connections", max_connections, 1))
+        options = Options(setup.timeout, _settings.checked_count("max_connections", max_connections, 1))
         self._page_size = _settings.checked_count("page_size", page_size, 1)
-        self._session: Session | None = None
-        self._closed = False
-        self._closing: asyncio.Task[None] | None = None
+        self._life = Lifecycle(partial(_session, self._source, setup, options), repr(self))
 
     def __repr__(self) -> str:
         source = shown(self._source) if isinstance(self._source, str) else type(self._source).__name__
@@ -87,14 +84,13 @@ class RedisPersistenceEngine:
 
     def __del__(self) -> None:
         # Only warns. (A constructor that failed left no attributes.)
-        session = getattr(self, "_session", None)
-        if session is not None and session.process == os.getpid() and not self._closed:
+        if "_life" in self.__dict__ and self._life.is_left_open:
             warnings.warn(f"{self!r} was not closed: await aclose()", ResourceWarning, stacklevel=1, source=self)
 
     # --- lifecycle ---------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        await self._opened()
+        await self._life.opened()
         return self
 
     async def __aexit__(
@@ -104,107 +100,82 @@ class RedisPersistenceEngine:
 
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes connections. Goes on when it is cancelled. Can be called again."""
-        if self._closing is None or self._closing.cancelled():
-            self._closed = True
-            session = self._session
-            if session is None or session.process != os.getpid():
-                return  # never used, or opened before a fork: the connections are the parent's
-            session.check_loop()
-            self._closing = asyncio.create_task(session.aclose(), name="nact redis close")
-        if not self._closing.done():
-            await asyncio.shield(self._closing)
-
-    async def _opened(self) -> Session:
-        """What works in this event loop, and has seen its servers. Called by every use, so it has to be fast."""
-        self._check_open()
-        session = self._session
-        if session is None or session.loop is not asyncio.get_running_loop():
-            session = self._session = self._new_session()
-        if not session.is_open:
-            await session.open()
-            self._check_open()
-        return session
-
-    def _new_session(self) -> Session:
-        if self._session is not None:
-            self._session.check_loop()
-        source = self._source
-        if isinstance(source, str):
-            return Session(self._setup, servers_of_url(source, self._options))
-        return Session(self._setup, servers_of_client(source, self._options))
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise EngineClosedError(f"{self!r} is closed; make a new one")
+        await self._life.aclose()
 
     # --- PersistenceEngine -------------------------------------------------------------------------------------
 
     async def events(
         self, key: str, *, after: int = 0, limit: int | None = None, tags: Collection[str] = ()
     ) -> AsyncIterator[PersistedEvent]:
-        self._check_open()
+        self._life.check_open()
         check_window(after, limit)
         replay = Replay(check_key(key), after, limit, frozenset(sorted_tags(tags)), self._page_size)
-        session = await self._opened()
+        session = self._life.ready() or await self._life.opened()
         await session.writer.settled(key)
         async with aclosing(replay.events(lambda after, count: session.reader.page(key, after, count))) as stream:
             async for event in stream:
                 yield event
-                self._check_open()
+                self._life.check_open()
 
     async def persist(self, event: PersistedEvent) -> None:
-        self._check_open()
+        self._life.check_open()
         check_batch((event,))
         item = Append(event.key, event.sequence_number, (event_fields(event),))
-        await (await self._opened()).writer.append(item)
+        await (self._life.ready() or await self._life.opened()).writer.append(item)
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------
 
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
-        self._check_open()
+        self._life.check_open()
         check_batch(events)
         fields = [event_fields(event) for event in events]
         if fields:
             item = Append(events[0].key, events[0].sequence_number, fields)
-            await (await self._opened()).writer.append(item)
+            await (self._life.ready() or await self._life.opened()).writer.append(item)
 
     # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------
 
     async def delete_events(self, key: str, *, up_to: int) -> None:
         """Some thousand at a time: of more than that, the oldest are gone first until it returns."""
-        self._check_open()
+        self._life.check_open()
         number = _settings.checked_up_to(up_to)
-        await (await self._opened()).writer.delete_events(check_key(key), number)
+        await (self._life.ready() or await self._life.opened()).writer.delete_events(check_key(key), number)
 
     async def highest_sequence_number(self, key: str) -> int:
-        self._check_open()
-        session = await self._opened()
+        self._life.check_open()
+        session = self._life.ready() or await self._life.opened()
         await session.writer.settled(check_key(key))
         return await session.reader.highest(key)
 
     async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
         """Remembers every key that it yields, since Redis may list one twice."""
-        self._check_open()
-        session = await self._opened()
+        self._life.check_open()
+        session = self._life.ready() or await self._life.opened()
         async with aclosing(session.reader.keys(_settings.checked_key_prefix(prefix))) as found:
             async for key in found:
                 yield key
-                self._check_open()
+                self._life.check_open()
 
     # --- SnapshotStore -----------------------------------------------------------------------------------------
 
     async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
-        self._check_open()
+        self._life.check_open()
         limit = MAX_SEQUENCE_NUMBER if up_to is None else _settings.checked_up_to(up_to)
-        session = await self._opened()
+        session = self._life.ready() or await self._life.opened()
         await session.writer.settled(check_key(key))
         return await session.reader.snapshot(key, limit)
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
-        self._check_open()
-        await (await self._opened()).writer.put_snapshot(snapshot)
+        self._life.check_open()
+        await (self._life.ready() or await self._life.opened()).writer.put_snapshot(snapshot)
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
-        self._check_open()
+        self._life.check_open()
         number = _settings.checked_up_to(up_to)
-        await (await self._opened()).writer.delete_snapshots(check_key(key), number)
+        await (self._life.ready() or await self._life.opened()).writer.delete_snapshots(check_key(key), number)
+
+
+def _session(source: str | Redis | RedisCluster, setup: Setup, options: Options) -> Session:
+    if isinstance(source, str):
+        return Session(setup, servers_of_url(source, options))
+    return Session(setup, servers_of_client(source, options))

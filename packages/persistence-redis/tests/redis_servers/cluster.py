@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +12,8 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from testcontainers.core.container import DockerContainer
 
-from redis_servers.containers import DURABLE
+from nact_conformance.containers import DURABLE
+from nact_conformance.containers.ports import free_port
 
 _PATIENCE = 60.0
 
@@ -43,7 +42,7 @@ class RedisCluster:
         if self._containers:
             return
         for _ in range(3):
-            port = _free_port()
+            port = free_port(10_000)  # where the cluster bus is
             options = (*DURABLE, "--port", str(port), "--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
             # A node that is down takes its own slots with it, and no others.
             command = ["redis-server", *options, "--cluster-require-full-coverage", "no"]
@@ -119,14 +118,3 @@ class RedisCluster:
                 answer = error
             assert time.monotonic() < give_up, f"node {node} says {answer!r}, not {wanted}"
             time.sleep(0.05)
-
-
-def _free_port() -> int:
-    """A free port whose cluster bus, ten thousand above it, can have one, too."""
-    while True:
-        port = random.randint(20000, 32000)
-        try:
-            with socket.create_server(("127.0.0.1", port)), socket.create_server(("127.0.0.1", port + 10000)):
-                return port
-        except OSError:
-            continue

@@ -1,10 +1,11 @@
-"""Removes a session's containers when its process is gone, however it went: where Ryuk can't be had."""
+"""Removes this process's containers when it is gone, however it went: where Ryuk, which would, is switched off."""
 
 from __future__ import annotations
 
 import atexit
 import subprocess
 import sys
+from functools import cache
 
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
@@ -21,6 +22,7 @@ for container in client.containers.list(all=True, filters={"label": sys.argv[1]}
 """
 
 
+@cache
 def start_reaper() -> None:
     """Starts a process that does so when its standard input closes; what is sent to this process group passes it by."""
     if testcontainers_config.ryuk_disabled:

@@ -1,0 +1,42 @@
+"""Postgres in a container."""
+
+from __future__ import annotations
+
+from nact_conformance.containers.container_storage import ContainerStorage
+from nact_conformance.containers.images import image
+
+
+class PostgresStorage(ContainerStorage):
+    """A Postgres server, with a database `test` for a user `test` whose password is `test`.
+
+    Args:
+        image_name: What to run; if not given, the newest server that is supported.
+        query: Of the URL for engines: `?schema=laws`, say.
+        settings: Of the server: `log_statement=all`, say.
+    """
+
+    def __init__(self, image_name: str | None = None, *, query: str = "", settings: tuple[str, ...] = ()) -> None:
+        name = "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"
+        super().__init__(
+            image_name or image("TEST_POSTGRES_IMAGE"),
+            port=5432,
+            url="postgresql://test:test@127.0.0.1:{port}/test" + query,
+            command=["postgres", *[part for setting in settings for part in ("-c", setting)]] if settings else (),
+            env=dict.fromkeys(name, "test"),
+            ready=self._version,
+        )
+
+    @property
+    def bare_url(self) -> str:
+        """Through the proxy, without the engine's options."""
+        return self.url.partition("?")[0]
+
+    @property
+    def direct_url(self) -> str:
+        """Past the proxy."""
+        return f"postgresql://test:test@127.0.0.1:{self.port}/test"
+
+    def _version(self) -> str:
+        # Over TCP: the server that runs while the image makes its database listens on a socket alone.
+        connect = "host=127.0.0.1 user=test password=test dbname=test connect_timeout=2"
+        return f"PostgreSQL {self.run('psql', connect, '-AtXc', 'SHOW server_version').partition(' ')[0]}"

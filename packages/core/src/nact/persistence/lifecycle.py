@@ -1,0 +1,153 @@
+"""The life of an engine: opened by its first use, in one event loop of one process; closed once.
+
+Every engine with connections needs this, and it is easy to get wrong: uses that come while it opens, a caller that is
+cancelled meanwhile, an opening that fails and is tried again, a second event loop, a fork, closing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import os
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from nact.errors import EngineClosedError, NactError
+from nact.persistence._tasks import take_note
+
+
+class Session(Protocol):
+    """What an engine uses in one event loop: its connections, its writer, its reader. Made there, without I/O."""
+
+    async def open(self) -> None:
+        """Connects, finds or makes the tables. Called once; after a failure, another session is made.
+
+        Raises:
+            EngineUnavailableError: The storage can't be reached.
+            CorruptJournalError: What is there isn't a journal.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Waits for writes in flight, and closes what `open` opened, also when that failed or was cancelled."""
+        ...
+
+
+S = TypeVar("S", bound=Session)
+
+
+class Lifecycle(Generic[S]):
+    """Makes an engine's session when it is first used, and ends it when the engine is closed.
+
+    Args:
+        make_session: Makes a session for the running event loop. What it raises, the first use of the engine raises.
+            It shouldn't refer to the engine, which could then not be collected, and its `__del__` not warn, at once.
+        name: What errors call the engine: its `repr`, say. Without passwords.
+    """
+
+    def __init__(self, make_session: Callable[[], S], name: str) -> None:
+        self._make_session = make_session
+        self._name = name
+        self._session: S | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = 0
+        self._is_ready = False
+        self._opening: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    @property
+    def is_left_open(self) -> bool:
+        """Whether this process used the engine and hasn't closed it: what a `ResourceWarning` should tell."""
+        return self._session is not None and self._process == os.getpid() and not self._is_closed
+
+    def check_open(self) -> None:
+        """Returns if the engine isn't closed.
+
+        Raises:
+            EngineClosedError: Otherwise.
+        """
+        if self._is_closed:
+            raise EngineClosedError(f"{self._name} is closed; make a new one")
+
+    def ready(self) -> S | None:
+        """The session if it is open and belongs here; if not, `opened` has to be awaited. Takes no time.
+
+        Raises:
+            EngineClosedError: The engine was closed.
+        """
+        if self._is_closed:
+            self.check_open()
+        return self._session if self._is_ready and self._loop is asyncio.get_running_loop() else None
+
+    async def opened(self) -> S:
+        """The open session. One opening serves all who wait for it, and goes on when one of them is cancelled.
+
+        Raises:
+            EngineClosedError: The engine was closed, or opened before a fork.
+            RuntimeError: The engine is in use by another event loop.
+            NactError: It can't be opened. The next use tries again.
+        """
+        while (session := self.ready()) is None:
+            opening = self._begin()
+            await asyncio.wait([opening])
+            if not opening.cancelled() and (error := opening.exception()) is not None:
+                raise _for_one_caller(error) from error.__cause__
+        return session
+
+    async def aclose(self) -> None:
+        """Closes the session; an opening under way is given up. Goes on when it is cancelled. Can be called again."""
+        if self._process not in {0, os.getpid()}:
+            return  # after a fork: what is open is the parent's
+        if self._closing is None or self._closing.cancelled():
+            if self._session is not None:
+                self._check_place()
+            self._is_closed = True
+            self._closing = asyncio.create_task(self._close(), name=f"nact close {self._name}")
+        if not self._closing.done():
+            await asyncio.shield(self._closing)
+
+    def _begin(self) -> asyncio.Task[None]:
+        self._check_place()
+        loop = asyncio.get_running_loop()
+        if self._opening is None or self._loop is not loop:
+            self._session, self._loop, self._process = self._make_session(), loop, os.getpid()
+            self._is_ready = False
+            self._opening = asyncio.create_task(self._open(self._session), name=f"nact open {self._name}")
+            self._opening.add_done_callback(take_note)
+        return self._opening
+
+    async def _open(self, session: S) -> None:
+        try:
+            await session.open()
+        except BaseException:
+            if not self._is_closed:
+                self._opening = self._session = None
+                await session.aclose()
+            raise
+        self._is_ready = True
+
+    async def _close(self) -> None:
+        if self._opening is not None and not self._opening.done():
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+        if self._session is not None:
+            await self._session.aclose()
+
+    def _check_place(self) -> None:
+        """Raises unless the session may be used, or made, in this process and event loop."""
+        if self._process not in {0, os.getpid()}:
+            raise EngineClosedError(
+                f"{self._name} was opened before a fork, by process {self._process}; make a new one here"
+            )
+        if self._loop is not None and self._loop is not asyncio.get_running_loop() and self._loop.is_running():
+            raise RuntimeError(f"{self._name} is in use by another event loop; make one for each")
+
+
+def _for_one_caller(error: BaseException) -> BaseException:
+    """A copy: an error raised to many callers gathers all their tracebacks."""
+    if not isinstance(error, NactError):
+        return error
+    mine = copy.copy(error)
+    mine.__cause__ = error.__cause__
+    return mine

@@ -1,0 +1,8 @@
+"""The servers that the tests of one process share."""
+
+from __future__ import annotations
+
+from nact_conformance.containers import MongoStorage
+
+REPLICA_SET = MongoStorage(replica_set=True, query="&timeout=1")
+STANDALONE = MongoStorage(replica_set=False, query="&timeout=1")

@@ -1,0 +1,93 @@
+"""A journal in use: what opens it, and what there is when it is open."""
+
+from __future__ import annotations
+
+from nact.errors import EngineUnavailableError
+from nact_persistence_postgres import _schema
+from nact_persistence_postgres._commits import Commits
+from nact_persistence_postgres._errors import OVERTAKEN, translated
+from nact_persistence_postgres._lane import Lane
+from nact_persistence_postgres._reader import Reader
+from nact_persistence_postgres._rows import SnapshotRow
+from nact_persistence_postgres._seen import Seen
+from nact_persistence_postgres._sessions import Pool, Sessions
+from nact_persistence_postgres._settings import Settings
+from nact_persistence_postgres._snapshots import SnapshotWriter
+from nact_persistence_postgres._sql import Statements
+from nact_persistence_postgres._tables import Tables
+from nact_persistence_postgres._writer import Append, Writer
+
+
+class Journal:
+    """What one event loop uses of an engine: its connections, what writes and what reads over them.
+
+    Attributes:
+        sessions: The connections.
+        tables: What is known of the tables, once they are open; and so on.
+    """
+
+    sessions: Sessions
+    tables: Tables
+    seen: Seen
+    commits: Commits[Append]
+    snapshot_commits: Commits[SnapshotRow]
+    reader: Reader
+
+    def __init__(self, source: str | Pool, settings: Settings) -> None:
+        self.sessions = Sessions(source, settings)
+        self._settings = settings
+        self._lanes = Lane(self.sessions), Lane(self.sessions)
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Connects, and finds or makes the tables.
+
+        Raises:
+            EngineUnavailableError: The server can't be reached, or the tables aren't there. Nothing is left open.
+            CorruptJournalError: There is something else in place of the tables.
+        """
+        settings = self._settings
+        sql = Statements(settings.schema, settings.event_table, settings.snapshot_table)
+        self.tables, last_deletion, is_pooled = await _looked(self.sessions, settings, sql)
+        await self.sessions.open(is_pooled=is_pooled)
+        self.seen = Seen(last_deletion)
+        self.commits = Commits(Writer(self.tables, self._lanes[0], self.seen).write)
+        self.snapshot_commits = Commits(SnapshotWriter(self.tables, self._lanes[1]).write)
+        self.reader = Reader(self.tables, self.sessions, settings.page_size)
+        self._is_open = True
+
+    async def aclose(self) -> None:
+        """Waits for writes in flight, and closes the connections."""
+        try:
+            if self._is_open:
+                await self.commits.aclose()
+                await self.snapshot_commits.aclose()
+                for lane in self._lanes:
+                    await lane.aclose()
+        finally:
+            await self.sessions.aclose()
+
+
+async def _looked(sessions: Sessions, settings: Settings, sql: Statements) -> tuple[Tables, int, bool]:
+    trying = sessions.trying()
+    while True:
+        try:
+            with translated(sessions.name, connecting=True):
+                return await _look(sessions, settings, sql)
+        except OVERTAKEN as error:
+            overtaken = EngineUnavailableError(f"{sessions.name}: others alter its tables: {error}", outcome_known=True)
+            overtaken.__cause__ = error
+            await trying.again(overtaken)
+        except EngineUnavailableError as error:
+            await trying.again(error)
+
+
+async def _look(sessions: Sessions, settings: Settings, sql: Statements) -> tuple[Tables, int, bool]:
+    async with sessions.first_connection() as connection:
+        cache = settings.statement_cache_size
+        # A statement cache that was asked for says that the pooler, if there is one, knows about prepared statements.
+        is_pooled = cache == 0 or (cache is None and await _schema.is_behind_pooler(connection))
+        tables = await _schema.opened(connection, sql, sessions.name, create=settings.create, is_pooled=is_pooled)
+        async with connection.transaction():
+            last_deletion = await connection.fetchval(sql.last_deletion) if tables.remembers else 0
+        return tables, last_deletion, is_pooled

@@ -1,0 +1,16 @@
+"""The servers that the tests of one process share, and options for servers of their own."""
+
+from __future__ import annotations
+
+from nact_conformance.containers import RedisStorage, image
+
+OLDEST_IMAGE = image("TEST_REDIS_OLD_IMAGE")
+NEWEST_IMAGE = image("TEST_REDIS_IMAGE")
+
+# The law of the killed server ends when a write fails, and an engine that tries again for long enough lets none fail.
+OLDEST = RedisStorage(OLDEST_IMAGE, query="?retry_for=0.2")
+NEWEST = RedisStorage(NEWEST_IMAGE, query="?protocol=3&retry_for=0.2")
+
+EVERYSEC = ("--appendonly", "yes", "--appendfsync", "everysec")
+NEVER = ("--appendonly", "yes", "--appendfsync", "no")
+VOLATILE = ("--appendonly", "no", "--save", "")
