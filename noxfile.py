@@ -95,9 +95,9 @@ def tests(session: nox.Session) -> None:
         session.run("coverage", "report")
     else:
         session.run("pytest", core)
-    session.run("pytest", "--numprocesses=logical", *others)
+    session.run("pytest", "--numprocesses=logical", "-m", "not servers", *others)
     if session.python == RUNNING:
-        run_on_servers(session, *[str(package / "tests") for package in WITH_SERVERS])
+        run_all_on_servers(session)
 
 
 def tests_without_servers() -> list[str]:
@@ -117,6 +117,12 @@ def plugins(session: nox.Session, major: int) -> None:
     session.run("pytest", "-c", os.devnull, "--rootdir=.", "conformance-tests/tests/test_in_a_session.py")
 
 
+def run_all_on_servers(session: nox.Session) -> None:
+    """Run the tests of the engines with servers, and those of the examples that try all engines."""
+    run_on_servers(session, *[str(package / "tests") for package in WITH_SERVERS])
+    run_on_servers(session, "-m", "servers", *[str(example / "tests") for example in EXAMPLES])
+
+
 def run_on_servers(session: nox.Session, *args: str) -> None:
     """Run tests that start servers. A class of tests stays in one process, which starts its server once."""
     session.run("pytest", "--numprocesses=logical", "--dist=loadscope", *args)
@@ -126,7 +132,10 @@ def run_on_servers(session: nox.Session, *args: str) -> None:
 def servers(session: nox.Session) -> None:
     """Run only the tests of the engines whose databases are servers, on real ones in containers."""
     install_everything(session, "tests")
-    run_on_servers(session, *session.posargs or [str(package / "tests") for package in WITH_SERVERS])
+    if session.posargs:
+        run_on_servers(session, *session.posargs)
+    else:
+        run_all_on_servers(session)
 
 
 @nox.session

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 import inspect
 from collections.abc import Awaitable
 from concurrent.futures import ProcessPoolExecutor
@@ -13,7 +12,8 @@ from multiprocessing import get_context
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.model import NotHereError, Run
+from benchmarks import registry
+from benchmarks.model import Run
 
 WARM_UP = 0.2
 """The part of a sample that a subject does before its first one, and nobody counts."""
@@ -46,22 +46,12 @@ class Process:
 
 
 def _call(code: str, run: Run, *, warm_up: bool) -> Any:
-    function = _imported(code)
+    function = registry.function(code)
     if warm_up and code not in _warm:
         _warm.add(code)
         _finished(function(replace(run, n=max(1, int(run.n * WARM_UP)))))
     gc.collect()
     return _finished(function(run))
-
-
-def _imported(code: str) -> Any:
-    module, _, function = code.partition(":")
-    try:
-        return getattr(importlib.import_module(module), function)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("benchmarks"):
-            raise
-        raise NotHereError(f"{error.name} isn't installed") from None
 
 
 def _finished(result: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.model import Case, NotHereError, Run, Subject
@@ -23,6 +23,7 @@ class Settings:
         wanted: Which subjects run.
         folder: Where cases get folders of their own.
         progress: Is told what begins.
+        server: The URL of the suite's server.
     """
 
     rounds: int
@@ -30,6 +31,7 @@ class Settings:
     wanted: Callable[[Subject], bool]
     folder: Path
     progress: Callable[[str], None]
+    server: str = ""
 
 
 def run_case(case: Case, settings: Settings) -> CaseResult:
@@ -37,17 +39,29 @@ def run_case(case: Case, settings: Settings) -> CaseResult:
     results = [SubjectResult(subject) for subject in case.subjects if settings.wanted(subject)]
     n = max(1, int(case.n * settings.scale))
     with tempfile.TemporaryDirectory(dir=settings.folder) as folder, ExitStack() as stack:
+        run = Run(n=n, folder=Path(folder), server=settings.server, scale=settings.scale)
         if case.prepare is not None:
             settings.progress("preparing")
-            _prepare(case.prepare, Run(n=n, folder=Path(folder)))
+            for stored in sorted({subject.stored for subject in case.subjects}):
+                _prepare(case.prepare, replace(run, stored=int(stored * settings.scale)))
         processes = [stack.enter_context(Process(fresh=case.fresh_processes)) for _ in results]
         for number in range(1, max(1, round(settings.rounds * case.rounds)) + 1):
             for result, process in zip(results, processes, strict=True):
                 if not result.absent and not result.failure:
                     settings.progress(f"round {number}: {result.subject.name}")
-                    share = max(1, int(n * result.subject.share))
-                    _sample(result, process, Run(n=share, folder=Path(folder)))
+                    _sample(result, process, _run_of(result.subject, run))
     return CaseResult(case, n, results)
+
+
+def absent(case: Case, settings: Settings, why: str) -> CaseResult:
+    """The result of a case whose server isn't here."""
+    results = [SubjectResult(subject, absent=why) for subject in case.subjects if settings.wanted(subject)]
+    return CaseResult(case, max(1, int(case.n * settings.scale)), results)
+
+
+def _run_of(subject: Subject, run: Run) -> Run:
+    share = max(1, int(run.n * subject.share))
+    return replace(run, n=share, writers=subject.writers, stored=int(subject.stored * run.scale))
 
 
 def _prepare(code: str, run: Run) -> None:
@@ -57,7 +71,7 @@ def _prepare(code: str, run: Run) -> None:
 
 def _sample(result: SubjectResult, process: Process, run: Run) -> None:
     try:
-        result.figures.append(float(process.call(result.subject.code, run)))
+        result.take(process.call(result.subject.code, run))
     except NotHereError as error:
         result.absent = str(error)
     except Exception as error:  # noqa: BLE001 - the others go on; the table tells
