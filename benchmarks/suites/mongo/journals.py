@@ -10,9 +10,9 @@ from uuid import uuid4
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, WriteConcern
 
+from benchmarks import growing
 from benchmarks.load import BATCH, KEY, MESSAGE
 from benchmarks.model import Run
-from benchmarks.suites.mongo import server
 from nact.persistence.records import now_ms
 from nact_persistence_mongo import MongoPersistenceEngine
 
@@ -21,29 +21,29 @@ SETTINGS = WriteConcern("majority", j=True)
 """What every write waits for: it is the engine's default."""
 
 Document: TypeAlias = dict[str, Any]
-Driver: TypeAlias = Callable[[], AbstractAsyncContextManager[Any]]
+Driver: TypeAlias = Callable[[Run], AbstractAsyncContextManager[Any]]
 
 
 @asynccontextmanager
-async def motor() -> AsyncIterator[Any]:
+async def motor(run: Run) -> AsyncIterator[Any]:
     """A client of Motor's."""
-    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(server.url())
+    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(run.server)
     yield client
     client.close()
 
 
 @asynccontextmanager
-async def pymongo() -> AsyncIterator[Any]:
+async def pymongo(run: Run) -> AsyncIterator[Any]:
     """A client of PyMongo's own async API."""
-    client: AsyncMongoClient[Document] = AsyncMongoClient(server.url())
+    client: AsyncMongoClient[Document] = AsyncMongoClient(run.server)
     async with client:
         yield client
 
 
 @asynccontextmanager
-async def empty(driver: Driver) -> AsyncIterator[Any]:
+async def empty(driver: Driver, run: Run) -> AsyncIterator[Any]:
     """A new database, prepared by the engine, and removed in the end."""
-    async with driver() as client:
+    async with driver(run) as client:
         database = client[f"benchmarks-{uuid4()}"]
         async with MongoPersistenceEngine(database):
             pass
@@ -53,9 +53,13 @@ async def empty(driver: Driver) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def full(driver: Driver, run: Run) -> AsyncIterator[Any]:
-    """The database that `fill` made."""
-    async with driver() as client:
-        yield client[(run.folder / "database").read_text()]
+    """The database that `fill` or `fill_for_growth` made."""
+    async with driver(run) as client:
+        yield client[_full(run)]
+
+
+def _full(run: Run) -> str:
+    return f"benchmarks-full-{run.stored}"
 
 
 def events(database: Any) -> Any:
@@ -65,14 +69,26 @@ def events(database: Any) -> Any:
 
 async def fill(run: Run) -> None:
     """Makes a database with `run.n` events of one key, as if they had been persisted one by one."""
-    async with motor() as client:
-        database = client[f"benchmarks-full-{uuid4()}"]
-        (run.folder / "database").write_text(database.name)
-        async with MongoPersistenceEngine(database):
-            pass
+    async with _refilled(run) as database:
         for first in range(1, run.n + 1, BATCH):
             numbers = range(first, min(first + BATCH, run.n + 1))
             await events(database).insert_many([document(KEY, number) for number in numbers])
+
+
+async def fill_for_growth(run: Run) -> None:
+    """Makes a database with `run.stored` events."""
+    async with _refilled(run) as database, MongoPersistenceEngine(database) as engine:
+        await growing.fill(engine, run.stored)
+
+
+@asynccontextmanager
+async def _refilled(run: Run) -> AsyncIterator[Any]:
+    async with motor(run) as client:
+        database = client[_full(run)]
+        await client.drop_database(database.name)
+        async with MongoPersistenceEngine(database):
+            pass
+        yield database
 
 
 def document(key: str, number: int) -> Document:

@@ -8,32 +8,49 @@ from typing import Any
 
 import bson
 
+from benchmarks.latency import Latencies
 from benchmarks.load import ACTORS, BATCH, KEY
-from benchmarks.measuring import Stopwatch
+from benchmarks.measuring import Lap, Stopwatch
 from benchmarks.model import Run
 from benchmarks.suites.mongo import journals
 from benchmarks.suites.mongo.journals import Document, Driver, document
 
 
-async def _insert(driver: Driver, writers: int, run: Run) -> float:
-    """Events a second, each in a round trip of its own, by so many at once."""
+async def _insert(driver: Driver, run: Run, writers: int) -> float:
     each = max(1, run.n // writers)
-    async with journals.empty(driver) as database:
+    return each * writers / await _seconds(driver, run, writers, each, [])
+
+
+async def _at_once(driver: Driver, run: Run) -> float:
+    """Events a second, each in a round trip of its own, by `run.writers` at once."""
+    return await _insert(driver, run, run.writers)
+
+
+async def _latencies(driver: Driver, run: Run) -> Latencies:
+    """How long each event takes, by `run.writers` at once."""
+    milliseconds: list[float] = []
+    await _seconds(driver, run, run.writers, max(1, run.n // run.writers), milliseconds)
+    return Latencies(milliseconds)
+
+
+async def _seconds(driver: Driver, run: Run, writers: int, each: int, milliseconds: list[float]) -> float:
+    async with journals.empty(driver, run) as database:
         collection = journals.events(database)
 
         async def writer(key: str) -> None:
             for number in range(1, each + 1):
-                await collection.insert_one(document(key, number))
+                with Lap(milliseconds):
+                    await collection.insert_one(document(key, number))
 
         with Stopwatch() as watch:
             await asyncio.gather(*[writer(f"{KEY}-{number}") for number in range(writers)])
-    return each * writers / watch.seconds
+    return watch.seconds
 
 
 async def _insert_many(driver: Driver, run: Run) -> float:
     """Events a second, a thousand in a round trip."""
     each = max(1, run.n // BATCH)
-    async with journals.empty(driver) as database:
+    async with journals.empty(driver, run) as database:
         collection = journals.events(database)
         with Stopwatch() as watch:
             for number in range(1, each + 1):
@@ -69,7 +86,7 @@ class _GroupCommit:
 async def _group_commit(driver: Driver, run: Run) -> float:
     """Events a second, by a thousand writers that share round trips."""
     each = max(1, run.n // ACTORS)
-    async with journals.empty(driver) as database:
+    async with journals.empty(driver, run) as database:
         commits = _GroupCommit(journals.events(database))
 
         async def writer(key: str) -> None:
@@ -108,15 +125,19 @@ def _page(database: Any, last: int, *, raw: bool = False) -> Any:
     return find(query, {"_id": 0}, sort=[("sequence_number", 1)], limit=BATCH, batch_size=BATCH)
 
 
-motor_one_by_one = partial(_insert, journals.motor, 1)
-motor_hundred_at_once = partial(_insert, journals.motor, 100)
+motor_one_by_one = partial(_insert, journals.motor, writers=1)
+motor_hundred_at_once = partial(_insert, journals.motor, writers=100)
+motor_at_once = partial(_at_once, journals.motor)
+motor_latencies = partial(_latencies, journals.motor)
 motor_in_batches = partial(_insert_many, journals.motor)
 motor_group_commit = partial(_group_commit, journals.motor)
 motor_read = partial(_read, journals.motor)
 motor_read_raw = partial(_read_raw, journals.motor)
 
-pymongo_one_by_one = partial(_insert, journals.pymongo, 1)
-pymongo_hundred_at_once = partial(_insert, journals.pymongo, 100)
+pymongo_one_by_one = partial(_insert, journals.pymongo, writers=1)
+pymongo_hundred_at_once = partial(_insert, journals.pymongo, writers=100)
+pymongo_at_once = partial(_at_once, journals.pymongo)
+pymongo_latencies = partial(_latencies, journals.pymongo)
 pymongo_in_batches = partial(_insert_many, journals.pymongo)
 pymongo_group_commit = partial(_group_commit, journals.pymongo)
 pymongo_read = partial(_read, journals.pymongo)
