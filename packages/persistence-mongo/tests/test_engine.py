@@ -304,3 +304,11 @@ async def test_motor_is_what_a_url_gets(server: MongoStorage, key: str) -> None:
         await engine.persist(event(key, 1))
         session = await engine._life.opened()
         assert isinstance(session._databases._owned, AsyncIOMotorClient)
+
+
+async def test_the_engine_names_what_a_write_waits_for() -> None:
+    url = "mongodb://user:secret@localhost/contacts"
+    assert "w='majority', journal=True" in repr(MongoPersistenceEngine(url))
+    weaker = repr(MongoPersistenceEngine(url, w=1, journal=False))
+    assert "w=1, journal=False" in weaker
+    assert "secret" not in weaker

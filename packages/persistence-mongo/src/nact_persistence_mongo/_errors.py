@@ -25,8 +25,8 @@ from nact.errors import EngineClosedError, EngineUnavailableError, InvalidEventE
 
 DUPLICATE = 11000
 
-# The server was interrupted, is stepping down or shutting down, or waited in vain: worth another try.
-_PASSING = frozenset({6, 7, 24, 50, 64, 89, 91, 100, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+# The server was interrupted, is stepping down or shutting down, has just started, or waited in vain: worth another try.
+_PASSING = frozenset({6, 7, 24, 50, 64, 89, 91, 100, 112, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 _LOGIN = frozenset({8, 11, 13, 18, 33, 8000})
 
 

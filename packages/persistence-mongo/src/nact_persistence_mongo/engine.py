@@ -79,7 +79,8 @@ class MongoPersistenceEngine:
     def __repr__(self) -> str:
         setup = self._setup  # a URL may hold a password
         source = "a URL" if isinstance(setup.source, str) else type(setup.source).__name__
-        return f"MongoPersistenceEngine({source}, event_collection={setup.event_collection!r})"
+        durability = f"w={setup.w!r}, journal={setup.journal}"
+        return f"MongoPersistenceEngine({source}, event_collection={setup.event_collection!r}, {durability})"
 
     def __del__(self) -> None:
         # Only warns. (A constructor that failed left no attributes.)
