@@ -41,6 +41,8 @@ class Collection(Protocol):
 
     async def find_one(self, filter: Document, **options: Any) -> Document | None: ...  # noqa: A002
 
+    async def distinct(self, key: str, filter: Document) -> list[Any]: ...  # noqa: A002
+
     async def update_one(self, filter: Document, update: Any) -> object: ...  # noqa: A002
 
     async def update_many(self, filter: Document, update: Any) -> object: ...  # noqa: A002

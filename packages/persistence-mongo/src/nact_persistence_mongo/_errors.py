@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,6 +59,13 @@ def translated(error: PyMongoError, *, outcome_known: bool) -> NactError:
     reason = _reason(error)
     refused = isinstance(error, OperationFailure) and not is_passing(error) and not isinstance(error, BulkWriteError)
     return EngineUnavailableError(f"{reason} (MongoDB: {error})"[:1000], outcome_known=outcome_known or refused)
+
+
+def for_one(error: NactError) -> NactError:
+    """A copy for each of many: an error raised in many places gathers all their tracebacks."""
+    mine = copy.copy(error)
+    mine.__cause__ = error.__cause__
+    return mine
 
 
 def _reason(error: PyMongoError) -> str:

@@ -7,7 +7,6 @@ is, is remembered (`Seen`); what isn't remembered is looked up, for all items of
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -18,7 +17,7 @@ from bson.raw_bson import RawBSONDocument
 from nact.errors import InvalidEventError, NactError, SequenceConflictError
 from nact.persistence import Outcome
 from nact_persistence_mongo._documents import MAX_DOCUMENT, journal_document, size_of
-from nact_persistence_mongo._errors import DUPLICATE, is_passing_code
+from nact_persistence_mongo._errors import DUPLICATE, for_one, is_passing_code
 from nact_persistence_mongo._inserts import Inserts
 from nact_persistence_mongo._link import InFlight, Trying
 from nact_persistence_mongo._reader import Reader
@@ -117,7 +116,7 @@ class Writer:
         except NactError as error:
             for item in waiting:
                 if not item.is_settled:
-                    item.settle(_copied(error))
+                    item.settle(for_one(error))
 
     async def _known(self, runs: list[_Run], trying: Trying) -> list[_Run]:
         """Those runs behind whose place a document is known to end."""
@@ -202,13 +201,6 @@ def _refuse(run: _Run, failure: dict[str, Any]) -> None:
         return
     for item in run.items:
         item.is_suspect = True
-
-
-def _copied(error: NactError) -> NactError:
-    """A copy for each writer: an error raised in many places gathers all their tracebacks."""
-    mine = copy.copy(error)
-    mine.__cause__ = error.__cause__
-    return mine
 
 
 def append_of(key: str, first: int, events: Sequence[bytes], ids: Sequence[str]) -> Append:
