@@ -10,20 +10,25 @@ from pathlib import Path
 
 import nox
 
+sys.path.insert(0, str(Path(__file__).parent))  # for tools
+
+from tools import artefacts, cores
+from tools import release as releases
+from tools.packages import CORE, Package, read_package, read_packages
+
+ROOT = Path.cwd()
 PROJECT = nox.project.load_toml("pyproject.toml")
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 SUPPORTED = nox.project.python_versions(nox.project.load_toml("packages/core/pyproject.toml"))
 PYTHONS = SUPPORTED if RUNNING in SUPPORTED else [*SUPPORTED, RUNNING]
 TYPING_TESTS = Path("packages/core/tests/typing")
 DIST = Path("dist").resolve()
-
-CHECK_INSTALLED = """
-import importlib, importlib.resources, sys
-for name in sys.argv[1:]:
-    module = importlib.import_module(name)
-    assert importlib.resources.files(name).joinpath("py.typed").is_file(), f"{name} has no py.typed"
-    print(f"{name} is typed, and imports from {module.__file__}")
-"""
+SMOKE = "tools/smoke.py"
+CONTAINERS = nox.project.load_toml("conformance-tests/pyproject.toml")["project"]["optional-dependencies"]["containers"]
+# One class of each engine's `test_laws.py`.
+IN_SHORT = "TestFile or TestNewestServer or TestMotorOnReplicaSet"
+NOT_IN_MEMORY = [f"--conformance-declare=P-0{law}:a journal in memory ends with its process" for law in range(1, 8)]
+IN_MEMORY = ["--engine-url=memory://laws", *NOT_IN_MEMORY]
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -51,6 +56,7 @@ def projects(*patterns: str) -> list[Path]:
 PACKAGES = projects("packages/*", "conformance-tests")
 EXAMPLES = projects("examples/*")
 CONTACTS = Path("examples/contacts")
+ENGINES = ["memory", *[package.name.removeprefix("persistence-") for package in projects("packages/persistence-*")]]
 REPORTS = Path("conformance-reports")
 # Engines of databases that are servers keep what tells about those in a folder of their tests.
 WITH_SERVERS = [package for package in PACKAGES if any(package.glob("tests/*_servers"))]
@@ -103,7 +109,7 @@ def tests(session: nox.Session) -> None:
 def tests_without_servers() -> list[str]:
     """The folders of tests that any machine can run, core's first."""
     projects = [project for project in PACKAGES + EXAMPLES if project not in WITH_SERVERS]
-    folders = [project / "tests" for project in [*projects, Path("benchmarks")]]
+    folders = [project / "tests" for project in [*projects, Path("benchmarks"), Path("tools")]]
     return [str(folder) for folder in folders if folder.is_dir()]
 
 
@@ -177,17 +183,18 @@ def lint(session: nox.Session) -> None:
     if unlisted := found - set(PROJECT["tool"]["importlinter"]["root_packages"]):
         session.error(f"pyproject.toml: [tool.importlinter] doesn't know {', '.join(sorted(unlisted))}")
     session.run("lint-imports", "--no-logo", "--no-cache")
+    session.run("zizmor", "--offline", "--quiet", "--persona=pedantic", ".github")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of all code, strictly, and what a user's programs are told by them."""
-    install_everything(session, "types", "bench")
+    install_everything(session, "types", "bench", "plots")
     for project in PACKAGES + EXAMPLES:
         # These roots give two files of one name, in two folders of tests, two module names.
         roots = os.pathsep.join(str(project / folder) for folder in ("src", "tests"))
         session.run("mypy", "--explicit-package-bases", str(project), env={"MYPYPATH": roots})
-    session.run("mypy", "noxfile.py", *[str(folder) for folder in Path().glob("benchmarks")])
+    session.run("mypy", "noxfile.py", "tools", *[str(folder) for folder in Path().glob("benchmarks")])
     if TYPING_TESTS.is_dir():
         session.run("pytest", str(TYPING_TESTS))
 
@@ -200,31 +207,137 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def publish(session: nox.Session) -> None:
+    """Make docs/measured, and the README's table, from the results and reports there; ``-- --check`` only compares."""
+    install_everything(session, "tests", "plots")
+    session.run("pytest", "benchmarks/tests/test_plots.py")
+    session.run("python", "-m", "benchmarks.publish", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
-    """Build every package, check its metadata, then have ``wheels`` try the result."""
+    """Build every package, check what is in it, then have ``wheels`` and ``readme`` try the result."""
+    build_into_dist(session, PACKAGES)
+    session.notify("wheels")
+    session.notify("readme")
+
+
+def build_into_dist(session: nox.Session, packages: list[Path]) -> None:
+    """Build these packages' sdists, and the wheels from those; check what is in them, and nothing else is there."""
     session.install(*groups("build"))
     shutil.rmtree(DIST, ignore_errors=True)
-    for package in PACKAGES:
+    for package in packages:
         session.run("python", "-m", "build", "--no-isolation", "--outdir", str(DIST), str(package))
-    session.run("twine", "check", "--strict", f"{DIST}/*")
-    session.notify("wheels")
+    session.run("twine", "check", "--strict", *map(str, DIST.iterdir()))
+    session.run("check-wheel-contents", *map(str, DIST.glob("*.whl")))
+    if flaws := artefacts.flaws(DIST):
+        session.error("\n".join(flaws))
+
+
+def built_wheels(*packages: Path) -> list[str]:
+    """The wheels of these packages that ``build`` left."""
+    names = [read_package(package).name.replace("-", "_") for package in packages]
+    return [str(wheel) for name in names for wheel in DIST.glob(f"{name}-*.whl")]
 
 
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Install the built wheels, each beside those before it, and use them as a stranger would."""
-    built: list[str] = []
-    for package in PACKAGES:
-        name = nox.project.load_toml(package / "pyproject.toml")["project"]["name"].replace("-", "_")
-        built += map(str, DIST.glob(f"{name}-*.whl"))
-        session.install(*built)
-        session.run("python", "-I", "-c", CHECK_INSTALLED, *modules(package), log=False)
+    for count, package in enumerate(PACKAGES, start=1):
+        session.install(*built_wheels(*PACKAGES[:count]))
+        session.run("python", "-I", SMOKE, *modules(package))
     if CONTACTS in EXAMPLES:
         session.install(str(CONTACTS))
         session.run("python", "-m", "contacts.demo")
     session.run(*(["uv"] if session.venv_backend == "uv" else ["python", "-m"]), "pip", "check")
     if Path("conformance-tests") in PACKAGES:
         conformance_from_wheels(session)
+
+
+@nox.session
+def readme(session: nox.Session) -> None:
+    """Run the README's lesson as it is printed, where nothing but wheels was installed, and only what it asks for."""
+    wanted = built_wheels(Path("packages/core"), Path("packages/persistence-sqlite"))
+    session.install("--only-binary=:all:", *wanted)
+    session.run("python", "-I", "tools/readme.py")
+
+
+@nox.session(venv_backend="uv")
+@nox.parametrize("versions", ["oldest", "newest", "lowest"])
+@nox.parametrize("engine", ENGINES)
+def compat(session: nox.Session, engine: str, versions: str) -> None:
+    """Try the laws with the oldest and the newest core that an engine admits, and on its lowest direct dependencies.
+
+    In short, for one server of each engine; ``-- --whole`` for all. Needs uv, and Docker for engines with servers.
+    """
+    package = read_packages(ROOT)[CORE if engine == "memory" else f"persistence-{engine}"]
+    kit = read_packages(ROOT)["conformance"]
+    known = [core for core in cores.admitted(package, ROOT) if kit.admits(core.version)]
+    if not known:
+        session.error(f"no core is admitted by {package.name} {package.core_range} and {kit.name} {kit.core_range}")
+    if versions == "newest" and known[0] == known[-1]:
+        session.skip(f"{package.name} and {kit.name} admit one core that there is, {known[0]}: oldest is newest")
+    core = known[-1] if versions == "newest" else known[0]
+    session.log(f"{package.name} {package.version} and {kit.name} {kit.version} from the work tree, with {core}")
+    install_from_wheels(session, core, package, kit, lowest=versions == "lowest")
+    try_laws(session, engine, whole="--whole" in session.posargs)
+
+
+def install_from_wheels(session: nox.Session, core: cores.Core, *packages: Package, lowest: bool) -> None:
+    """Build and install these, with what they need: the newest there is, or the lowest that they ask for."""
+    scratch = Path(session.create_tmp())
+    shutil.rmtree(scratch)
+    folders = [core.source(ROOT, scratch), *[package.folder for package in packages if package.short_name != CORE]]
+    for folder in folders:
+        session.run("uv", "build", "--quiet", "--wheel", f"--out-dir={scratch / 'wheels'}", str(folder))
+    needs = [part for folder in folders for part in ("--requirements", str(folder / "pyproject.toml"))]
+    chosen = ["--resolution=lowest-direct"] if lowest else []
+    session.install(*chosen, *map(str, scratch.glob("wheels/*.whl")), *needs, *CONTAINERS)
+    session.run("uv", "pip", "check")
+    session.run("uv", "pip", "list")
+
+
+def try_laws(session: nox.Session, engine: str, *, whole: bool = False) -> None:
+    """Run the kit, away from this repository's settings, which need the newest pytest."""
+    if laws := list(Path().glob(f"packages/persistence-{engine}/tests/test_laws.py")):
+        chosen = [] if whole else ["-k", IN_SHORT]
+        session.run("pytest", "-c", os.devnull, "--rootdir=.", "--import-mode=importlib", *map(str, laws), *chosen)
+        return
+    elsewhere = Path(session.create_tmp()).resolve()
+    options = [f"--engine-url=sqlite:///{elsewhere}/laws.db"] if engine == "sqlite" else IN_MEMORY
+    session.chdir(elsewhere)
+    session.run("pytest", "-c", os.devnull, "--rootdir=.", "--pyargs", "nact_conformance", *options)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Rehearse what a tag releases, up to the upload: ``nox -s release -- persistence-redis-v0.1.0``."""
+    try:
+        (tag,) = session.posargs
+        package = releases.released_by(tag, ROOT)
+    except ValueError as error:
+        session.error(f"say which tag, as in: nox -s release -- persistence-redis-v0.1.0 ({error})")
+    if obstacles := releases.obstacles(tag, ROOT):
+        session.error("\n".join([f"{tag} can't be released:", *obstacles]))
+    build_into_dist(session, [package.folder])
+    for note in releases.notes(tag, ROOT):
+        session.warn(note)
+    session.notify("smoke", posargs=[package.short_name])
+
+
+@nox.session
+def smoke(session: nox.Session) -> None:
+    """Use the wheel that ``release`` built, beside the newest core that it admits."""
+    (name,) = session.posargs
+    package = read_packages(ROOT)[name]
+    newest = cores.admitted(package, ROOT)[-1]
+    session.log(f"{package.name} {package.version} with {newest}")
+    scratch = Path(session.create_tmp())
+    beside = [] if name == CORE else [str(newest.source(ROOT, scratch))]
+    session.install(*built_wheels(package.folder), *beside)
+    session.run("python", "-I", SMOKE, *modules(package.folder))
+    if name == "conformance":
+        try_laws(session, "memory")
 
 
 def conformance_from_wheels(session: nox.Session) -> None:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from benchmarks.publish import reports, results
 from benchmarks.publish.pages import NothingMeasuredError, pages
 from benchmarks.publish.readme import NoMarksError
@@ -21,11 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     found = options.results or [MEASURED / "benchmarks.json"]
     try:
-        for name, _, place in (given.partition("=") for given in options.report):
-            path, _, part = place.partition("::")
-            reports.write(MEASURED / "conformance", name, reports.shortened(Path(path), part))
+        for path in options.reports:
+            for name, report in reports.taken_from(path).items():
+                reports.write(MEASURED / "conformance", name, report)
         made = pages(results.read(found), reports.read(MEASURED / "conformance"), README, MEASURED)
-    except (reports.NoSuchSubjectError, NoMarksError, NothingMeasuredError, OSError) as error:
+    except (NoMarksError, NothingMeasuredError, OSError, msgspec.DecodeError) as error:
         parser.error(str(error))
     return _check(made) if options.check else _write(made)
 
@@ -53,9 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.publish", description=sys.modules[__package__].__doc__)
     add = parser.add_argument
     add("results", nargs="*", type=Path, help=f"what `python -m benchmarks` wrote ({MEASURED}/benchmarks.json)")
-    again = (
-        "take in a report of the conformance kit, as postgres-17=FILE, or FILE::PART of a subject's name; repeatable"
-    )
-    add("--report", action="append", default=[], metavar="NAME=FILE", help=again)
+    take = "take in what pytest wrote by --conformance-report: a file, or a folder of them, each named after its engine"
+    add("--reports", action="append", default=[], type=Path, metavar="PLACE", help=take)
     add("--check", action="store_true", help="write nothing; fail if a file isn't as it would be made")
     return parser

@@ -9,9 +9,8 @@ def amount(figure: float) -> str:
     """`59,900`, `0.345`."""
     if figure == 0:
         return "0"
-    digits = max(0, 2 - floor(log10(abs(figure))))
-    rounded = round(figure, 2 - floor(log10(abs(figure))))
-    return f"{rounded:,.{digits}f}"
+    rounded = float(f"{figure:.3g}")
+    return f"{rounded:,.{max(0, 2 - floor(log10(abs(rounded))))}f}"
 
 
 def short(figure: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from benchmarks.publish.markdown import MADE, section, table
 from benchmarks.publish.numbers import ENGINES
-from benchmarks.publish.reports import Law, Report
+from benchmarks.publish.reports import Law, Report, combined
 from nact_conformance.law import GUARANTEES
 
 _PROMISED = 12
@@ -15,24 +15,42 @@ _PROMISED = 12
 _FAILED = ("broken", "held, though declared")
 _OPEN = ("not run", "replaced")
 
-_HOW = """The figures say how many laws of the conformance kit were tried and held. "Except" counts laws that the engine
-declares not to keep, with its reason, below; they are tried as well. "Not tested" is what had no server to kill, or no
-second process, in that run; "not offered" what needs an ability that the engine doesn't have."""
+_HOW = """The figures say how many laws of the conformance kit were tried and held, on every server that was tried.
+"Except" counts laws that the engine declares not to keep, with its reason; they are tried as well. "Not tested" is what
+had no server to kill, or nothing else that the law needs, in that run; "not offered" what needs an ability that the
+engine doesn't have."""
 
 
 def guarantees(reports: Mapping[str, Report]) -> str:
     """The whole page."""
-    parts = [MADE, _HOW, section("table", guarantees_table(reports)), section("engines", _engines(reports))]
+    parts = [
+        MADE,
+        _HOW,
+        section("table", guarantees_by_engine(reports)),
+        section("by-server", _table({title(name): report for name, report in reports.items()})),
+        section("engines", _engines(reports)),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
-def guarantees_table(reports: Mapping[str, Report]) -> str:
-    """A line for each guarantee, a column for each engine and server."""
-    rows = [["guarantee", *map(title, reports)]]
+def guarantees_by_engine(reports: Mapping[str, Report]) -> str:
+    """A line for each guarantee, a column for each engine: what it keeps on all servers that were tried."""
+    families: dict[str, list[Report]] = {}
+    for name, report in reports.items():
+        families.setdefault(title(name.partition("-")[0]), []).append(report)
+    all_servers = {name: combined(those) for name, those in families.items()}
+    notes = [f"- {name}: {note}" for name, report in all_servers.items() for note in _declared(report)]
+    return "\n".join([_table(all_servers), *(["", "Declared exceptions:", "", *notes] if notes else [])])
+
+
+def _table(reports: Mapping[str, Report]) -> str:
+    rows = [["guarantee", *reports]]
     for number, name in GUARANTEES.items():
         label = f"{number}. {name}" if number <= _PROMISED else f"besides: {name[0].lower()}{name[1:]}"
         rows.append([label, *[standing(report, number) for report in reports.values()]])
     rows.append(["**verdict**", *[_verdict(report) for report in reports.values()]])
+    if any(report.server for report in reports.values()):
+        rows.append(["servers", *[report.server or "none" for report in reports.values()]])
     return table(rows)
 
 
@@ -80,6 +98,10 @@ def _engine(name: str, report: Report) -> Iterable[str]:
     for outcome in (*_FAILED, *_OPEN, "declared", "not offered", "not tested"):
         if laws := [law for law in report.others if law.outcome == outcome]:
             yield "\n".join([f"{outcome[0].upper()}{outcome[1:]}:", "", *_by_reason(laws)])
+
+
+def _declared(report: Report) -> Iterable[str]:
+    return (line.removeprefix("- ") for line in _by_reason(law for law in report.others if law.outcome == "declared"))
 
 
 def _by_reason(laws: Iterable[Law]) -> Iterable[str]:

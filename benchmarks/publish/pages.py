@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from benchmarks.publish.guarantees import guarantees, guarantees_table
+from benchmarks.publish.guarantees import guarantees, guarantees_by_engine
 from benchmarks.publish.numbers import numbers
 from benchmarks.publish.plots.actors import actors
 from benchmarks.publish.plots.growth import growth
@@ -40,7 +40,7 @@ def pages(
     made = {
         folder / "numbers.md": numbers(suites).encode(),
         folder / "guarantees.md": guarantees(reports).encode(),
-        readme: with_table(readme.read_text(encoding="utf-8"), guarantees_table(reports)).encode(),
+        readme: with_table(readme.read_text(encoding="utf-8"), guarantees_by_engine(reports)).encode(),
     }
     for name, plot in PLOTS.items():
         with mpl.rc_context(SETTINGS):

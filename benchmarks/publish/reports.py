@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+
+_SAYS_NOTHING = ("Test", "File", "Oldest", "Newest", "Server", "Engine", "Suite", "On")
+"""Of the words of a suite's class."""
+
+_WORST_FIRST = (
+    "broken",
+    "held, though declared",
+    "not run",
+    "replaced",
+    "declared",
+    "not tested",
+    "not offered",
+)
+"""The outcomes of laws that didn't just hold."""
 
 
 class Law(msgspec.Struct, frozen=True):
@@ -60,22 +75,28 @@ class Report(msgspec.Struct, frozen=True):
         return counts
 
 
-class NoSuchSubjectError(Exception):
-    """The report isn't about one engine only, or about none of that name."""
+def taken_from(path: Path) -> dict[str, Report]:
+    """The short forms of what pytest wrote to a file, or to a folder's files, by name, as `postgres-17`.
 
-
-def shortened(path: Path, part: str = "") -> Report:
-    """The short form of a report that pytest wrote, of the one subject that has `part` in its name.
-
-    Raises:
-        NoSuchSubjectError: There are none, or several.
+    The name is the file's, the server's major version, and what the suite's class is called beside `Test...Server`.
     """
-    whole = msgspec.json.decode(path.read_bytes(), type=_WholeReport)
-    found = [subject for subject in whole.subjects if part in subject.name]
-    if len(found) != 1:
-        names = ", ".join(subject.name for subject in whole.subjects)
-        raise NoSuchSubjectError(f"{path} has {len(found)} subjects with {part!r} in their names: {names or 'none'}")
-    (subject,) = found
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    found: dict[str, Report] = {}
+    for file in files:
+        whole = msgspec.json.decode(file.read_bytes(), type=_WholeReport)
+        for subject in whole.subjects:
+            found[_name(file.stem, subject)] = _shortened(whole, subject)
+    return found
+
+
+def _name(engine: str, subject: _Subject) -> str:
+    version = re.search(r"\d+", subject.server)
+    words = re.findall(r"[A-Z][a-z]*(?:[A-Z](?![a-z]))*", subject.name.rpartition("::")[2].partition("[")[0])
+    told = [word.lower() for word in words if word not in _SAYS_NOTHING]
+    return "-".join([engine, *([version[0]] if version else []), *told])
+
+
+def _shortened(whole: _WholeReport, subject: _Subject) -> Report:
     held = Counter(str(law.guarantee) for law in subject.laws if law.outcome == "held")
     return Report(
         engine=subject.engine,
@@ -87,6 +108,32 @@ def shortened(path: Path, part: str = "") -> Report:
         verdict=subject.verdict,
         held=dict(sorted(held.items(), key=lambda item: int(item[0]))),
         others=[_first_line(law) for law in subject.laws if law.outcome != "held"],
+    )
+
+
+def combined(reports: Sequence[Report]) -> Report:
+    """One report of an engine on all its servers: of each law the worst that was found anywhere.
+
+    All are of the same kit, so that of each law of a guarantee something was found.
+    """
+    first = reports[0]
+    others: dict[str, Law] = {}
+    for law in (law for report in reports for law in report.others):
+        known = others.get(law.law_id)
+        if known is None or _WORST_FIRST.index(law.outcome) < _WORST_FIRST.index(known.outcome):
+            others[law.law_id] = law
+    totals = {number: first.held.get(number, 0) for number in first.held}
+    for law in first.others:
+        totals[str(law.guarantee)] = totals.get(str(law.guarantee), 0) + 1
+    for law in others.values():
+        totals[str(law.guarantee)] -= 1
+    return msgspec.structs.replace(
+        first,
+        server=", ".join(dict.fromkeys(report.server for report in reports if report.server)),
+        conformant=all(report.conformant for report in reports),
+        verdict=next((report.verdict for report in reports if not report.conformant), first.verdict),
+        held=totals,
+        others=sorted(others.values(), key=lambda law: law.law_id),
     )
 
 
