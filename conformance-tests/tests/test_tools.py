@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from nact.persistence import PersistedEvent
 from nact_conformance.history import NUMBERS, History, name_events, name_numbers
 from nact_conformance.interrupting import Moment, interrupt
-from nact_conformance.proxy import TcpProxy
+from nact_conformance.proxy import Tally, TcpProxy
 from nact_conformance.trial import fingerprint
 
 
@@ -95,6 +96,23 @@ def test_a_lost_request_breaks_the_connection_before_the_server_hears_it(proxy: 
     assert echo.heard == [b"a"]
 
 
+def test_a_request_that_is_held_reaches_nobody_and_breaks_its_connection_when_it_is_dropped(
+    proxy: TcpProxy, echo: Echo
+) -> None:
+    proxy.hold_requests(2)
+    with connect(proxy) as connection:
+        assert ask(connection, b"a") == b"a"
+        assert not proxy.is_holding
+        connection.sendall(b"b")
+        while not proxy.is_holding:
+            time.sleep(0.001)
+        proxy.drop_requests()
+        assert ask(connection, b"") == b""
+    with connect(proxy) as connection:
+        assert ask(connection, b"c") == b"c"
+    assert echo.heard == [b"a", b"c"]
+
+
 def test_what_was_to_be_lost_can_be_left_alone(proxy: TcpProxy) -> None:
     proxy.lose_reply()
     proxy.disarm()
@@ -115,6 +133,21 @@ def test_a_cut_breaks_connections_and_refuses_new_ones_until_it_is_mended(proxy:
     assert proxy.port == port
     with connect(proxy) as connection:
         assert ask(connection, b"c") == b"c"
+
+
+def test_proxies_that_share_a_tally_lose_the_reply_that_is_due_whichever_server_gives_it(echo: Echo) -> None:
+    tally = Tally()
+    proxies = [TcpProxy("127.0.0.1", echo.port, tally=tally) for _ in range(2)]
+    for each in proxies:
+        each.start()
+    proxies[0].lose_reply(2)
+    with connect(proxies[0]) as first, connect(proxies[1]) as second:
+        assert ask(first, b"one") == b"one"
+        assert ask(second, b"two") == b""
+        assert not proxies[0].armed
+        assert proxies[0].round_trips == proxies[1].round_trips == 2
+    for each in proxies:
+        each.stop()
 
 
 def test_a_proxy_that_is_stopped_can_be_stopped_again(echo: Echo) -> None:

@@ -1,8 +1,6 @@
 """A TCP proxy that loses acknowledgements: it can cut a connection after the server did the work, or before.
 
-It can also hold requests on their way, as a network does that is about to fail.
-
-It knows no protocol. A *request* begins with the first bytes that a client sends after it was last answered, a *reply*
+It can also hold requests on their way, as a network does that is about to fail. It knows no protocol. A *request* begins with the first bytes that a client sends after it was last answered, a *reply*
 with the first bytes that the server sends after a request. That suffices to lose exactly the n-th of them.
 """
 
@@ -19,17 +17,78 @@ T = TypeVar("T")
 
 CHUNK = 65536
 
+LOOK = 0.005
+"""Seconds after which a connection whose request is held looks whether that is over."""
+
 
 @dataclass(eq=False, slots=True)
 class _Connection:
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
     awaiting_reply: bool = False
-    is_held: bool = False
 
     def abort(self) -> None:
         for writer in (self.client, self.server):
             writer.transport.abort()
+
+
+class Tally:
+    """Counts requests and replies, and tells which of them are to be lost. Several proxies may share one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests = 0
+        self._lose_request: int | None = None
+        self._lose_reply: int | None = None
+        self._hold_from: int | None = None
+        self.replies = 0
+        self.is_holding = False
+
+    @property
+    def armed(self) -> bool:
+        """Whether a request or a reply is still to be lost."""
+        return (self._lose_request, self._lose_reply) != (None, None)
+
+    def arm(self, *, request: int | None = None, reply: int | None = None) -> None:
+        """So many requests, or replies, from now on, one is lost; if neither is given, none."""
+        with self._lock:
+            self._lose_request = None if request is None else self._requests + request
+            self._lose_reply = None if reply is None else self.replies + reply
+
+    def hold(self, request: int) -> None:
+        """The request that comes so many from now on is held, and all that come with it or after it."""
+        with self._lock:
+            self._hold_from = self._requests + request
+
+    def hold_no_more(self) -> None:
+        """Ends `hold`."""
+        with self._lock:
+            self._hold_from, self.is_holding = None, False
+
+    def holds(self) -> bool:
+        """Whether what a client sends is to be held now."""
+        with self._lock:
+            held = self._hold_from is not None and self._requests >= self._hold_from
+            self.is_holding = self.is_holding or held
+            return held
+
+    def passes_request(self) -> bool:
+        """Counts a request. Returns whether it is delivered."""
+        with self._lock:
+            self._requests += 1
+            if self._requests != self._lose_request:
+                return True
+            self._lose_request = None
+            return False
+
+    def passes_reply(self) -> bool:
+        """Counts a reply. Returns whether it is delivered."""
+        with self._lock:
+            self.replies += 1
+            if self.replies != self._lose_reply:
+                return True
+            self._lose_reply = None
+            return False
 
 
 class TcpProxy:
@@ -38,20 +97,18 @@ class TcpProxy:
     Args:
         host: Where the server listens.
         port: Its port.
+        tally: If it is given, this proxy counts together with the others that have it: those before the other nodes of
+            a cluster. What is asked of one of them about requests and replies is then said of all.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, tally: Tally | None = None) -> None:
         self._target = (host, port)
         self._port = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
-        self._requests = self._replies = 0
-        self._lose_request: int | None = None
-        self._lose_reply: int | None = None
-        self._hold_from: int | None = None
-        self._never = asyncio.Event()
+        self._tally = tally or Tally()
 
     @property
     def port(self) -> int:
@@ -61,17 +118,17 @@ class TcpProxy:
     @property
     def round_trips(self) -> int:
         """How many replies the server has given so far."""
-        return self._replies
+        return self._tally.replies
 
     @property
     def armed(self) -> bool:
         """Whether a request or a reply is still to be lost."""
-        return (self._lose_request, self._lose_reply) != (None, None)
+        return self._tally.armed
 
     @property
     def is_holding(self) -> bool:
         """Whether a request is being held."""
-        return any(connection.is_held for connection in tuple(self._connections))
+        return self._tally.is_holding
 
     def start(self) -> None:
         """Returns when clients can connect. Does nothing if it runs already."""
@@ -104,24 +161,24 @@ class TcpProxy:
 
     def lose_reply(self, number: int = 1) -> None:
         """The `number`-th reply from now on isn't delivered: its connection breaks, after the server did the work."""
-        self._await(lambda: self._arm(None, self._replies + number))
+        self._tally.arm(reply=number)
 
     def lose_request(self, number: int = 1) -> None:
         """The `number`-th request from now on isn't delivered: its connection breaks, and the server never sees it."""
-        self._await(lambda: self._arm(self._requests + number, None))
+        self._tally.arm(request=number)
 
     def hold_requests(self, number: int = 1) -> None:
         """From the `number`-th request from now on nothing reaches the server. Connections stay, and nobody is told."""
-        self._await(lambda: self._hold(self._requests + number))
+        self._tally.hold(number)
 
     def drop_requests(self) -> None:
         """Ends `hold_requests`: the connections with a request that was held break, and the server never sees it."""
-        self._await(self._drop)
+        self._tally.hold_no_more()
 
     def disarm(self) -> None:
         """Nothing more will be lost, and nothing held."""
-        self._await(lambda: self._arm(None, None))
-        self._await(self._drop)
+        self._tally.arm()
+        self._tally.hold_no_more()
 
     # --- in the proxy's own thread -----------------------------------------------------------------------------
 
@@ -135,18 +192,6 @@ class TcpProxy:
                 await result
 
         asyncio.run_coroutine_threadsafe(in_loop(), self._loop).result(timeout=10)
-
-    def _arm(self, request: int | None, reply: int | None) -> None:
-        self._lose_request, self._lose_reply = request, reply
-
-    def _hold(self, request: int) -> None:
-        self._hold_from = request
-
-    def _drop(self) -> None:
-        self._hold_from = None
-        for connection in self._connections:
-            if connection.is_held:
-                connection.abort()
 
     async def _listen(self) -> None:
         if self._server is None:
@@ -186,13 +231,12 @@ class TcpProxy:
             while chunk := await reader.read(CHUNK):
                 if not connection.awaiting_reply:
                     connection.awaiting_reply = True
-                    self._requests += 1
-                    if self._requests == self._lose_request:
-                        self._lose_request = None
+                    if not self._tally.passes_request():
                         return
-                if self._hold_from is not None and self._requests >= self._hold_from:
-                    connection.is_held = True
-                    await self._never.wait()  # until the connection breaks
+                if self._tally.holds():
+                    while self._tally.holds():  # noqa: ASYNC110 (another thread says when)
+                        await asyncio.sleep(LOOK)
+                    return
                 connection.server.write(chunk)
                 await connection.server.drain()
 
@@ -201,9 +245,7 @@ class TcpProxy:
             while chunk := await answers.read(CHUNK):
                 if connection.awaiting_reply:
                     connection.awaiting_reply = False
-                    self._replies += 1
-                    if self._replies == self._lose_reply:
-                        self._lose_reply = None
+                    if not self._tally.passes_reply():
                         return
                 connection.client.write(chunk)
                 await connection.client.drain()

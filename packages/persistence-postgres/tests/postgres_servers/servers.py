@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from nact_conformance.containers import PostgresStorage, image
+from nact_conformance.containers import PgBouncerStorage, PostgresStorage, image
 
-_QUERY = "?schema=laws"
+# One engine has the patience that every engine has; the laws of a server that can't be reached wait for it to give up.
+_QUERY = "?schema=laws&reconnect_timeout=0.5"
 
-OLDEST = PostgresStorage(image("TEST_POSTGRES_OLD_IMAGE"), query=_QUERY)
+OLDEST = PostgresStorage(image("TEST_POSTGRES_OLD_IMAGE"), query="?schema=laws")
 NEWEST = PostgresStorage(image("TEST_POSTGRES_IMAGE"), query=_QUERY)
+POOLED = PgBouncerStorage(PostgresStorage(image("TEST_POSTGRES_IMAGE")), query=_QUERY)

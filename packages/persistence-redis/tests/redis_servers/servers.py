@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from nact_conformance.containers import RedisStorage, image
+from redis_servers.cluster import RedisCluster
 
 OLDEST_IMAGE = image("TEST_REDIS_OLD_IMAGE")
 NEWEST_IMAGE = image("TEST_REDIS_IMAGE")
+VALKEY_IMAGE = image("TEST_VALKEY_IMAGE")
 
+# One engine has the patience that every engine has; the laws of a server that can't be reached wait for it to give up.
 OLDEST = RedisStorage(OLDEST_IMAGE)
-NEWEST = RedisStorage(NEWEST_IMAGE, query="?protocol=3")
+NEWEST = RedisStorage(NEWEST_IMAGE, query="?protocol=3&retry_for=0.5")
+VALKEY = RedisStorage(VALKEY_IMAGE, query="?protocol=3&retry_for=0.5", program="valkey-server")
+CLUSTER = RedisCluster(OLDEST_IMAGE)
 
 EVERYSEC = ("--appendonly", "yes", "--appendfsync", "everysec")
 NEVER = ("--appendonly", "yes", "--appendfsync", "no")
