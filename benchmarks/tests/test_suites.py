@@ -1,7 +1,6 @@
 from collections.abc import Iterator
 
 import pytest
-
 from benchmarks import registry
 from benchmarks.model import Case
 
