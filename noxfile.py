@@ -4,31 +4,23 @@ Packages and examples are found by looking: folders with a ``pyproject.toml`` an
 """
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import nox
 
-sys.path.insert(0, str(Path(__file__).parent))  # for tools
+sys.path.insert(0, str(Path(__file__).parent))
 
-from tools import artefacts, cores
-from tools import release as releases
-from tools.packages import CORE, Package, read_package, read_packages
+from tools import compat, wheels
+from tools.packages import modules
 
-ROOT = Path.cwd()
+__all__ = ["compat", "wheels"]  # sessions, too: build, release and what goes with them
+
 PROJECT = nox.project.load_toml("pyproject.toml")
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 SUPPORTED = nox.project.python_versions(nox.project.load_toml("packages/core/pyproject.toml"))
 PYTHONS = SUPPORTED if RUNNING in SUPPORTED else [*SUPPORTED, RUNNING]
 TYPING_TESTS = Path("packages/core/tests/typing")
-DIST = Path("dist").resolve()
-SMOKE = "tools/smoke.py"
-CONTAINERS = nox.project.load_toml("conformance-tests/pyproject.toml")["project"]["optional-dependencies"]["containers"]
-# One class of each engine's `test_laws.py`.
-IN_SHORT = "TestFile or TestNewestServer or TestMotorOnReplicaSet"
-NOT_IN_MEMORY = [f"--conformance-declare=P-0{law}:a journal in memory ends with its process" for law in range(1, 8)]
-IN_MEMORY = ["--engine-url=memory://laws", *NOT_IN_MEMORY]
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -42,11 +34,6 @@ if pyenv := os.environ.get("PYENV_ROOT"):
     os.environ.setdefault("PYENV_VERSION", ":".join(installed))
 
 
-def modules(project: Path) -> list[str]:
-    """The names that a project can be imported by."""
-    return [init.parent.name for init in project.glob("src/*/__init__.py")]
-
-
 def projects(*patterns: str) -> list[Path]:
     """The folders among these that are projects with code in them, in order."""
     folders = [folder for pattern in patterns for folder in sorted(Path().glob(pattern))]
@@ -56,7 +43,6 @@ def projects(*patterns: str) -> list[Path]:
 PACKAGES = projects("packages/*", "conformance-tests")
 EXAMPLES = projects("examples/*")
 CONTACTS = Path("examples/contacts")
-ENGINES = ["memory", *[package.name.removeprefix("persistence-") for package in projects("packages/persistence-*")]]
 REPORTS = Path("conformance-reports")
 # Engines of databases that are servers keep what tells about those in a folder of their tests.
 WITH_SERVERS = [package for package in PACKAGES if any(package.glob("tests/*_servers"))]
@@ -109,7 +95,7 @@ def tests(session: nox.Session) -> None:
 def tests_without_servers() -> list[str]:
     """The folders of tests that any machine can run, core's first."""
     projects = [project for project in PACKAGES + EXAMPLES if project not in WITH_SERVERS]
-    folders = [project / "tests" for project in [*projects, Path("benchmarks"), Path("tools")]]
+    folders = [project / "tests" for project in [*projects, Path("benchmarks"), Path("docs"), Path("tools")]]
     return [str(folder) for folder in folders if folder.is_dir()]
 
 
@@ -195,8 +181,18 @@ def types(session: nox.Session) -> None:
         roots = os.pathsep.join(str(project / folder) for folder in ("src", "tests"))
         session.run("mypy", "--explicit-package-bases", str(project), env={"MYPYPATH": roots})
     session.run("mypy", "noxfile.py", "tools", *[str(folder) for folder in Path().glob("benchmarks")])
+    session.run("mypy", "--explicit-package-bases", "docs", env={"MYPYPATH": "docs/tests"})
     if TYPING_TESTS.is_dir():
         session.run("pytest", str(TYPING_TESTS))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into site/; a warning, such as a link that leads nowhere, fails it."""
+    session.install(*groups("docs"))
+    session.run(
+        "mkdocs", "build", "--strict", "--site-dir", *session.posargs or ["site"], env={"NO_MKDOCS_2_WARNING": "1"}
+    )
 
 
 @nox.session
@@ -212,142 +208,3 @@ def publish(session: nox.Session) -> None:
     install_everything(session, "tests", "plots")
     session.run("pytest", "benchmarks/tests/test_plots.py")
     session.run("python", "-m", "benchmarks.publish", *session.posargs)
-
-
-@nox.session
-def build(session: nox.Session) -> None:
-    """Build every package, check what is in it, then have ``wheels`` and ``readme`` try the result."""
-    build_into_dist(session, PACKAGES)
-    session.notify("wheels")
-    session.notify("readme")
-
-
-def build_into_dist(session: nox.Session, packages: list[Path]) -> None:
-    """Build these packages' sdists, and the wheels from those; check what is in them, and nothing else is there."""
-    session.install(*groups("build"))
-    shutil.rmtree(DIST, ignore_errors=True)
-    for package in packages:
-        session.run("python", "-m", "build", "--no-isolation", "--outdir", str(DIST), str(package))
-    session.run("twine", "check", "--strict", *map(str, DIST.iterdir()))
-    session.run("check-wheel-contents", *map(str, DIST.glob("*.whl")))
-    if flaws := artefacts.flaws(DIST):
-        session.error("\n".join(flaws))
-
-
-def built_wheels(*packages: Path) -> list[str]:
-    """The wheels of these packages that ``build`` left."""
-    names = [read_package(package).name.replace("-", "_") for package in packages]
-    return [str(wheel) for name in names for wheel in DIST.glob(f"{name}-*.whl")]
-
-
-@nox.session
-def wheels(session: nox.Session) -> None:
-    """Install the built wheels, each beside those before it, and use them as a stranger would."""
-    for count, package in enumerate(PACKAGES, start=1):
-        session.install(*built_wheels(*PACKAGES[:count]))
-        session.run("python", "-I", SMOKE, *modules(package))
-    if CONTACTS in EXAMPLES:
-        session.install(str(CONTACTS))
-        session.run("python", "-m", "contacts.demo")
-    session.run(*(["uv"] if session.venv_backend == "uv" else ["python", "-m"]), "pip", "check")
-    if Path("conformance-tests") in PACKAGES:
-        conformance_from_wheels(session)
-
-
-@nox.session
-def readme(session: nox.Session) -> None:
-    """Run the README's lesson as it is printed, where nothing but wheels was installed, and only what it asks for."""
-    wanted = built_wheels(Path("packages/core"), Path("packages/persistence-sqlite"))
-    session.install("--only-binary=:all:", *wanted)
-    session.run("python", "-I", "tools/readme.py")
-
-
-@nox.session(venv_backend="uv")
-@nox.parametrize("versions", ["oldest", "newest", "lowest"])
-@nox.parametrize("engine", ENGINES)
-def compat(session: nox.Session, engine: str, versions: str) -> None:
-    """Try the laws with the oldest and the newest core that an engine admits, and on its lowest direct dependencies.
-
-    In short, for one server of each engine; ``-- --whole`` for all. Needs uv, and Docker for engines with servers.
-    """
-    package = read_packages(ROOT)[CORE if engine == "memory" else f"persistence-{engine}"]
-    kit = read_packages(ROOT)["conformance"]
-    known = [core for core in cores.admitted(package, ROOT) if kit.admits(core.version)]
-    if not known:
-        session.error(f"no core is admitted by {package.name} {package.core_range} and {kit.name} {kit.core_range}")
-    if versions == "newest" and known[0] == known[-1]:
-        session.skip(f"{package.name} and {kit.name} admit one core that there is, {known[0]}: oldest is newest")
-    core = known[-1] if versions == "newest" else known[0]
-    session.log(f"{package.name} {package.version} and {kit.name} {kit.version} from the work tree, with {core}")
-    install_from_wheels(session, core, package, kit, lowest=versions == "lowest")
-    try_laws(session, engine, whole="--whole" in session.posargs)
-
-
-def install_from_wheels(session: nox.Session, core: cores.Core, *packages: Package, lowest: bool) -> None:
-    """Build and install these, with what they need: the newest there is, or the lowest that they ask for."""
-    scratch = Path(session.create_tmp())
-    shutil.rmtree(scratch)
-    folders = [core.source(ROOT, scratch), *[package.folder for package in packages if package.short_name != CORE]]
-    for folder in folders:
-        session.run("uv", "build", "--quiet", "--wheel", f"--out-dir={scratch / 'wheels'}", str(folder))
-    needs = [part for folder in folders for part in ("--requirements", str(folder / "pyproject.toml"))]
-    chosen = ["--resolution=lowest-direct"] if lowest else []
-    session.install(*chosen, *map(str, scratch.glob("wheels/*.whl")), *needs, *CONTAINERS)
-    session.run("uv", "pip", "check")
-    session.run("uv", "pip", "list")
-
-
-def try_laws(session: nox.Session, engine: str, *, whole: bool = False) -> None:
-    """Run the kit, away from this repository's settings, which need the newest pytest."""
-    if laws := list(Path().glob(f"packages/persistence-{engine}/tests/test_laws.py")):
-        chosen = [] if whole else ["-k", IN_SHORT]
-        session.run("pytest", "-c", os.devnull, "--rootdir=.", "--import-mode=importlib", *map(str, laws), *chosen)
-        return
-    elsewhere = Path(session.create_tmp()).resolve()
-    options = [f"--engine-url=sqlite:///{elsewhere}/laws.db"] if engine == "sqlite" else IN_MEMORY
-    session.chdir(elsewhere)
-    session.run("pytest", "-c", os.devnull, "--rootdir=.", "--pyargs", "nact_conformance", *options)
-
-
-@nox.session
-def release(session: nox.Session) -> None:
-    """Rehearse what a tag releases, up to the upload: ``nox -s release -- persistence-redis-v0.1.0``."""
-    try:
-        (tag,) = session.posargs
-        package = releases.released_by(tag, ROOT)
-    except ValueError as error:
-        session.error(f"say which tag, as in: nox -s release -- persistence-redis-v0.1.0 ({error})")
-    if obstacles := releases.obstacles(tag, ROOT):
-        session.error("\n".join([f"{tag} can't be released:", *obstacles]))
-    build_into_dist(session, [package.folder])
-    for note in releases.notes(tag, ROOT):
-        session.warn(note)
-    session.notify("smoke", posargs=[package.short_name])
-
-
-@nox.session
-def smoke(session: nox.Session) -> None:
-    """Use the wheel that ``release`` built, beside the newest core that it admits."""
-    (name,) = session.posargs
-    package = read_packages(ROOT)[name]
-    newest = cores.admitted(package, ROOT)[-1]
-    session.log(f"{package.name} {package.version} with {newest}")
-    scratch = Path(session.create_tmp())
-    beside = [] if name == CORE else [str(newest.source(ROOT, scratch))]
-    session.install(*built_wheels(package.folder), *beside)
-    session.run("python", "-I", SMOKE, *modules(package.folder))
-    if name == "conformance":
-        try_laws(session, "memory")
-
-
-def conformance_from_wheels(session: nox.Session) -> None:
-    """Run the kit as a third party does, away from this repository's settings: without code, and with a little."""
-    elsewhere = Path(session.create_tmp())
-    (elsewhere / "pytest.ini").touch()
-    journal = (elsewhere / "laws.db").resolve()
-    journal.unlink(missing_ok=True)
-    example = Path("examples/third-party-engine").resolve()
-    session.install(str(example))
-    session.chdir(elsewhere)
-    session.run("pytest", "--pyargs", "nact_conformance", "--engine-url", f"sqlite:///{journal}")
-    session.run("pytest", "-c", "pytest.ini", "--rootdir=.", str(example / "tests"))

@@ -99,6 +99,7 @@ def growth(
             name=f"{name}, as the journal grows",
             unit="events/s",
             n=n,
+            rounds=2,  # filling takes longest, and a sample is short
             reference=names[0],
             prepare=prepare,
             subjects=tuple(

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import places
@@ -16,8 +17,8 @@ NACT = "nact@7.6.2"
 _LONGEST = 600
 
 
-def figure(script: str, case: str, n: int, *packages: str) -> float:
-    """What `node/SCRIPT CASE N` prints as `{"figure": ...}`. It warms up by itself.
+def figure(script: str, case: str, n: int, *arguments: str, packages: Sequence[str] = ()) -> float:
+    """What `node/SCRIPT CASE N ARGUMENTS` prints as `{"figure": ...}`. It warms up by itself.
 
     Raises:
         NotHereError: Node, npm or a package isn't here.
@@ -25,7 +26,7 @@ def figure(script: str, case: str, n: int, *packages: str) -> float:
     node = _program("node")
     environment = {**os.environ, "NODE_PATH": str(_installed(NACT, *packages) / "node_modules")}
     done = subprocess.run(  # noqa: S603
-        [node, "--expose-gc", str(SCRIPTS / script), case, str(n)],
+        [node, "--expose-gc", str(SCRIPTS / script), case, str(n), *arguments],
         env=environment, capture_output=True, text=True, check=False, timeout=_LONGEST,
     )  # fmt: skip
     if done.returncode:

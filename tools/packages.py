@@ -11,6 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 CORE = "core"
+KIT = "conformance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +42,19 @@ class Package:
         """What its users read before they upgrade."""
         return self.folder / "CHANGELOG.md"
 
+    @property
+    def wheel(self) -> str:
+        """What the name of its wheel begins with."""
+        return f"{self.name.replace('-', '_')}-{self.version}-"
+
     def admits(self, core: Version) -> bool:
         """Whether it can be installed beside this version of core."""
         return self.core_range is None or self.core_range.contains(core, prereleases=True)
+
+
+def modules(folder: Path) -> list[str]:
+    """The names that the project in this folder can be imported by."""
+    return [init.parent.name for init in folder.glob("src/*/__init__.py")]
 
 
 def read_package(folder: Path) -> Package:

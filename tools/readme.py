@@ -16,7 +16,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 def lesson(text: str) -> tuple[str, str]:
     """The program that is followed by a console, and that console."""
-    found = re.findall(r"```python\n([^`]*)```[^`]*```console\n([^`]*)```", text)
+    found = re.findall(r"```python[^\n]*\n([^`]*)```[^`]*```console\n([^`]*)```", text)
     if len(found) != 1:
         sys.exit(f"{README.name} has {len(found)} programs with a console below, not one")
     return found[0][0], found[0][1]

@@ -2,23 +2,11 @@
 'use strict';
 
 const { start, spawn, dispatch, query, stop } = require('nact');
-const { MESSAGE, measured, report } = require('./measuring');
+const { MESSAGE, Countdown, measured, report } = require('./measuring');
 
 const ACTORS = 1000;
 const AT_ONCE = 1000;
 const TIMEOUT = 5000;
-
-class Countdown {
-  begin (left) {
-    this.left = left;
-    return new Promise(resolve => { this.done = resolve; });
-  }
-
-  tick () {
-    this.left -= 1;
-    if (this.left === 0) this.done();
-  }
-}
 
 const count = (countdown) => {
   countdown.tick();

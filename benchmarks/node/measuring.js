@@ -11,6 +11,18 @@ const MESSAGE = {
 
 const WARM_UP = 0.2;
 
+class Countdown {
+  begin (left) {
+    this.left = left;
+    return new Promise(resolve => { this.done = resolve; });
+  }
+
+  tick () {
+    this.left -= 1;
+    if (this.left === 0) this.done();
+  }
+}
+
 async function measured (operations, work) {
   const begun = process.hrtime.bigint();
   await work();
@@ -26,4 +38,4 @@ async function report (run, { warmUp = true } = {}) {
   process.stdout.write(JSON.stringify({ figure }), () => process.exit(0));
 }
 
-module.exports = { MESSAGE, measured, report };
+module.exports = { MESSAGE, Countdown, measured, report };

@@ -20,7 +20,8 @@ def machine(suite: SuiteFigures) -> str:
     about = suite.machine
     kernel = about.system.partition("-with-")[0].replace("-", " ", 1).partition("-")[0]
     node = f", Node {suite.node.removeprefix('v')}" if suite.node else ""
-    return f"{about.processor}, {about.processors} processors, {kernel}, {suite.python}{node}"
+    busy = f" (busy: load {about.load:.0f} at the beginning)" if about.load > about.processors / 2 else ""
+    return f"{about.processor}, {about.processors} processors{busy}, {kernel}, {suite.python}{node}"
 
 
 def versions(name: str, suite: SuiteFigures) -> str:

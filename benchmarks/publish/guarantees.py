@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from benchmarks.publish.markdown import MADE, section, table
@@ -39,8 +40,8 @@ def guarantees_by_engine(reports: Mapping[str, Report]) -> str:
     for name, report in reports.items():
         families.setdefault(title(name.partition("-")[0]), []).append(report)
     all_servers = {name: combined(those) for name, those in families.items()}
-    notes = [f"- {name}: {note}" for name, report in all_servers.items() for note in _declared(report)]
-    return "\n".join([_table(all_servers), *(["", "Declared exceptions:", "", *notes] if notes else [])])
+    notes = [f"- {name}: {note}." for name, report in all_servers.items() for note in _notes(report)]
+    return "\n".join([_table(all_servers), *(["", *notes] if notes else [])])
 
 
 def _table(reports: Mapping[str, Report]) -> str:
@@ -100,8 +101,13 @@ def _engine(name: str, report: Report) -> Iterable[str]:
             yield "\n".join([f"{outcome[0].upper()}{outcome[1:]}:", "", *_by_reason(laws)])
 
 
-def _declared(report: Report) -> Iterable[str]:
-    return (line.removeprefix("- ") for line in _by_reason(law for law in report.others if law.outcome == "declared"))
+def _notes(report: Report) -> Iterable[str]:
+    """What the table counts as exceptions, and what was missing that laws need."""
+    for line in _by_reason(law for law in report.others if law.outcome == "declared"):
+        yield f"declared, {line.removeprefix('- ')}"
+    missing = Counter(law.told.partition(":")[0] for law in report.others if law.outcome == "not tested")
+    if missing:
+        yield f"not tested for want of {', of '.join(f'{need} ({count})' for need, count in missing.items())}"
 
 
 def _by_reason(laws: Iterable[Law]) -> Iterable[str]:

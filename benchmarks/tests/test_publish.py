@@ -56,6 +56,14 @@ def test_a_quick_try_is_called_one(tmp_path: Path) -> None:
     assert "which means nothing" not in _numbers(tmp_path, sqlite=suite())
 
 
+def test_a_machine_that_had_other_things_to_do_is_called_busy(tmp_path: Path) -> None:
+    machine = {"processor": "Abacus", "processors": 2, "system": "Linux-6.18.44"}
+    busy = {**suite(), "machine": {**machine, "load": 9.4}}
+    assert "Abacus, 2 processors (busy: load 9 at the beginning), Linux 6.18.44" in _numbers(tmp_path, sqlite=busy)
+    idle = {**suite(), "machine": {**machine, "load": 0.4}}
+    assert "Abacus, 2 processors, Linux 6.18.44" in _numbers(tmp_path, sqlite=idle)
+
+
 def test_of_several_files_the_latest_run_of_a_suite_counts(tmp_path: Path) -> None:
     old = results_file(tmp_path / "old.json", {"sqlite": suite(), "redis": suite()})
     new = results_file(tmp_path / "new.json", {"sqlite": {**suite(), "date": "2027-01-01T00:00:00+00:00"}})
@@ -91,11 +99,25 @@ def test_an_engine_keeps_what_it_keeps_on_all_its_servers() -> None:
     assert "| **verdict** | **not conformant** | conformant |" in page
 
 
+@pytest.mark.parametrize(("first", "second"), [("broken", "not tested"), ("not tested", "broken")])
+def test_of_a_law_the_worst_that_was_found_on_any_server_counts(first: str, second: str) -> None:
+    page = guarantees_by_engine(
+        {"redis-7": report(3, {"held": 2, first: 1}), "redis-8": report(3, {"held": 2, second: 1})}
+    )
+    assert "| 3. One winner | **broken** (1) |" in page
+
+
 def test_a_law_that_is_declared_on_one_server_counts_once_and_tells_its_reason() -> None:
     first, second = report(3, {"held": 2}), report(3, {"held": 1, "declared": 1})
     page = guarantees_by_engine({"redis-7": first, "redis-8": second})
     assert "| 3. One winner | kept, except 1 (1) |" in page
-    assert "- Redis: X-00, a law: because" in page
+    assert "- Redis: declared, X-00, a law: because." in page
+
+
+def test_what_laws_needed_and_did_not_have_is_told_below_the_table() -> None:
+    assert "- SQLite: not tested for want of because (3)." in guarantees_by_engine(
+        {"sqlite": report(3, {"held": 2, "not tested": 3}, server="")}
+    )
 
 
 def test_each_server_has_a_column_of_its_own_in_the_second_table() -> None:

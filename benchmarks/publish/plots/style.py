@@ -122,9 +122,8 @@ def draw(axes: Axes, lines: Sequence[Line], *, log_y: bool) -> None:
             markersize=0 if not line.marker else 4, linewidth=line.width, linestyle="--" if line.dashed else "-",
         )  # fmt: skip
     places = _apart(axes, lines, log_y=log_y)
-    right = max(line.points[-1][0] for line in lines)
     for line, place in zip(lines, places, strict=True):
-        _at(axes, "\n".join(_label(line)), (right, place), gap=7, colour=line.colour)
+        _at(axes, "\n".join(_label(line)), (line.points[-1][0], place), gap=7, colour=line.colour)
 
 
 def bars(axes: Axes, rows: Sequence[tuple[str, float, str]]) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import anyio.to_thread
+import asyncpg
 import pytest
 
 from nact import configure_persistence, dispatch, query, spawn_persistent, start
+from nact.errors import SequenceConflictError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.context import PersistentContext
 from nact_conformance.containers import PostgresStorage
@@ -45,8 +49,8 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def node(node_modules: Path, server: PostgresStorage) -> Node:
     """Runs an actor of nact for JavaScript: it recovers, adds the given numbers, and tells its state."""
 
-    def run(key: str, *numbers: int, snapshot_every: int = 0) -> object:
-        url = server.direct_url.replace("postgresql", "postgres")
+    def run(key: str, *numbers: int, snapshot_every: int = 0, database: str = "test") -> object:
+        url = server.direct_url.replace("postgresql", "postgres").removesuffix("test") + database
         command = ["node", "exchange.js", url, key, str(snapshot_every), *map(str, numbers)]
         done = subprocess.run(command, cwd=node_modules, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr
@@ -115,3 +119,22 @@ async def test_a_tombstone_is_passed_over_by_javascript(
         await engine.delete_events(key, up_to=2)
         assert await anyio.to_thread.run_sync(node, key, 5) == [3, 4, 5]
         assert await engine.highest_sequence_number(key) == 5
+
+
+async def test_ten_starters_at_once_continue_a_journal_of_javascript(
+    server: PostgresStorage, database: asyncpg.Connection[asyncpg.Record], node: Node, key: str
+) -> None:
+    name = f"of_node_{uuid4().hex[:8]}"
+    await database.execute(f"CREATE DATABASE {name}")
+    assert await anyio.to_thread.run_sync(lambda: node(key, 1, 2, database=name)) == [1, 2]
+    url = server.bare_url.removesuffix("test") + name
+    engines = [PostgresPersistenceEngine(url) for _ in range(10)]
+    events = [PersistedEvent(key=key, sequence_number=3, data={"add": number}) for number in range(10)]
+    writes = [engine.persist(event) for engine, event in zip(engines, events, strict=True)]
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    assert results.count(None) == 1
+    assert sum(isinstance(result, SequenceConflictError) for result in results) == 9
+    for engine in engines:
+        await engine.aclose()
+    winner = results.index(None)
+    assert await anyio.to_thread.run_sync(lambda: node(key, 4, database=name)) == [1, 2, winner, 4]

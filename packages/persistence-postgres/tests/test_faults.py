@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 
 from nact.errors import EngineUnavailableError
@@ -87,6 +88,71 @@ async def test_a_frozen_server_is_unavailable_with_an_unknown_outcome(
     await engine.persist(second)
     assert [each.sequence_number for each in await stored(engine, key)] == [1, 2]
     await engine.aclose()
+
+
+async def test_a_statement_that_waits_for_a_lock_is_given_up(
+    server: PostgresStorage, database: asyncpg.Connection[asyncpg.Record], schema: str, key: str
+) -> None:
+    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, statement_timeout=0.3, reconnect_timeout=0.3)
+    await engine.persist(event(key, 1))
+    async with database.transaction():
+        await database.execute(f'LOCK TABLE "{schema.replace(chr(34), chr(34) * 2)}".event_journal')
+        with pytest.raises(EngineUnavailableError, match="in time") as caught:
+            await engine.persist(second := event(key, 2))
+        assert not caught.value.outcome_known
+    await engine.persist(second)
+    assert [each.sequence_number for each in await stored(engine, key)] == [1, 2]
+    await engine.aclose()
+
+
+async def test_what_a_lone_writer_lost_the_answer_to_stays_unknown(
+    server: PostgresStorage, schema: str, key: str
+) -> None:
+    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, reconnect_timeout=0.3)
+    await engine.persist(event(key, 1))
+    await asyncio.to_thread(server.pause)
+    write = asyncio.create_task(engine.persist(second := event(key, 2)))
+    await asyncio.wait([write], timeout=0.1)
+    server.cut_off()
+    with pytest.raises(EngineUnavailableError) as caught:
+        await write
+    assert not caught.value.outcome_known
+    await asyncio.to_thread(server.resume)
+    server.reconnect()
+    await engine.persist(second)
+    assert [each.sequence_number for each in await stored(engine, key)] == [1, 2]
+    await engine.aclose()
+
+
+async def test_a_lone_write_that_was_cancelled_is_seen_by_the_next_read(
+    server: PostgresStorage, patient: PostgresPersistenceEngine, key: str
+) -> None:
+    await patient.persist(event(key, 1))
+    await asyncio.to_thread(server.pause)
+    write = asyncio.create_task(patient.persist(event(key, 2)))
+    await asyncio.wait([write], timeout=0.1)
+    write.cancel()
+    await asyncio.wait([write])
+    read = asyncio.create_task(stored(patient, key))
+    await asyncio.to_thread(server.resume)
+    assert [each.sequence_number for each in await read] == [1, 2]
+    await patient.persist(event(key, 3))
+
+
+async def test_a_server_that_only_takes_reads_is_told_so(
+    server: PostgresStorage, database: asyncpg.Connection[asyncpg.Record], schema: str, key: str
+) -> None:
+    role = f"reader_{schema[-8:]}"
+    await database.execute(f"CREATE ROLE {role} SUPERUSER LOGIN PASSWORD 'reader'")
+    async with PostgresPersistenceEngine(server.bare_url, schema=schema):
+        pass
+    await database.execute(f"ALTER ROLE {role} SET default_transaction_read_only = on")
+    url = server.bare_url.replace("test:test@", f"{role}:reader@")
+    async with PostgresPersistenceEngine(url, schema=schema, reconnect_timeout=0.2) as engine:
+        with pytest.raises(EngineUnavailableError, match="only takes reads") as caught:
+            await engine.persist(event(key, 1))
+        assert caught.value.outcome_known
+        assert await stored(engine, key) == []
 
 
 async def test_a_server_without_a_network_is_waited_for(

@@ -1,13 +1,13 @@
-"""The conformance kit's laws, on the oldest and the newest server, with faults."""
+"""The conformance kit's laws, on the oldest and the newest server, and with PgBouncer in between, with faults."""
 
 from __future__ import annotations
 
 import pytest
 from postgres_servers.back_door import PostgresBackDoor
-from postgres_servers.servers import NEWEST, OLDEST
+from postgres_servers.servers import NEWEST, OLDEST, POOLED
 
 from nact.persistence import PersistenceEngine
-from nact_conformance.containers import PostgresStorage
+from nact_conformance.containers import PgBouncerStorage, PostgresStorage
 from nact_conformance.suite import BackDoor, ConformanceSuite
 
 pytestmark = pytest.mark.usefixtures("containers")
@@ -16,9 +16,9 @@ pytestmark = pytest.mark.usefixtures("containers")
 class TestOldestServer(ConformanceSuite):
     """PostgreSQL 15."""
 
-    server = OLDEST
+    server: PostgresStorage | PgBouncerStorage = OLDEST
 
-    def storage(self) -> PostgresStorage:
+    def storage(self) -> PostgresStorage | PgBouncerStorage:
         return self.server
 
     def back_door(self) -> BackDoor:
@@ -32,3 +32,9 @@ class TestNewestServer(TestOldestServer):
     """PostgreSQL 17."""
 
     server = NEWEST
+
+
+class TestBehindPgBouncer(TestOldestServer):
+    """PgBouncer in transaction mode before PostgreSQL 17."""
+
+    server = POOLED

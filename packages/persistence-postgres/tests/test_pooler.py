@@ -4,64 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
-import asyncpg
 import pytest
-from testcontainers.core.container import DockerContainer
 
 from nact.persistence import PersistedEvent
-from nact_conformance.containers import PostgresStorage, image
-from nact_conformance.containers.ports import free_port
+from nact_conformance.containers import PgBouncerStorage, PostgresStorage
+from nact_conformance.storages_in_use import heal, use
 from nact_persistence_postgres import PostgresPersistenceEngine
 
 pytestmark = pytest.mark.anyio
 
-IMAGE = image("TEST_PGBOUNCER_IMAGE")
-
-SETTINGS = """
-[databases]
-test = host={address} port=5432 dbname=test user=test password=test
-[pgbouncer]
-listen_addr = 0.0.0.0
-listen_port = 6432
-auth_type = any
-pool_mode = transaction
-default_pool_size = 4
-max_prepared_statements = 0
-"""
+FORGETFUL = PgBouncerStorage(PostgresStorage())
+REMEMBERING = PgBouncerStorage(PostgresStorage(), prepared_statements=100)
 
 
 @pytest.fixture
-def pooler(server: PostgresStorage, tmp_path: Path) -> Iterator[str]:
-    """The URL of a PgBouncer with four connections to the server, which knows nothing of prepared statements."""
-    settings = SETTINGS.format(address=server.address)
-    script = f"cat > /tmp/pgbouncer.ini <<'END'\n{settings}\nEND\nexec pgbouncer /tmp/pgbouncer.ini"
-    port = free_port()
-    container = DockerContainer(IMAGE, entrypoint="").with_command(["sh", "-c", script]).with_bind_ports(6432, port)
-    with container:
-        while True:
-            try:
-                asyncio.run(_answers(port))
-                break
-            except (OSError, asyncpg.PostgresError):
-                container.get_wrapped_container().reload()
-                assert container.get_wrapped_container().status == "running", container.get_logs()
-        yield f"postgresql://test:test@127.0.0.1:{port}/test"
+def pooler(containers: None) -> Iterator[PgBouncerStorage]:
+    """A PgBouncer that knows nothing of prepared statements."""
+    use(FORGETFUL)
+    yield FORGETFUL
+    heal(FORGETFUL)
 
 
-async def _answers(port: int) -> None:
-    url = f"postgresql://test:test@127.0.0.1:{port}/test"
-    connection = await asyncpg.connect(url, timeout=5, statement_cache_size=0)
-    await connection.close()
-
-
-async def test_many_engines_share_few_connections(pooler: str, schema: str) -> None:
-    engines = [PostgresPersistenceEngine(pooler, schema=schema) for _ in range(8)]
+async def test_many_engines_share_few_connections(pooler: PgBouncerStorage, schema: str) -> None:
+    engines = [PostgresPersistenceEngine(pooler.bare_url, schema=schema) for _ in range(8)]
 
     async def write(engine: PostgresPersistenceEngine, key: str) -> list[int]:
         for number in range(1, 21):
-            await engine.persist(PersistedEvent(key=key, sequence_number=number, data={"n": number}))
+            await engine.persist(event(key, number))
         return [each.sequence_number async for each in engine.events(key)]
 
     writers = [write(engine, f"{place}-{writer}") for place, engine in enumerate(engines) for writer in range(5)]
@@ -72,7 +42,35 @@ async def test_many_engines_share_few_connections(pooler: str, schema: str) -> N
         await engine.aclose()
 
 
-async def test_a_pooler_is_found_out(pooler: str, server: PostgresStorage, schema: str) -> None:
-    for url, expected in ((pooler, True), (server.bare_url, False)):
+async def test_a_pooler_is_found_out(pooler: PgBouncerStorage, schema: str) -> None:
+    for url, expected in ((pooler.bare_url, True), (pooler.direct_url, False)):
         async with PostgresPersistenceEngine(url, schema=schema) as engine:
             assert (await engine._life.opened()).sessions.is_pooled is expected
+
+
+async def test_writers_do_not_notice_that_the_server_behind_is_killed(
+    pooler: PgBouncerStorage, schema: str, key: str
+) -> None:
+    async with PostgresPersistenceEngine(pooler.bare_url, schema=schema, reconnect_timeout=60) as engine:
+        await engine.persist(event(key, 1))
+        await asyncio.to_thread(pooler.kill)
+        write = asyncio.create_task(engine.persist(event(key, 2)))
+        await asyncio.to_thread(pooler.start)
+        await write
+        assert [each.sequence_number async for each in engine.events(key)] == [1, 2]
+
+
+async def test_a_pooler_that_remembers_statements_can_be_told_of(containers: None, schema: str, key: str) -> None:
+    use(REMEMBERING)
+    engines = [PostgresPersistenceEngine(REMEMBERING.bare_url, schema=schema, statement_cache_size=100) for _ in "1234"]
+    for number, engine in enumerate(engines * 5, 1):
+        await asyncio.gather(*[engine.persist(event(f"{key}-{writer}", number)) for writer in range(5)])
+    assert [each.sequence_number async for each in engines[0].events(f"{key}-4")] == list(range(1, 21))
+    sessions = (await engines[0]._life.opened()).sessions
+    assert (sessions.is_pooled, sessions.keeps_settings, sessions.keeps_statements) == (True, False, True)
+    for engine in engines:
+        await engine.aclose()
+
+
+def event(key: str, number: int) -> PersistedEvent:
+    return PersistedEvent(key=key, sequence_number=number, data={"n": number})

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from nact.errors import CorruptJournalError, EngineUnavailableError, InvalidEventError
-from nact.persistence import PersistedEvent
+from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
 
@@ -129,20 +129,66 @@ async def test_insert_and_select_are_enough(
     server: PostgresStorage, schema: str, database: Database, engine: PostgresPersistenceEngine
 ) -> None:
     await engine.persist(event("k", 1))
-    role = f"clerk_{schema[-8:]}"
-    await database.execute(f"""
-      CREATE ROLE {role} LOGIN PASSWORD 'clerk'; GRANT USAGE ON SCHEMA {quoted(schema)} TO {role};
-      GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA {quoted(schema)} TO {role};
-      GRANT USAGE ON ALL SEQUENCES IN SCHEMA {quoted(schema)} TO {role};
-    """)
-    url = server.bare_url.replace("test:test@", f"{role}:clerk@")
+    url = await clerks_url(server, schema, database)
     for create in (False, True):
         async with PostgresPersistenceEngine(url, schema=schema, create_if_not_exists=create) as clerk:
             number = await clerk.highest_sequence_number("k") + 1
             await clerk.persist(event("k", number))
             assert len([each async for each in clerk.events("k")]) == number
-            with pytest.raises(EngineUnavailableError, match="privilege"):
-                await clerk.delete_events("k", up_to=1)
+            await clerk.take_snapshot(PersistedSnapshot(key="k", sequence_number=number, data=create))
+            await clerk.take_snapshot(PersistedSnapshot(key="k", sequence_number=number, data=number))
+            snapshot = await clerk.latest_snapshot("k")
+            assert snapshot is not None
+            assert snapshot.data == number
+            for deletion in (clerk.delete_events, clerk.delete_snapshots):
+                with pytest.raises(EngineUnavailableError, match="privilege"):
+                    await deletion("k", up_to=1)
+
+
+async def test_with_leave_to_delete_a_clerk_can_delete(
+    server: PostgresStorage, schema: str, database: Database, engine: PostgresPersistenceEngine
+) -> None:
+    await engine.persist_all([event("k", number) for number in range(1, 4)])
+    url = await clerks_url(server, schema, database, "SELECT, INSERT, DELETE")
+    async with PostgresPersistenceEngine(url, schema=schema, create_if_not_exists=False) as clerk:
+        await clerk.take_snapshot(PersistedSnapshot(key="k", sequence_number=1, data=None))
+        await clerk.delete_snapshots("k", up_to=1)
+        await clerk.delete_events("k", up_to=2)
+        assert [each.sequence_number async for each in clerk.events("k")] == [2, 3]
+
+
+async def clerks_url(
+    server: PostgresStorage, schema: str, database: Database, privileges: str = "SELECT, INSERT"
+) -> str:
+    """The URL for a role that owns nothing, and has these privileges on the tables: what the README tells to grant."""
+    role = f"clerk_{schema[-8:]}"
+    await database.execute(f"""
+      CREATE ROLE {role} LOGIN PASSWORD 'clerk'; GRANT USAGE ON SCHEMA {quoted(schema)} TO {role};
+      GRANT {privileges} ON ALL TABLES IN SCHEMA {quoted(schema)} TO {role};
+      GRANT USAGE ON ALL SEQUENCES IN SCHEMA {quoted(schema)} TO {role};
+    """)
+    return server.bare_url.replace("test:test@", f"{role}:clerk@")
+
+
+async def test_rows_tell_an_order_across_keys_in_which_nothing_comes_late(
+    server: PostgresStorage, schema: str, database: Database, engine: PostgresPersistenceEngine
+) -> None:
+    read = f"""
+      SELECT persistence_key FROM {quoted(schema)}.event_journal
+      WHERE transaction_id < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY transaction_id, ordering
+    """
+    slow = f"""
+      INSERT INTO {quoted(schema)}.event_journal (persistence_key, sequence_nr, created_at, data)
+      VALUES ('slow', 1, 0, 'null')
+    """
+    await engine.persist(event("first", 1))
+    other = await asyncpg.connect(server.direct_url)
+    async with other.transaction():
+        await other.execute(slow)
+        await engine.persist(event("fast", 1))
+        assert [row[0] for row in await database.fetch(read)] == ["first"]
+    await other.close()
+    assert [row[0] for row in await database.fetch(read)] == ["first", "slow", "fast"]
 
 
 async def test_somebody_elses_table_is_left_alone(

@@ -4,6 +4,7 @@ from nact_conformance.containers.container_storage import ContainerStorage, NotR
 from nact_conformance.containers.docker_engine import require_docker
 from nact_conformance.containers.images import IMAGES, image
 from nact_conformance.containers.mongo import MongoReplicaSet, MongoStorage
+from nact_conformance.containers.pgbouncer import PgBouncerStorage
 from nact_conformance.containers.postgres import PostgresStorage
 from nact_conformance.containers.redis import DURABLE, RedisStorage
 
@@ -14,6 +15,7 @@ __all__ = [
     "MongoReplicaSet",
     "MongoStorage",
     "NotReadyError",
+    "PgBouncerStorage",
     "PostgresStorage",
     "RedisStorage",
     "image",

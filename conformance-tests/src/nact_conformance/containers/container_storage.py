@@ -79,6 +79,13 @@ class ContainerStorage:
         container.reload()
         return str(container.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"])
 
+    @property
+    def gateway(self) -> str:
+        """Where other containers reach the machine, and so `port`, which stays the same."""
+        container = self._docker()
+        container.reload()
+        return str(container.attrs["NetworkSettings"]["Networks"]["bridge"]["Gateway"])
+
     def start(self) -> None:
         """Starts the server, unless it runs, and returns when it accepts work."""
         if self._container is None:

@@ -31,7 +31,15 @@ class PostgresStorage(ContainerStorage):
         """Past the proxy."""
         return f"postgresql://test:test@127.0.0.1:{self.port}/test"
 
-    def _version(self) -> str:
+    def answer(self, host: str, port: int) -> str:
+        """The version of the server that answers there, as seen from this one's container.
+
+        Raises:
+            NotReadyError: None does.
+        """
         # Over TCP: the server that runs while the image makes its database listens on a socket alone.
-        connect = "host=127.0.0.1 user=test password=test dbname=test connect_timeout=2"
-        return f"PostgreSQL {self.run('psql', connect, '-AtXc', 'SHOW server_version').partition(' ')[0]}"
+        connect = f"host={host} port={port} user=test password=test dbname=test connect_timeout=2"
+        return self.run("psql", connect, "-AtXc", "SHOW server_version").partition(" ")[0]
+
+    def _version(self) -> str:
+        return f"PostgreSQL {self.answer('127.0.0.1', 5432)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ssl import SSLCertVerificationError
 
 import asyncpg
 
@@ -50,6 +51,7 @@ _WRONG = (
     asyncpg.exceptions.InvalidCatalogNameError,
     asyncpg.exceptions.QueryCanceledError,
     asyncpg.exceptions.DatabaseDroppedError,
+    SSLCertVerificationError,  # an OSError, too
 )
 _ADVICE: dict[type[BaseException], str] = {
     asyncpg.exceptions.InsufficientPrivilegeError: "its role lacks a privilege; the README lists those that it needs",
@@ -62,6 +64,7 @@ _ADVICE: dict[type[BaseException], str] = {
     asyncpg.exceptions.DuplicatePreparedStatementError: (
         "a pooler between mixed up prepared statements; use statement_cache_size=0"
     ),
+    SSLCertVerificationError: "its certificate isn't one to trust; see sslrootcert",
     TimeoutError: "it didn't answer in time",
     OSError: "it can't be reached",
 }

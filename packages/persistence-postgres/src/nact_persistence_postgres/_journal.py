@@ -36,8 +36,7 @@ class Journal:
     def __init__(self, source: str | Pool, settings: Settings) -> None:
         self.sessions = Sessions(source, settings)
         self._settings = settings
-        self._lanes = Lane(self.sessions), Lane(self.sessions)
-        self._is_open = False
+        self._lanes: tuple[Lane, ...] = ()
 
     async def open(self) -> None:
         """Connects, and finds or makes the tables.
@@ -51,17 +50,21 @@ class Journal:
         self.tables, last_deletion, is_pooled = await _looked(self.sessions, settings, sql)
         await self.sessions.open(is_pooled=is_pooled)
         self.seen = Seen(last_deletion)
-        self.commits = Commits(Writer(self.tables, self._lanes[0], self.seen).write)
-        self.snapshot_commits = Commits(SnapshotWriter(self.tables, self._lanes[1]).write)
+        lane = Lane(self.sessions, self.tables.append_one if self.tables.remembers else None)
+        snapshot_lane = Lane(self.sessions)
+        writer = Writer(self.tables, lane, self.seen)
+        self.commits = Commits(writer.write, writer.write_alone)
+        self.snapshot_commits = Commits(SnapshotWriter(self.tables, snapshot_lane).write)
         self.reader = Reader(self.tables, self.sessions, settings.page_size)
-        self._is_open = True
+        self._lanes = lane, snapshot_lane
 
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes the connections."""
         try:
-            if self._is_open:
+            if self._lanes:
                 await self.commits.aclose()
                 await self.snapshot_commits.aclose()
+                await self.reader.aclose()
                 for lane in self._lanes:
                     await lane.aclose()
         finally:
@@ -84,9 +87,7 @@ async def _looked(sessions: Sessions, settings: Settings, sql: Statements) -> tu
 
 async def _look(sessions: Sessions, settings: Settings, sql: Statements) -> tuple[Tables, int, bool]:
     async with sessions.first_connection() as connection:
-        cache = settings.statement_cache_size
-        # A statement cache that was asked for says that the pooler, if there is one, knows about prepared statements.
-        is_pooled = cache == 0 or (cache is None and await _schema.is_behind_pooler(connection))
+        is_pooled = settings.statement_cache_size == 0 or await _schema.is_behind_pooler(connection)
         tables = await _schema.opened(connection, sql, sessions.name, create=settings.create, is_pooled=is_pooled)
         async with connection.transaction():
             last_deletion = await connection.fetchval(sql.last_deletion) if tables.remembers else 0

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import asyncpg
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_postgres._sessions import Connection, PooledConnection, Sessions, Trying, is_usable
+from nact_persistence_postgres._errors import keeps_connection
+from nact_persistence_postgres._sessions import Connection, PooledConnection, Sessions, Trying, end, is_usable
+from nact_persistence_postgres._stepping import Timer, step
+
+if TYPE_CHECKING:
+    PreparedStatement: TypeAlias = asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]
+else:
+    PreparedStatement = asyncpg.prepared_stmt.PreparedStatement
 
 T = TypeVar("T")
 
@@ -19,16 +28,48 @@ _LINGER = 0.05
 
 
 class Lane:
-    """One connection, for one write at a time. Replaced when it breaks; given back when it rests, if it isn't ours."""
+    """One connection, for one write at a time. Replaced when it breaks; given back when it rests, if it isn't ours.
 
-    def __init__(self, sessions: Sessions) -> None:
+    Args:
+        sessions: Where connections come from.
+        statement: What `start` runs.
+    """
+
+    def __init__(self, sessions: Sessions, statement: str | None = None) -> None:
         self._sessions = sessions
+        self._statement = statement
         self._connection: PooledConnection | None = None
+        self._prepared: PreparedStatement | None = None
+        self._timer = Timer(sessions.statement_timeout, self._timed_out)
         self._resting: asyncio.TimerHandle | None = None
         self._giving_back: asyncio.Task[None] | None = None
 
-    def trying(self) -> Trying:
-        return self._sessions.trying()
+    def trying(self, *, in_doubt: bool = False) -> Trying:
+        return self._sessions.trying(in_doubt=in_doubt)
+
+    def start(self, values: Sequence[object], answered: Callable[[str | None], None]) -> bool:
+        """Begins with the statement, in the least time: without a task, on a connection that is known to be good.
+
+        Later it calls `answered`, with the command tag, or `None` if it failed: then it may have been done or not.
+
+        Returns:
+            False if that isn't possible: nothing was begun.
+        """
+        if self._prepared is None or self._connection is None or not is_usable(self._connection):
+            return False
+        prepared = self._prepared
+        self._timer.begin()
+
+        def finished(error: BaseException | None) -> None:
+            self._timer.end()
+            if error is not None and not keeps_connection(error) and self._connection is not None:
+                end(self._connection)
+            answered(prepared.get_statusmsg() if error is None else None)
+
+        has_begun = step(prepared.fetch(*values), finished)
+        if not has_begun:
+            self._timer.end()
+        return has_begun
 
     async def run(self, work: Callable[[Connection], Awaitable[T]], trying: Trying) -> T:
         """Like `Sessions.run`, on this lane's connection."""
@@ -47,6 +88,7 @@ class Lane:
     async def aclose(self) -> None:
         """Gives the connection back. Can be called again."""
         self._stay_awake()
+        self._timer.cancel()
         self._rest()
         if self._giving_back is not None:
             await asyncio.wait([self._giving_back])
@@ -57,9 +99,21 @@ class Lane:
             await self._sessions.give_back(broken)
         if self._connection is None:
             self._connection = await self._sessions.take(trying)
-            if self._sessions.keeps_settings:
-                await self._sessions.statement(self._connection, _plan_once, trying)
+            self._prepared = None
+            if self._sessions.keeps_settings or self._sessions.keeps_statements:
+                self._prepared = await self._sessions.statement(self._connection, self._made_ready, trying)
         return self._connection
+
+    async def _made_ready(self, connection: Connection) -> PreparedStatement | None:
+        if self._sessions.keeps_settings:
+            await connection.execute(_PLAN_ONCE)
+        if self._statement is None or not self._sessions.keeps_statements:
+            return None
+        return await connection.prepare(self._statement)
+
+    def _timed_out(self) -> None:
+        if self._connection is not None:
+            end(self._connection)
 
     def _stay_awake(self) -> None:
         if self._resting is not None:
@@ -70,7 +124,3 @@ class Lane:
         connection, self._connection = self._connection, None
         if connection is not None:
             self._giving_back = asyncio.create_task(self._sessions.give_back(connection), name="nact postgres rest")
-
-
-async def _plan_once(connection: Connection) -> None:
-    await connection.execute(_PLAN_ONCE)

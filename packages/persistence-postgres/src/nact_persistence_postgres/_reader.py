@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -11,19 +12,26 @@ import asyncpg
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.paging import prefetched
-from nact_persistence_postgres._rows import stored_event, stored_snapshot
+from nact_persistence_postgres._rows import Rows, stored_event, stored_snapshot
 from nact_persistence_postgres._sessions import Connection, Sessions
 from nact_persistence_postgres._tables import Tables
+from nact_persistence_postgres._together import Together
+
+_LARGE = 2048
+"""Bytes, as Postgres stores them. Of smaller ones a page can have any number; the larger ones are counted."""
+
+_FIRST = 100
+"""So many events come first where several keys are read at once: most journals are shorter, or snapshots make them."""
 
 _PAGE_BYTES = 1024 * 1024
-"""As Postgres stores them: a page ends with the event that fills it."""
+"""A page of large ones ends with the one that fills it."""
 
 
 class Page(NamedTuple):
     """The events of a key that follow the number `after`, and whether there are no more behind them."""
 
     after: int
-    rows: Sequence[asyncpg.Record]
+    rows: Rows
     is_last: bool
 
     def events(self, key: str, *, dense: bool) -> Iterator[PersistedEvent]:
@@ -34,11 +42,21 @@ class Page(NamedTuple):
                 tombstone may be missing.
         """
         before = self.after
-        for number, data, created_at, is_deleted, tags, event_id, _ in self.rows:
-            if dense and number != before + 1 and not is_deleted:
+        for row in self.rows:
+            number = row[0]
+            if dense and number != before + 1 and not row[3]:
                 raise CorruptJournalError(f"it is missing, and the next one is {number}", key, before + 1)
             before = number
-            yield stored_event(key, (number, data, created_at, is_deleted, tags, event_id))
+            yield stored_event(key, row)
+
+
+class Window(NamedTuple):
+    """Up to `size` events of a key behind the number `after`, with all the tags."""
+
+    key: str
+    after: int
+    size: int
+    tags: Sequence[str]
 
 
 class Reader:
@@ -54,6 +72,13 @@ class Reader:
         self._tables = tables
         self._sessions = sessions
         self._page_size = page_size
+        self._first_pages = Together(self._fetch_first_pages)
+        self._snapshots = Together(partial(self._rows, tables.sql.latest_snapshots))
+
+    async def aclose(self) -> None:
+        """Returns when nothing is read for several keys at once any more."""
+        await self._first_pages.aclose()
+        await self._snapshots.aclose()
 
     async def pages(self, key: str, after: int, limit: int | None, tags: Sequence[str]) -> AsyncGenerator[Page]:
         """The pages behind `after`, up to `limit` events: the next one is fetched while this one is consumed."""
@@ -63,7 +88,8 @@ class Reader:
             limit = None if limit is None else limit - len(page.rows)
             return None if page.is_last or limit == 0 else self._page(key, page.rows[-1][0], limit, tags)
 
-        async with aclosing(prefetched(self._page(key, after, limit, tags), behind)) as pages:
+        first = self._page(key, after, limit, tags) if tags else self._first_page(key, after, limit)
+        async with aclosing(prefetched(first, behind)) as pages:
             async for page in pages:
                 yield page
 
@@ -71,8 +97,9 @@ class Reader:
         return int(await self._value(self._tables.sql.highest, key))
 
     async def snapshot(self, key: str, up_to: int) -> PersistedSnapshot | None:
-        rows = await self._rows(self._tables.sql.latest_snapshot, key, up_to)
-        return stored_snapshot(key, tuple(rows[0])) if rows else None
+        alone = partial(self._rows, self._tables.sql.latest_snapshot, key, up_to)
+        rows = await self._snapshots.rows((key, up_to), alone)
+        return stored_snapshot(key, rows[0]) if rows else None
 
     async def delete_snapshots(self, key: str, up_to: int) -> None:
         await self._rows(self._tables.sql.delete_snapshots, key, up_to)
@@ -82,11 +109,40 @@ class Reader:
         rows = await self._rows(self._tables.sql.keys(inclusive=inclusive), start, self._page_size)
         return [row[0] for row in rows]
 
+    async def _first_page(self, key: str, after: int, limit: int | None) -> Page:
+        """A short page, if others are asking for theirs: what their statement returns is kept in memory at once."""
+        alone: Page | None = None
+
+        async def read_alone() -> Rows:
+            nonlocal alone
+            alone = await self._page(key, after, limit, ())
+            return alone.rows
+
+        size = min(_FIRST if limit is None else limit, _FIRST, self._page_size)
+        rows = await self._first_pages.rows((key, after, size), read_alone)
+        return alone or await self._checked_page(Window(key, after, size, ()), rows)
+
+    async def _fetch_first_pages(self, *values: object) -> Rows:
+        return await self._rows(self._tables.sql.first_pages, *values, _LARGE)
+
     async def _page(self, key: str, after: int, limit: int | None, tags: Sequence[str]) -> Page:
         size = self._page_size if limit is None else min(limit, self._page_size)
-        arguments = [key, after, size, _PAGE_BYTES, tags] if tags else [key, after, size, _PAGE_BYTES]
-        rows = await self._rows(self._tables.sql.page(tagged=bool(tags)), *arguments)
-        return Page(after, rows, is_last=not rows or (len(rows) < size and rows[-1][6] < _PAGE_BYTES))
+        window = Window(key, after, size, tags)
+        return await self._checked_page(window, await self._window(self._tables.sql.page, window, _LARGE))
+
+    async def _checked_page(self, window: Window, rows: Rows) -> Page:
+        """The page of these rows, up to large data. If that comes first: large ones, as many as are good at once."""
+        place = next((place for place, row in enumerate(rows) if row[1] is None), None)
+        if place is None:
+            return Page(window.after, rows, is_last=len(rows) < window.size)
+        if place == 0:
+            rows = await self._window(self._tables.sql.page_of_large, window, _PAGE_BYTES)
+            return Page(window.after, rows, is_last=not rows)
+        return Page(window.after, rows[:place], is_last=False)
+
+    async def _window(self, statement: Callable[..., str], window: Window, size: int) -> Rows:
+        key, after, count, tags = window
+        return await self._rows(statement(tagged=bool(tags)), key, after, count, size, *([tags] if tags else []))
 
     async def _rows(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         async def fetch(connection: Connection) -> list[asyncpg.Record]:

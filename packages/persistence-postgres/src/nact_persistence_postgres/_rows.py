@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID, uuid5
 
+import asyncpg
 import msgspec
 
 from nact.errors import CorruptJournalError, InvalidEventError
@@ -19,8 +20,10 @@ EventRow: TypeAlias = tuple[str, int, int, str, str, str]
 SnapshotRow: TypeAlias = tuple[str, int, int, str]
 """persistence_key, sequence_nr, created_at, data."""
 
-StoredEvent: TypeAlias = tuple[int, str, int, bool, list[str] | None, str | None]
-"""sequence_nr, data, created_at, is_deleted, tags, event_id."""
+Row: TypeAlias = "asyncpg.Record | tuple[Any, ...]"
+"""Of an event: sequence_nr, data, created_at, is_deleted, tags, event_id; of a snapshot the first three of these."""
+
+Rows: TypeAlias = "Sequence[Row]"
 
 MAX_KEY_BYTES = 2600
 """An entry of a Postgres index takes 2704 bytes, the sequence number and its own bookkeeping included."""
@@ -103,7 +106,7 @@ def array_text(tags: Collection[str]) -> str:
     return text
 
 
-def stored_event(key: str, row: StoredEvent) -> PersistedEvent:
+def stored_event(key: str, row: Row) -> PersistedEvent:
     """The event that a row holds.
 
     Raises:
@@ -124,7 +127,7 @@ def stored_event(key: str, row: StoredEvent) -> PersistedEvent:
         raise CorruptJournalError(f"the row can't be decoded: {error}", key, number) from error
 
 
-def stored_snapshot(key: str, row: Sequence[object]) -> PersistedSnapshot:
+def stored_snapshot(key: str, row: Row) -> PersistedSnapshot:
     """The snapshot that a row holds.
 
     Raises:

@@ -37,11 +37,11 @@ class _PlainConnection(_Base):
 class Trying:
     """One piece of work that may need several attempts: for how long, and whether an earlier one may have succeeded."""
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, *, in_doubt: bool = False) -> None:
         self._patience = patience
-        self._deadline: float | None = None
+        self._deadline = asyncio.get_running_loop().time() + patience if in_doubt else None
         self._pause = 0.0
-        self._in_doubt = False
+        self._in_doubt = in_doubt
 
     async def again(self, error: EngineUnavailableError) -> None:
         """Returns when it is time for the next attempt.
@@ -79,14 +79,25 @@ class Sessions:
         self.owns_pool = isinstance(source, str)
         self.is_pooled = False
         """Whether a pooler such as PgBouncer stands between, so that only a transaction has one server connection."""
+        self._needs_transactions = False
 
     @property
     def keeps_settings(self) -> bool:
         """Whether what is set for a session stays set, and is nobody else's."""
         return self.owns_pool and not self.is_pooled
 
-    def trying(self) -> Trying:
-        return Trying(self._settings.reconnect_timeout)
+    @property
+    def keeps_statements(self) -> bool:
+        """Whether what is prepared in a session can be run later on, outside of a transaction."""
+        return self.owns_pool and not self._needs_transactions
+
+    @property
+    def statement_timeout(self) -> float:
+        return self._settings.statement_timeout
+
+    def trying(self, *, in_doubt: bool = False) -> Trying:
+        """What is begun, or, `in_doubt`, was begun in another way, so that it may have succeeded."""
+        return Trying(self._settings.reconnect_timeout, in_doubt=in_doubt)
 
     @asynccontextmanager
     async def first_connection(self) -> AsyncIterator[Connection]:
@@ -113,10 +124,12 @@ class Sessions:
 
     async def open(self, *, is_pooled: bool) -> None:
         """Makes the pool, without connecting, unless the user gave one."""
+        cache = self._settings.statement_cache_size
         self.is_pooled = is_pooled
+        # A statement cache that was asked for says that the pooler, if there is one, knows of prepared statements.
+        self._needs_transactions = is_pooled and not cache
         if self._dsn is None:
             return
-        cache = self._settings.statement_cache_size
         self._pool = await asyncpg.create_pool(
             self._dsn,
             min_size=0,
@@ -162,7 +175,7 @@ class Sessions:
         try:
             with translated(self.name):
                 async with asyncio.timeout(trying.time_left(self._settings.statement_timeout)):
-                    return await (_in_transaction(connection, work) if self.is_pooled else work(connection))
+                    return await (_in_transaction(connection, work) if self._needs_transactions else work(connection))
         except BaseException as error:
             driver_error = error.__cause__ if isinstance(error, EngineUnavailableError) else error
             if not isinstance(driver_error, Exception) or not keeps_connection(driver_error):

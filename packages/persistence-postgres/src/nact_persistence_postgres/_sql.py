@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias
 
 DataType: TypeAlias = Literal["json", "jsonb"]
 
+_TAGGED = "AND tags @> $5::text[] AND NOT is_deleted "
+
 
 class Statements:
     """The statements for one pair of tables.
@@ -121,13 +123,32 @@ class Statements:
     # --- reading ---------------------------------------------------------------------------------------------
 
     def page(self, *, tagged: bool) -> str:
-        """Events behind a number, up to a count and up to the one that brings their stored size to $4 bytes."""
-        tags = "AND tags @> $5::text[] AND NOT is_deleted " if tagged else ""
+        """Events behind a number, up to a count. Instead of data whose stored size is beyond $4 bytes comes a null."""
         return (
-            "SELECT sequence_nr, data::text, created_at, is_deleted, nullif(tags, '{}'), event_id, size FROM ("
+            "SELECT sequence_nr, CASE WHEN pg_column_size(data) <= $4 THEN data::text END, created_at, is_deleted, "
+            f"nullif(tags, '{{}}'), event_id FROM {self.events} WHERE persistence_key = $1 AND sequence_nr > $2 "
+            f"{_TAGGED if tagged else ''}ORDER BY sequence_nr LIMIT $3"
+        )
+
+    @cached_property
+    def first_pages(self) -> str:
+        """For each (key, number, count): as `page`, without tags; the place of the question comes last."""
+        return (
+            "SELECT e.*, g.place FROM unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY "
+            "AS g(key, after, size, place) CROSS JOIN LATERAL ("
+            "SELECT sequence_nr, CASE WHEN pg_column_size(data) <= $4 THEN data::text END, created_at, is_deleted, "
+            f"nullif(tags, '{{}}'), event_id FROM {self.events} "
+            "WHERE persistence_key = g.key AND sequence_nr > g.after ORDER BY sequence_nr LIMIT g.size"
+            ") AS e(number) ORDER BY g.place, e.number"
+        )
+
+    def page_of_large(self, *, tagged: bool) -> str:
+        """Events behind a number, up to a count and up to the one that brings their stored size to $4 bytes."""
+        return (
+            "SELECT sequence_nr, data::text, created_at, is_deleted, nullif(tags, '{}'), event_id FROM ("
             "SELECT *, sum(pg_column_size(data)) OVER (ORDER BY sequence_nr ROWS UNBOUNDED PRECEDING) AS size "
-            f"FROM {self.events} WHERE persistence_key = $1 AND sequence_nr > $2 {tags}ORDER BY sequence_nr LIMIT $3"
-            ") page WHERE size - pg_column_size(data) < $4"
+            f"FROM {self.events} WHERE persistence_key = $1 AND sequence_nr > $2 {_TAGGED if tagged else ''}"
+            "ORDER BY sequence_nr LIMIT $3) page WHERE size - pg_column_size(data) < $4"
         )
 
     @cached_property
@@ -139,6 +160,16 @@ class Statements:
         return (
             f"SELECT sequence_nr, data::text, created_at FROM {self.snapshots} WHERE persistence_key = $1 "
             "AND sequence_nr <= $2 AND NOT is_deleted ORDER BY sequence_nr DESC, ordering DESC LIMIT 1"
+        )
+
+    @cached_property
+    def latest_snapshots(self) -> str:
+        """For each (key, number): as `latest_snapshot`; the place of the question comes last."""
+        return (
+            "SELECT s.*, g.place FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS g(key, up_to, place) "
+            f"CROSS JOIN LATERAL (SELECT sequence_nr, data::text, created_at FROM {self.snapshots} "
+            "WHERE persistence_key = g.key AND sequence_nr <= g.up_to AND NOT is_deleted "
+            "ORDER BY sequence_nr DESC, ordering DESC LIMIT 1) AS s ORDER BY g.place"
         )
 
     def keys(self, *, inclusive: bool) -> str:

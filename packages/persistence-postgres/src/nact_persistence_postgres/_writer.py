@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -40,6 +40,8 @@ class Append:
     first: int
     rows: Sequence[EventRow]
     outcome: Outcome = None
+    in_doubt: bool = False
+    """It was tried before, and may be stored."""
 
 
 class Writer:
@@ -59,13 +61,32 @@ class Writer:
 
     async def write(self, items: Sequence[Append]) -> Sequence[Outcome]:
         """Stores the items, each on its own terms, and tells what became of each."""
-        trying = self._lane.trying()
+        trying = self._lane.trying(in_doubt=items[0].in_doubt)
         self._wary -= self._wary > 0
         waiting = items if len(items) == 1 else sorted(items, key=_by_key)  # who locks in one order doesn't deadlock
         while waiting:
             wave, waiting = _next_wave(waiting)
             await self._settle(wave, trying, attempt=0)
         return [item.outcome for item in items]
+
+    def write_alone(self, item: Append, answered: Callable[[bool], None]) -> bool:
+        """Begins to store an item of one row that is known to be next, and calls back with whether that was all of it.
+
+        Returns:
+            False if it isn't such an item, or there is no connection at hand: nothing was begun.
+        """
+        if len(item.rows) != 1 or self._wary or self._seen.get(item.key) != item.first - 1:
+            return False
+        last_deletion = self._seen.last_deletion
+
+        def told(tag: str | None) -> None:
+            is_stored = tag == "INSERT 0 1"
+            item.in_doubt = tag is None
+            if is_stored:
+                self._seen.put(item.key, item.first, last_deletion)
+            answered(is_stored)
+
+        return self._lane.start([*item.rows[0], last_deletion], told)
 
     async def _settle(self, items: Sequence[Append], trying: Trying, attempt: int) -> None:
         """Gives each item its outcome. Their numbers follow one another, key by key."""

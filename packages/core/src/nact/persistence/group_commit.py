@@ -68,6 +68,7 @@ class GroupCommit(Generic[T]):
         self._max_items = max_items
         self._max_size = max_size
         self._waiting: deque[tuple[T, int, asyncio.Future[None]]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._busy = False  # a batch is being written, or will be in the loop's next pass
         self._idle: asyncio.Future[None] | None = None  # somebody waits until it isn't
         self._closed = False
@@ -80,14 +81,15 @@ class GroupCommit(Generic[T]):
         """
         if self._closed:
             raise EngineClosedError("the engine is closed; make a new one")
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+        if self._loop is None or not self._busy:
+            self._loop = asyncio.get_running_loop()  # not for each item: it costs a system call on some versions
+        done: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append((item, size, done))
         if not self._busy:
             self._busy = True
             # In the next pass: what is submitted in this one goes out together. And in a context of its own: a batch
             # is nobody's, and what the first writer has set there (its trace, a deadline) mustn't hold for the others.
-            loop.call_soon(self._write_next, context=Context())
+            self._loop.call_soon(self._write_next, context=Context())
         return done
 
     async def aclose(self) -> None:
@@ -133,20 +135,19 @@ class GroupCommit(Generic[T]):
             return failed
 
     def _settle_batch(self, writers: list[asyncio.Future[None]], writing: asyncio.Future[Sequence[Outcome]]) -> None:
+        outcomes: Sequence[Outcome]
         try:
             outcomes = writing.result()
             _check_outcomes(outcomes, len(writers))
         except asyncio.CancelledError:
-            for done in writers:
-                _settle(done, EngineUnavailableError("the event loop is closing", outcome_known=False))
+            outcomes = [EngineUnavailableError("the event loop is closing", outcome_known=False) for _ in writers]
             self._refuse_waiting()
         except Exception as error:
-            for done in writers:
-                _settle(done, _for_one_writer(error))
-        else:
-            for done, outcome in zip(writers, outcomes, strict=True):
-                _settle(done, outcome)
+            outcomes = [_for_one_writer(error) for _ in writers]
+        # First the next batch goes out, then these writers go on: what they do overlaps with the storage's work.
         self._write_next()
+        for done, outcome in zip(writers, outcomes, strict=True):
+            _settle(done, outcome)
 
     def _refuse_waiting(self) -> None:
         while self._waiting:

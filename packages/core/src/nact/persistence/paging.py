@@ -29,6 +29,7 @@ async def prefetched(
         coming = asyncio.create_task(fetch, name="nact next page")
         coming.add_done_callback(take_note)
         try:
+            await asyncio.sleep(0)  # so that it asks now: the consumer may not come to wait before the page's end
             yield page
             page = await coming
         finally:

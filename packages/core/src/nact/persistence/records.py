@@ -53,7 +53,11 @@ class PersistedEvent(msgspec.Struct, frozen=True, kw_only=True):
     event_id: str = msgspec.field(default_factory=new_event_id)
 
     def __post_init__(self) -> None:
-        _check_place(self.key, self.sequence_number)
+        # Each event that is written or read passes by here: what is right, as nearly all are, costs no call.
+        key, number = self.key, self.sequence_number
+        is_key = type(key) is str and key.isascii() and key != ""
+        if not is_key or type(number) is not int or not 1 <= number <= MAX_SEQUENCE_NUMBER:
+            _check_place(key, number)
         if self.tags != ():
             msgspec.structs.force_setattr(self, "tags", sorted_tags(self.tags))
 

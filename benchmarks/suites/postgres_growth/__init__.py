@@ -1,0 +1,1 @@
+"""Whether a journal in Postgres stays as fast when it has grown."""

@@ -1,0 +1,79 @@
+"""What a lone write does without: a task, and a timer of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+
+def step(coroutine: Coroutine[Any, Any, object], finished: Callable[[BaseException | None], None]) -> bool:
+    """Runs a coroutine by callbacks: a task would cost it one more pass of the event loop at either end.
+
+    For coroutines that wait for futures and nothing else, and don't ask for the current task.
+
+    Args:
+        coroutine: Not begun yet.
+        finished: Is called in a later pass, with what the coroutine raised.
+
+    Returns:
+        False if it didn't come to wait for anything: `finished` isn't called.
+    """
+    try:
+        future = coroutine.send(None)
+    except (StopIteration, Exception):  # noqa: BLE001 - who tries it in another way will be told
+        return False
+    future.add_done_callback(lambda _: _step_on(coroutine, finished))
+    return True
+
+
+def _step_on(coroutine: Coroutine[Any, Any, object], finished: Callable[[BaseException | None], None]) -> None:
+    try:
+        future = coroutine.send(None)
+    except StopIteration:
+        finished(None)
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the caller's to judge
+        finished(error)
+    else:
+        future.add_done_callback(lambda _: _step_on(coroutine, finished))
+
+
+class Timer:
+    """Limits how long each of many short things may take. Costs them nearly nothing: it looks once in that time.
+
+    Args:
+        seconds: How long; at most twice as long.
+        expired: Is called when something took longer.
+    """
+
+    def __init__(self, seconds: float, expired: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._expired = expired
+        self._runs = False
+        self._begun = 0
+        self._seen = 0
+        self._handle: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        self._begun += 1
+        self._runs = True
+        if self._handle is None:
+            self._seen = self._begun
+            self._handle = asyncio.get_running_loop().call_later(self._seconds, self._look)
+
+    def end(self) -> None:
+        self._runs = False
+
+    def cancel(self) -> None:
+        """Looks no more."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _look(self) -> None:
+        self._handle = None
+        if self._runs and self._begun == self._seen:
+            self._expired()
+        elif self._runs:
+            self._seen = self._begun
+            self._handle = asyncio.get_running_loop().call_later(self._seconds, self._look)

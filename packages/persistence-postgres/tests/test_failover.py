@@ -1,0 +1,78 @@
+"""A primary that dies, and a standby that is promoted: both real, with synchronous replication between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from nact.persistence import PersistedEvent
+from nact_conformance.containers import PostgresStorage
+from nact_persistence_postgres import PostgresPersistenceEngine
+
+pytestmark = pytest.mark.anyio
+
+BASE_BACKUP = (
+    "rm -rf $PGDATA/* && pg_basebackup -d 'host={host} port={port} user=test password=test' -D $PGDATA -R -X stream "
+    "&& chown -R postgres $PGDATA"
+)
+
+
+def sql(server: PostgresStorage, *statements: str) -> None:
+    for statement in statements:
+        server.run("psql", "-U", "test", "-c", statement)
+
+
+@pytest.fixture
+def pair(containers: None) -> Iterator[tuple[PostgresStorage, PostgresStorage]]:
+    """A primary and its standby. What the primary acknowledges is on the standby's disk, too."""
+    primary, standby = PostgresStorage(), PostgresStorage()
+    try:
+        primary.start()
+        primary.run("sh", "-c", "echo host replication all all scram-sha-256 >> $PGDATA/pg_hba.conf")
+        sql(primary, "SELECT pg_reload_conf()")
+        standby.start()
+        standby.kill()
+        standby.change_data(BASE_BACKUP.format(host=primary.gateway, port=primary.port))
+        standby.start()
+        sql(primary, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+        yield primary, standby
+    finally:
+        primary.stop()
+        standby.stop()
+
+
+def url(pair: tuple[PostgresStorage, PostgresStorage]) -> str:
+    hosts = ",".join(f"127.0.0.1:{server.port}" for server in pair)
+    return f"postgresql://test:test@{hosts}/test?target_session_attrs=read-write"
+
+
+def event(key: str, number: int) -> PersistedEvent:
+    return PersistedEvent(key=key, sequence_number=number, data={"number": number})
+
+
+async def test_writers_follow_to_the_standby_and_nothing_acknowledged_is_lost(
+    pair: tuple[PostgresStorage, PostgresStorage], key: str
+) -> None:
+    primary, standby = pair
+    acknowledged: dict[str, list[int]] = {f"{key}-{writer}": [] for writer in range(10)}
+    promoted = asyncio.Event()
+
+    async def write(mine: str) -> None:
+        stop_at = 0
+        while not stop_at or len(acknowledged[mine]) < stop_at:
+            await engine.persist(event(mine, len(acknowledged[mine]) + 1))
+            acknowledged[mine].append(len(acknowledged[mine]) + 1)
+            stop_at = stop_at or (len(acknowledged[mine]) + 3 if promoted.is_set() else 0)
+
+    async with PostgresPersistenceEngine(url(pair), statement_timeout=5, reconnect_timeout=60) as engine:
+        writers = asyncio.gather(*[write(mine) for mine in acknowledged])
+        while not all(acknowledged.values()):
+            await asyncio.wait([writers], timeout=0.01)
+        await asyncio.to_thread(primary.kill)
+        await asyncio.to_thread(sql, standby, "SELECT pg_promote()")
+        promoted.set()
+        await writers
+        for mine, numbers in acknowledged.items():
+            assert [each.sequence_number async for each in engine.events(mine)] == numbers
