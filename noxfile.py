@@ -4,26 +4,23 @@ Packages and examples are found by looking: folders with a ``pyproject.toml`` an
 """
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import nox
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tools import compat, wheels
+from tools.packages import modules
+
+__all__ = ["compat", "wheels"]  # sessions, too: build, release and what goes with them
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 SUPPORTED = nox.project.python_versions(nox.project.load_toml("packages/core/pyproject.toml"))
 PYTHONS = SUPPORTED if RUNNING in SUPPORTED else [*SUPPORTED, RUNNING]
 TYPING_TESTS = Path("packages/core/tests/typing")
-DIST = Path("dist").resolve()
-
-CHECK_INSTALLED = """
-import importlib, importlib.resources, sys
-for name in sys.argv[1:]:
-    module = importlib.import_module(name)
-    assert importlib.resources.files(name).joinpath("py.typed").is_file(), f"{name} has no py.typed"
-    print(f"{name} is typed, and imports from {module.__file__}")
-"""
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -35,11 +32,6 @@ nox.options.sessions = ["lint", "types", "tests"]
 if pyenv := os.environ.get("PYENV_ROOT"):
     installed = [folder.name for python in PYTHONS for folder in Path(pyenv, "versions").glob(f"{python}.*")]
     os.environ.setdefault("PYENV_VERSION", ":".join(installed))
-
-
-def modules(project: Path) -> list[str]:
-    """The names that a project can be imported by."""
-    return [init.parent.name for init in project.glob("src/*/__init__.py")]
 
 
 def projects(*patterns: str) -> list[Path]:
@@ -95,15 +87,15 @@ def tests(session: nox.Session) -> None:
         session.run("coverage", "report")
     else:
         session.run("pytest", core)
-    session.run("pytest", "--numprocesses=logical", *others)
+    session.run("pytest", "--numprocesses=logical", "-m", "not servers", *others)
     if session.python == RUNNING:
-        run_on_servers(session, *[str(package / "tests") for package in WITH_SERVERS])
+        run_all_on_servers(session)
 
 
 def tests_without_servers() -> list[str]:
     """The folders of tests that any machine can run, core's first."""
     projects = [project for project in PACKAGES + EXAMPLES if project not in WITH_SERVERS]
-    folders = [project / "tests" for project in [*projects, Path("benchmarks")]]
+    folders = [project / "tests" for project in [*projects, Path("benchmarks"), Path("docs"), Path("tools")]]
     return [str(folder) for folder in folders if folder.is_dir()]
 
 
@@ -117,6 +109,12 @@ def plugins(session: nox.Session, major: int) -> None:
     session.run("pytest", "-c", os.devnull, "--rootdir=.", "conformance-tests/tests/test_in_a_session.py")
 
 
+def run_all_on_servers(session: nox.Session) -> None:
+    """Run the tests of the engines with servers, and those of the examples that try all engines."""
+    run_on_servers(session, *[str(package / "tests") for package in WITH_SERVERS])
+    run_on_servers(session, "-m", "servers", *[str(example / "tests") for example in EXAMPLES])
+
+
 def run_on_servers(session: nox.Session, *args: str) -> None:
     """Run tests that start servers. A class of tests stays in one process, which starts its server once."""
     session.run("pytest", "--numprocesses=logical", "--dist=loadscope", *args)
@@ -126,7 +124,10 @@ def run_on_servers(session: nox.Session, *args: str) -> None:
 def servers(session: nox.Session) -> None:
     """Run only the tests of the engines whose databases are servers, on real ones in containers."""
     install_everything(session, "tests")
-    run_on_servers(session, *session.posargs or [str(package / "tests") for package in WITH_SERVERS])
+    if session.posargs:
+        run_on_servers(session, *session.posargs)
+    else:
+        run_all_on_servers(session)
 
 
 @nox.session
@@ -168,19 +169,30 @@ def lint(session: nox.Session) -> None:
     if unlisted := found - set(PROJECT["tool"]["importlinter"]["root_packages"]):
         session.error(f"pyproject.toml: [tool.importlinter] doesn't know {', '.join(sorted(unlisted))}")
     session.run("lint-imports", "--no-logo", "--no-cache")
+    session.run("zizmor", "--offline", "--quiet", "--persona=pedantic", ".github")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of all code, strictly, and what a user's programs are told by them."""
-    install_everything(session, "types", "bench")
+    install_everything(session, "types", "bench", "plots")
     for project in PACKAGES + EXAMPLES:
         # These roots give two files of one name, in two folders of tests, two module names.
         roots = os.pathsep.join(str(project / folder) for folder in ("src", "tests"))
         session.run("mypy", "--explicit-package-bases", str(project), env={"MYPYPATH": roots})
-    session.run("mypy", "noxfile.py", *[str(folder) for folder in Path().glob("benchmarks")])
+    session.run("mypy", "noxfile.py", "tools", *[str(folder) for folder in Path().glob("benchmarks")])
+    session.run("mypy", "--explicit-package-bases", "docs", env={"MYPYPATH": "docs/tests"})
     if TYPING_TESTS.is_dir():
         session.run("pytest", str(TYPING_TESTS))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into site/; a warning, such as a link that leads nowhere, fails it."""
+    session.install(*groups("docs"))
+    session.run(
+        "mkdocs", "build", "--strict", "--site-dir", *session.posargs or ["site"], env={"NO_MKDOCS_2_WARNING": "1"}
+    )
 
 
 @nox.session
@@ -191,41 +203,8 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
-def build(session: nox.Session) -> None:
-    """Build every package, check its metadata, then have ``wheels`` try the result."""
-    session.install(*groups("build"))
-    shutil.rmtree(DIST, ignore_errors=True)
-    for package in PACKAGES:
-        session.run("python", "-m", "build", "--no-isolation", "--outdir", str(DIST), str(package))
-    session.run("twine", "check", "--strict", f"{DIST}/*")
-    session.notify("wheels")
-
-
-@nox.session
-def wheels(session: nox.Session) -> None:
-    """Install the built wheels, each beside those before it, and use them as a stranger would."""
-    built: list[str] = []
-    for package in PACKAGES:
-        name = nox.project.load_toml(package / "pyproject.toml")["project"]["name"].replace("-", "_")
-        built += map(str, DIST.glob(f"{name}-*.whl"))
-        session.install(*built)
-        session.run("python", "-I", "-c", CHECK_INSTALLED, *modules(package), log=False)
-    if CONTACTS in EXAMPLES:
-        session.install(str(CONTACTS))
-        session.run("python", "-m", "contacts.demo")
-    session.run(*(["uv"] if session.venv_backend == "uv" else ["python", "-m"]), "pip", "check")
-    if Path("conformance-tests") in PACKAGES:
-        conformance_from_wheels(session)
-
-
-def conformance_from_wheels(session: nox.Session) -> None:
-    """Run the kit as a third party does, away from this repository's settings: without code, and with a little."""
-    elsewhere = Path(session.create_tmp())
-    (elsewhere / "pytest.ini").touch()
-    journal = (elsewhere / "laws.db").resolve()
-    journal.unlink(missing_ok=True)
-    example = Path("examples/third-party-engine").resolve()
-    session.install(str(example))
-    session.chdir(elsewhere)
-    session.run("pytest", "--pyargs", "nact_conformance", "--engine-url", f"sqlite:///{journal}")
-    session.run("pytest", "-c", "pytest.ini", "--rootdir=.", str(example / "tests"))
+def publish(session: nox.Session) -> None:
+    """Make docs/measured, and the README's table, from the results and reports there; ``-- --check`` only compares."""
+    install_everything(session, "tests", "plots")
+    session.run("pytest", "benchmarks/tests/test_plots.py")
+    session.run("python", "-m", "benchmarks.publish", *session.posargs)

@@ -12,8 +12,25 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("nact", "nact-persistence-sqlite", "msgspec", "aiosqlite", "eventsourcing", "pykka")
-"""Whose versions matter."""
+PACKAGES = (
+    "nact",
+    "nact-persistence-mongo",
+    "nact-persistence-postgres",
+    "nact-persistence-redis",
+    "nact-persistence-sqlite",
+    "aiosqlite",
+    "asyncpg",
+    "eventsourcing",
+    "hiredis",
+    "motor",
+    "msgspec",
+    "orjson",
+    "psycopg",
+    "pykka",
+    "pymongo",
+    "redis",
+)
+"""Whose versions matter, where they are installed."""
 
 
 def description() -> dict[str, Any]:
@@ -29,7 +46,7 @@ def description() -> dict[str, Any]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "node": _node(),
         "sqlite": sqlite3.sqlite_version,
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
     }
 
 

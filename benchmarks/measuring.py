@@ -42,6 +42,21 @@ class Countdown:
             self._done.set_result(None)
 
 
+class Lap:
+    """Adds the milliseconds that its `with` blocks take to a list. Blocks that overlap have a lap each."""
+
+    __slots__ = ("_begun", "_milliseconds")
+
+    def __init__(self, milliseconds: list[float]) -> None:
+        self._milliseconds = milliseconds
+
+    def __enter__(self) -> None:
+        self._begun = perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._milliseconds.append((perf_counter() - self._begun) * 1000)
+
+
 def memory_now() -> int:
     """Bytes of memory that this process holds (RSS), when garbage has been collected."""
     gc.collect()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from benchmarks.latency import Latencies
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -15,18 +17,25 @@ class Run:
     Attributes:
         n: How many operations (messages, actors, events).
         folder: On a disk. All subjects of a case share it, and what `Case.prepare` put there.
+        writers: How many actors, or whatever stands for them, are at work at once.
+        stored: How many events there are before it begins.
         server: The URL of the suite's server, if it has one.
         scale: The part of a full run that this is, for what isn't counted in operations: how full a table is.
     """
 
     n: int
     folder: Path
+    writers: int = 1
+    stored: int = 0
     server: str = ""
     scale: float = 1.0
 
 
-Code: TypeAlias = Callable[[Run], float | Awaitable[float]]
-"""Does what the case is about, `run.n` times, and returns a figure in the case's unit.
+Figure: TypeAlias = float | Latencies
+"""A rate or an amount in the case's unit; or how long each of the operations took, where the unit is `ms`."""
+
+Code: TypeAlias = Callable[[Run], Figure | Awaitable[Figure]]
+"""Does what the case is about, `run.n` times, and returns a figure.
 
 It measures itself, so that setting up and tearing down don't count.
 """
@@ -45,11 +54,18 @@ class Subject:
         code: Where its `Code` is, `"module:function"`. It is imported in the subject's own process; where something
             that the module imports isn't installed, the subject is "not here".
         share: Of the case's `n`: slow subjects do less.
+        writers: How many actors, or whatever stands for them, are at work at once.
+        stored: How many events `Case.prepare` is to have stored for it.
+        series: What the line is called that it is a point of where rates are drawn by the number of actors; peers
+            without one aren't drawn there.
     """
 
     name: str
     code: str
     share: float = 1.0
+    writers: int = 1
+    stored: int = 0
+    series: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +99,9 @@ class Case:
         less_is_better: Whether targets are upper bounds.
         fresh_processes: Whether each sample has a new process. Otherwise a subject keeps one, and warms up in it first.
         rounds: So many times as many rounds as others: more where figures vary, fewer where it takes long.
-        prepare: `"module:function"` of what is called once, with the `Run` of a full share, before the first sample.
+        prepare: `"module:function"` of what is called before the first sample, with the `Run` of a full share: once, or
+            once for each number of events that subjects want to find stored.
+        limit: The subject that shows what the storage can do at best, as plots draw it; else the reference.
     """
 
     name: str
@@ -96,6 +114,7 @@ class Case:
     fresh_processes: bool = False
     rounds: float = 1.0
     prepare: str | None = None
+    limit: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +126,11 @@ class Suite:
         cases: In the order in which they run.
         server: `"module:function"` of a context manager that has a server running meanwhile, and returns its URL; or
             raises `NotHereError`.
+        versions: `"module:function"` of what, given that URL, tells what else the figures depend on: the server's
+            version, how durable its settings are. A dict of texts by name.
     """
 
     about: str
     cases: tuple[Case, ...]
     server: str | None = None
+    versions: str | None = None

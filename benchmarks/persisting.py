@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Any
 
+from benchmarks.latency import Latencies
 from benchmarks.load import ACTORS, BATCH, KEY, MESSAGE
-from benchmarks.measuring import Countdown, Stopwatch
+from benchmarks.measuring import Countdown, Lap, Stopwatch
+from benchmarks.model import Run
 from nact import PersistentContext, configure_persistence, dispatch, spawn_persistent, start
 from nact.persistence import AtomicBatches, PersistedEvent, PersistenceEngine
 
@@ -24,55 +26,78 @@ class _Contacts:
         if ctx.recovering:
             return state + 1
         if msg is not _HELLO:
-            await ctx.persist(msg)
+            await self.persist(msg, ctx)
         self.countdown.tick()
         return state + 1
+
+    async def persist(self, msg: object, ctx: PersistentContext[Any]) -> None:
+        """Returns when it is stored."""
+        await ctx.persist(msg)
+
+
+class _TimedContacts(_Contacts):
+    """Also takes down how long each persist takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.milliseconds: list[float] = []
+
+    async def persist(self, msg: object, ctx: PersistentContext[Any]) -> None:
+        """Returns when it is stored."""
+        with Lap(self.milliseconds):
+            await ctx.persist(msg)
+
+
+async def persist(engine: PersistenceEngine, run: Run) -> float:
+    """Events a second that `run.writers` actors persist, each one before it takes its next message."""
+    return await _persist(engine, run.n, run.writers, _Contacts())
+
+
+async def persist_latencies(engine: PersistenceEngine, run: Run) -> Latencies:
+    """How long an actor waits for each persist, while `run.writers` actors persist as fast as they can."""
+    contacts = _TimedContacts()
+    await _persist(engine, run.n, run.writers, contacts)
+    return Latencies(contacts.milliseconds)
 
 
 async def persist_by_one(engine: PersistenceEngine, n: int) -> float:
     """Events a second that one actor persists, each before it takes the next message."""
-    contacts = _Contacts()
-    async with start(configure_persistence(engine)) as system:
-        ready = contacts.countdown.begin(1)
-        actor = spawn_persistent(system, contacts.handle, KEY, initial_state=0)
-        dispatch(actor, _HELLO)
-        await ready
-        with Stopwatch() as watch:
-            done = contacts.countdown.begin(n)
-            for _ in range(n):
-                dispatch(actor, MESSAGE)
-            await done
-    return n / watch.seconds
+    return await _persist(engine, n, 1, _Contacts())
 
 
 async def persist_by_many(engine: PersistenceEngine, n: int) -> float:
     """Events a second that 1000 actors persist."""
-    return await _persist_by_many(engine, n, count_recovery=False)
+    return await _persist(engine, n, ACTORS, _Contacts())
 
 
 async def persist_by_many_with_recovery(engine: PersistenceEngine, n: int) -> float:
     """The same, where spawning the actors, and their recovery of empty journals, counts."""
-    return await _persist_by_many(engine, n, count_recovery=True)
+    return await _persist(engine, n, ACTORS, _Contacts(), count_recovery=True)
 
 
-async def _persist_by_many(engine: PersistenceEngine, n: int, *, count_recovery: bool) -> float:
-    each = max(1, n // ACTORS)
-    contacts = _Contacts()
+async def _persist(
+    engine: PersistenceEngine, n: int, writers: int, contacts: _Contacts, *, count_recovery: bool = False
+) -> float:
+    each = max(1, n // writers)
     async with start(configure_persistence(engine)) as system:
         with Stopwatch() as all_of_it:
-            ready = contacts.countdown.begin(ACTORS)
-            keys = [f"{KEY}-{number}" for number in range(ACTORS)]
-            actors = [spawn_persistent(system, contacts.handle, key, initial_state=0) for key in keys]
+            ready = contacts.countdown.begin(writers)
+            actors = [spawn_persistent(system, contacts.handle, key, initial_state=0) for key in keys(writers)]
             for actor in actors:
                 dispatch(actor, _HELLO)
             await ready
             with Stopwatch() as persisting:
-                done = contacts.countdown.begin(each * ACTORS)
+                done = contacts.countdown.begin(each * writers)
                 for _ in range(each):
                     for actor in actors:
                         dispatch(actor, MESSAGE)
                 await done
-    return each * ACTORS / (all_of_it if count_recovery else persisting).seconds
+    return each * writers / (all_of_it if count_recovery else persisting).seconds
+
+
+def keys(writers: int) -> list[str]:
+    """The keys that so many actors persist under."""
+    return [f"{KEY}-{number}" for number in range(writers)]
 
 
 async def recover(engine: PersistenceEngine) -> float:

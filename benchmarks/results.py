@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
-from benchmarks.model import Case, Subject, Target
+from benchmarks.latency import Distribution, Latencies, distribution
+from benchmarks.model import Case, Figure, Subject, Target
 
 
 @dataclass(slots=True)
@@ -17,6 +18,20 @@ class SubjectResult:
     figures: list[float] = field(default_factory=list)
     absent: str = ""
     failure: str = ""
+    milliseconds: list[float] = field(default_factory=list)
+
+    def take(self, figure: Figure) -> None:
+        """Takes in what a sample gave."""
+        if isinstance(figure, Latencies):
+            self.milliseconds.extend(figure.milliseconds)
+            self.figures.append(figure.figure)
+        else:
+            self.figures.append(float(figure))
+
+    @property
+    def distribution(self) -> Distribution | None:
+        """How long the operations of all rounds took, where that was measured."""
+        return distribution(self.milliseconds) if self.milliseconds else None
 
     @property
     def median(self) -> float | None:
@@ -73,20 +88,36 @@ class CaseResult:
             "unit": self.case.unit,
             "n": self.n,
             "reference": self.case.reference,
+            "limit": self.case.limit or self.case.reference,
             "less_is_better": self.case.less_is_better,
-            "subjects": [
-                {
-                    "name": result.subject.name,
-                    "n": max(1, int(self.n * result.subject.share)),
-                    "figures": result.figures,
-                    "median": result.median,
-                    "ratio": self.ratio(result.subject.name, self.case.reference),
-                    "absent": result.absent or None,
-                    "failure": result.failure or None,
-                }
-                for result in self.subjects
-            ],
+            "subjects": [self._subject_as_json(result) for result in self.subjects],
             "targets": [
                 {**asdict(result.target), "reached": result.reached, "met": result.met} for result in self.targets()
             ],
         }
+
+    def _subject_as_json(self, result: SubjectResult) -> dict[str, Any]:
+        told = result.distribution
+        latencies = told and {
+            "count": told.count,
+            "percentiles": {f"{percent:g}": _short(value) for percent, value in told.percentiles.items()},
+            "longest": _short(told.longest),
+        }
+        return {
+            "name": result.subject.name,
+            "n": max(1, int(self.n * result.subject.share)),
+            "writers": result.subject.writers,
+            "stored": result.subject.stored,
+            "series": result.subject.series,
+            "figures": [_short(figure) for figure in result.figures],
+            "median": result.median and _short(result.median),
+            "ratio": self.ratio(result.subject.name, self.case.reference),
+            "latencies": latencies,
+            "absent": result.absent or None,
+            "failure": result.failure or None,
+        }
+
+
+def _short(figure: float) -> float:
+    """Six digits: the file is for people, too."""
+    return float(f"{figure:.6g}")

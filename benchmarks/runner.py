@@ -42,14 +42,14 @@ def run_case(case: Case, settings: Settings) -> CaseResult:
         run = Run(n=n, folder=Path(folder), server=settings.server, scale=settings.scale)
         if case.prepare is not None:
             settings.progress("preparing")
-            _prepare(case.prepare, run)
+            for stored in sorted({subject.stored for subject in case.subjects}):
+                _prepare(case.prepare, replace(run, stored=int(stored * settings.scale)))
         processes = [stack.enter_context(Process(fresh=case.fresh_processes)) for _ in results]
         for number in range(1, max(1, round(settings.rounds * case.rounds)) + 1):
             for result, process in zip(results, processes, strict=True):
                 if not result.absent and not result.failure:
                     settings.progress(f"round {number}: {result.subject.name}")
-                    share = max(1, int(n * result.subject.share))
-                    _sample(result, process, replace(run, n=share))
+                    _sample(result, process, _run_of(result.subject, run))
     return CaseResult(case, n, results)
 
 
@@ -59,6 +59,11 @@ def absent(case: Case, settings: Settings, why: str) -> CaseResult:
     return CaseResult(case, max(1, int(case.n * settings.scale)), results)
 
 
+def _run_of(subject: Subject, run: Run) -> Run:
+    share = max(1, int(run.n * subject.share))
+    return replace(run, n=share, writers=subject.writers, stored=int(subject.stored * run.scale))
+
+
 def _prepare(code: str, run: Run) -> None:
     with Process(fresh=True) as process:
         process.call(code, run)
@@ -66,7 +71,7 @@ def _prepare(code: str, run: Run) -> None:
 
 def _sample(result: SubjectResult, process: Process, run: Run) -> None:
     try:
-        result.figures.append(float(process.call(result.subject.code, run)))
+        result.take(process.call(result.subject.code, run))
     except NotHereError as error:
         result.absent = str(error)
     except Exception as error:  # noqa: BLE001 - the others go on; the table tells

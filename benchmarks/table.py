@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.results import CaseResult, SubjectResult, TargetResult
 
+SHOWN = (50, 95, 99, 99.9)
+"""Of the percentiles."""
 
-def heading(about: dict[str, Any], rounds: int, *, quick: bool) -> str:
+
+def heading(about: dict[str, Any]) -> str:
     """Where and how it was measured."""
-    machine = about["machine"]
-    peers = ", ".join(f"{name} {version}" for name, version in about["packages"].items() if version)
+    machine, rounds = about["machine"], about["rounds"]
+    peers = ", ".join(f"{name} {version}" for name, version in about["packages"].items())
     return (
         f"{about['date']}, {about['python']}, Node {about['node'] or 'not here'}, SQLite {about['sqlite']}\n"
         f"{machine['processor']}, {machine['processors']} of them, load {machine['load']:.1f}, {machine['system']}\n"
         f"{peers}\n"
-        f"Medians of {rounds} rounds, or as noted, in which the subjects take turns, each in a process of its own,\n"
+        f"Medians of {rounds} rounds, or as noted, in which the subjects take turns, each in its own process,\n"
         "warmed up, with default garbage collection. Ratios are medians of the rounds' ratios: only they count.\n"
-        + ("This is a quick run: it shows that everything works, and its figures mean nothing.\n" if quick else "")
+        + (
+            "This is a quick run: it shows that everything works, and its figures mean nothing.\n"
+            if about["quick"]
+            else ""
+        )
     )
 
 
@@ -28,7 +35,8 @@ def table(result: CaseResult) -> str:
     rows: list[tuple[str, ...]] = [("", case.unit, "lowest", "highest", f"x {case.reference}", "targets")]
     rows += [_row(result, subject) for subject in result.subjects]
     rounds = max((len(subject.figures) for subject in result.subjects), default=0)
-    return f"{case.name} (n = {result.n:,}, rounds: {rounds})\n{_aligned(rows)}"
+    latencies = [line for subject in result.subjects for line in _latencies(subject)]
+    return "\n".join([f"{case.name} (n = {result.n:,}, rounds: {rounds})", _aligned(rows), *latencies])
 
 
 def summary(results: Sequence[CaseResult]) -> str:
@@ -50,6 +58,12 @@ def _row(result: CaseResult, subject: SubjectResult) -> tuple[str, ...]:
         targets.append(_failure(subject))
     shown = "" if ratio is None else f"{ratio:.2f}"
     return name, _figure(middle), _figure(min(figures)), _figure(max(figures)), shown, "; ".join(targets)
+
+
+def _latencies(subject: SubjectResult) -> Iterable[str]:
+    if told := subject.distribution:
+        shown = [f"p{percent:g} {_figure(at)}" for percent, at in told.percentiles.items() if percent in SHOWN]
+        yield f"{subject.subject.name}: {', '.join(shown)}, longest of {told.count:,}: {_figure(told.longest)} ms"
 
 
 def _failure(subject: SubjectResult) -> str:

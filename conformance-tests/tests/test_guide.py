@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 GUIDE = Path(__file__).parents[2] / "docs" / "write-an-engine.md"
-EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+EXAMPLE = re.compile(r"^```python[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 LONG = "long_journal or memory_does_not_grow or without_the_rest or ten_processes or acknowledged_events"

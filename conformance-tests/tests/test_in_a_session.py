@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import platform
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -60,8 +62,10 @@ def test_a_whole_run_gives_a_verdict_and_reports(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "found.json").read_text())
     (subject,) = found["subjects"]
     assert subject["conformant"]
-    assert subject["engine"].startswith("nact.persistence.memory.MemoryPersistenceEngine")
+    assert subject["engine"].startswith("nact.persistence.memory.MemoryPersistenceEngine (nact ")
     assert "protocol version 1" in found["kit"]
+    assert datetime.fromisoformat(found["date"]).utcoffset() == timedelta(0)
+    assert found["python"] == f"{platform.python_implementation()} {platform.python_version()}"
     outcomes = {law["law_id"]: law["outcome"] for law in subject["laws"]}
     assert (outcomes["J-01"], outcomes["P-01"], outcomes["M-01"]) == ("held", "declared", "not tested")
     markdown = (tmp_path / "found.md").read_text()

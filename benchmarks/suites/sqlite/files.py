@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import msgspec
 
-from benchmarks import persisting
+from benchmarks import growing, persisting
 from benchmarks.load import MESSAGE
 from benchmarks.model import Run
 from nact.persistence.records import now_ms
@@ -54,6 +54,17 @@ async def fill(run: Run) -> None:
     """Makes a file with `run.n` events of one key."""
     async with SqlitePersistenceEngine(full(run)) as engine:
         await persisting.fill(engine, run.n)
+
+
+def grown(run: Run) -> Path:
+    """The file that `fill_for_growth` made."""
+    return run.folder / f"{run.stored}.db"
+
+
+async def fill_for_growth(run: Run) -> None:
+    """Makes a file with `run.stored` events."""
+    async with SqlitePersistenceEngine(grown(run)) as engine:
+        await growing.fill(engine, run.stored)
 
 
 def connect(path: Path) -> sqlite3.Connection:

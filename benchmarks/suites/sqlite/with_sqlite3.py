@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.latency import Latencies
 from benchmarks.load import ACTORS, BATCH, KEY
-from benchmarks.measuring import Stopwatch
+from benchmarks.measuring import Lap, Stopwatch
 from benchmarks.model import Run
 from benchmarks.suites.sqlite import files
 from benchmarks.suites.sqlite.files import Row
@@ -27,6 +28,18 @@ async def one_by_one(run: Run) -> float:
                 connection.execute(files.INSERT, files.row(KEY, number))
         connection.close()
     return run.n / watch.seconds
+
+
+async def latencies(run: Run) -> Latencies:
+    """How long each row takes, one after another."""
+    milliseconds: list[float] = []
+    async with files.empty(run) as path:
+        connection = files.connect(path)
+        for number in range(1, run.n + 1):
+            with Lap(milliseconds):
+                connection.execute(files.INSERT, files.row(KEY, number))
+        connection.close()
+    return Latencies(milliseconds)
 
 
 async def _in_batches(run: Run, *, trigger: bool) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import platform
+from datetime import UTC, datetime
 from importlib import metadata
 
 from nact.persistence import PROTOCOL_VERSION, PersistenceEngine
@@ -16,9 +18,25 @@ def about_engine(engine: PersistenceEngine) -> str:
 @functools.cache
 def _about_class(kind: type) -> str:
     top = kind.__module__.partition(".")[0]
-    found = metadata.packages_distributions().get(top, [])
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in sorted(set(found)))
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in _distributions(top))
     return f"{kind.__module__}.{kind.__qualname__}" + (f" ({versions})" if versions else "")
+
+
+def _distributions(top: str) -> list[str]:
+    """What a module is installed by. One that is installed from its folder lists no modules, but its engines."""
+    if found := metadata.packages_distributions().get(top):
+        return sorted(set(found))
+    engines = metadata.entry_points(group="nact.engines")
+    return sorted({each.dist.name for each in engines if each.dist and each.module.partition(".")[0] == top})
+
+
+def about_run() -> dict[str, str]:
+    """When it is, and on what Python and system."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": platform.platform(terse=True),
+    }
 
 
 def about_kit() -> str:

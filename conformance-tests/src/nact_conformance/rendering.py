@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from nact_conformance.about import about_kit
+from nact_conformance.about import about_kit, about_run
 from nact_conformance.findings import Finding, Outcome
 from nact_conformance.law import GUARANTEES
 from nact_conformance.verdict import Subject
@@ -34,7 +34,8 @@ def as_terminal(subject: Subject) -> Iterable[str]:
 
 def as_json(subjects: Sequence[Subject]) -> str:
     """Everything, for other programs."""
-    return json.dumps({"kit": about_kit(), "subjects": [_subject_as_json(each) for each in subjects]}, indent=2) + "\n"
+    told = {"kit": about_kit(), **about_run(), "subjects": [_subject_as_json(each) for each in subjects]}
+    return json.dumps(told, indent=2) + "\n"
 
 
 def as_markdown(subjects: Sequence[Subject]) -> str:

@@ -13,7 +13,7 @@ README = Path(__file__).parents[3] / "README.md"
 
 
 def printed_program() -> str:
-    (program,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (program,) = re.findall(r"```python[^\n]*\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     return str(program)
 
 

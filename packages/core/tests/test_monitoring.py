@@ -13,12 +13,14 @@ from nact import (
     ActorRef,
     ActorStoppedError,
     Context,
+    CorruptJournalError,
     LogEvent,
     LogException,
     LogLevel,
     LogMetric,
     LogRecord,
     LogTrace,
+    SequenceConflictError,
     configure_logging,
     dispatch,
     log_to_console,
@@ -149,6 +151,18 @@ async def test_exceptions_come_with_their_traceback(caplog: pytest.LogCaptureFix
     assert "in fail" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "error", [SequenceConflictError("k", 3, 7), CorruptJournalError("not JSON", "k", 3)], ids=lambda e: type(e).__name__
+)
+async def test_a_fault_that_is_about_a_journal_says_where_in_fields(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with start(name="shop") as system:
+        (await log_of(system)).exception(error)
+    (record,) = caplog.records
+    assert (record.__dict__["nact_key"], record.__dict__["nact_sequence_number"]) == ("k", 3)
+
+
 async def test_a_level_that_nobody_listens_to_costs_no_text(caplog: pytest.LogCaptureFixture) -> None:
     class Properties(dict[str, Any]):
         def __repr__(self) -> str:
@@ -237,6 +251,7 @@ async def test_a_log_engine_that_fails_does_not_fail_the_actor(caplog: pytest.Lo
             await query(ref, "fail", 10)
     assert set(caplog.messages) == {"shop://till: the log engine failed; what it was given is lost"}
     assert "disk full" in caplog.text
+    assert {record.__dict__["nact_actor"] for record in caplog.records} == {"shop://till"}
 
 
 # --- wrong arguments -----------------------------------------------------------------------------------------------

@@ -63,6 +63,11 @@ class ContainerStorage:
         return self._url.replace("{port}", str(self._proxy.port))
 
     @property
+    def bare_url(self) -> str:
+        """The same, without the engine's options."""
+        return self.url.partition("?")[0]
+
+    @property
     def proxy(self) -> TcpProxy:
         """What stands between engines and the server."""
         return self._proxy

@@ -27,11 +27,6 @@ class PostgresStorage(ContainerStorage):
         )
 
     @property
-    def bare_url(self) -> str:
-        """Through the proxy, without the engine's options."""
-        return self.url.partition("?")[0]
-
-    @property
     def direct_url(self) -> str:
         """Past the proxy."""
         return f"postgresql://test:test@127.0.0.1:{self.port}/test"

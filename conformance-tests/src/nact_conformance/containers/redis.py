@@ -39,11 +39,6 @@ class RedisStorage(ContainerStorage):
         self._shell = program.replace("-server", "-cli")
 
     @property
-    def bare_url(self) -> str:
-        """Through the proxy, without the engine's options."""
-        return self.url.partition("?")[0]
-
-    @property
     def direct_url(self) -> str:
         """Past the proxy."""
         return f"redis://127.0.0.1:{self.port}/0"

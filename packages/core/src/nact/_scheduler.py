@@ -57,7 +57,8 @@ class Scheduler:
         """Workers that serve the queue now, or will in the loop's next pass."""
         self.spare_mailboxes: list[deque[Any]] = []
         """Empty mailboxes of actors that had nothing more to do: making one costs more than emptying one."""
-        self._context: Context = copy_context()
+        self.base_context: Context = copy_context()
+        """What handlers run in a copy of."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, cell: Served) -> None:
@@ -74,7 +75,7 @@ class Scheduler:
         """
         work.send(None)
         # Not by loop.create_task: an eager task factory would run it at once, inside a handler.
-        task = asyncio.Task(work, loop=self.loop, context=self._context.copy())
+        task = asyncio.Task(work, loop=self.loop, context=self.base_context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

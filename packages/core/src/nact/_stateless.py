@@ -16,6 +16,7 @@ from nact.references import ActorRef
 
 if TYPE_CHECKING:
     from nact._cell import Cell
+    from nact._observing import Observer
 
 
 class Stateless:
@@ -27,6 +28,10 @@ class Stateless:
 
     def __init__(self, f: Callable[[Any, Context[Any]], object]) -> None:
         self._f = f
+
+    def observed_by(self, observer: Observer) -> Stateless:
+        """The same, with what the observer has in the place of `f`."""
+        return Stateless(observer.handler(self._f))
 
     def __call__(self, state: None, msg: Any, context: Context[Any]) -> None:
         result = self._f(msg, context)

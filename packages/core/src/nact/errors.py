@@ -86,6 +86,10 @@ class UnknownEngineError(NactError, ValueError):
     """No installed package provides an engine for this URL. The message names the package to install."""
 
 
+class IncompatibleEngineError(NactError):
+    """This nact is too old or too new for the engine. The message says which package to upgrade."""
+
+
 # --- what actors raise -------------------------------------------------------------------------------------------
 
 

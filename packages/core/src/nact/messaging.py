@@ -72,7 +72,8 @@ def query(ref: ActorRef[Any], msg: Any, timeout: Duration) -> Future[Any]:
     target = ref._target
     if not isinstance(target, Cell):
         return _failed(ActorStoppedError(f"{ref.path} has stopped or never existed: it can't answer"))
-    reply = Reply(target, wait)
+    new_reply = target.system.new_reply  # in two steps: in one, Python 3.11 is slower
+    reply = new_reply(target, wait)
     target.receive(_made(msg, reply) if callable(msg) else msg, reply)
     return reply.answer
 

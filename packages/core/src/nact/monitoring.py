@@ -2,6 +2,7 @@
 
 The default engine writes to the logger `nact.actors`, with the actor's path, the event's name and its properties as
 fields of the `logging.LogRecord` (`nact_actor`, `nact_event`, `nact_properties`), which structured formatters pick up.
+A fault that is about a journal has `nact_key` and `nact_sequence_number`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 import msgspec
 
+from nact.errors import CorruptJournalError, SequenceConflictError
 from nact.references import ActorRef
 
 if TYPE_CHECKING:
@@ -154,7 +156,10 @@ class ActorLog:
         try:
             self._engine(record)
         except Exception:  # a log that fails must not become a fault of the actor, which would be logged
-            actors_logger.exception("%s: the log engine failed; what it was given is lost", self._actor.path)
+            path = self._actor.path
+            actors_logger.exception(
+                "%s: the log engine failed; what it was given is lost", path, extra={"nact_actor": path}
+            )
 
 
 def log_to_logging(record: LogRecord) -> None:
@@ -167,11 +172,20 @@ def log_to_logging(record: LogRecord) -> None:
         case LogEvent(name=name, properties=values) | LogMetric(name=name, values=values):
             fields |= {"nact_event": name, "nact_properties": dict(values)}
         case LogException(exception=error):
-            pass
+            fields |= _where(error)
         case LogTrace():
             pass
     text = record.message if isinstance(record, LogException) else record.text
     actors_logger.log(record.level, "%s: %s", record.actor.path, text, exc_info=error, extra=fields)
+
+
+def _where(error: BaseException) -> dict[str, Any]:
+    """Which journal it is about, and where in it, if the error says so."""
+    match error:
+        case SequenceConflictError(key=key, attempted=number) | CorruptJournalError(key=key, sequence_number=number):
+            return {"nact_key": key, "nact_sequence_number": number}
+        case _:
+            return {}
 
 
 def log_to_nothing(record: LogRecord) -> None:

@@ -167,6 +167,8 @@ def spawn_cell(
     family = living_family(parent)
     if name is not None:
         check_name(name)
+    if family.system.observer is not None:
+        f = f.observed_by(family.system.observer) if isinstance(f, Stateless) else family.system.observer.handler(f)
     cell = Cell(family.name_for_child(name), family, f, options, journal)
     if isinstance(f, Stateless):
         f.cell = cell

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, final
 
 from nact._family import Family
 from nact._options import check_name
+from nact._replies import Reply
 from nact._resources import Resources
 from nact._scheduler import Scheduler
 from nact._timers import Timers
@@ -20,6 +21,8 @@ from nact.monitoring import ActorLog, LogEngine, log_to_logging
 from nact.references import ActorRef
 
 if TYPE_CHECKING:
+    from nact._cell import Cell
+    from nact._observing import Observer
     from nact.persistence._configuration import Persistence
 
 Plugin: TypeAlias = "Callable[[ActorSystem], None]"
@@ -71,7 +74,7 @@ class ActorSystem(ActorRef[Any]):
 
     __slots__ = (
         "_anonymous", "_closing", "_dead_letters", "_ended", "_failures", "_root", "_stop_timeout", "log_engine",
-        "persistence", "resources", "scheduler", "timers",
+        "new_reply", "observer", "persistence", "resources", "scheduler", "timers",
     )  # fmt: skip
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, stop_timeout: float | None) -> None:
@@ -82,6 +85,8 @@ class ActorSystem(ActorRef[Any]):
         self.log_engine: LogEngine = log_to_logging
         self.persistence: Persistence | None = None
         self.resources = Resources()
+        self.observer: Observer | None = None
+        self.new_reply: Callable[[Cell, float], Reply] = Reply
         self._stop_timeout = stop_timeout
         self._ended = loop.create_future()
         self._failures: list[tuple[str, BaseException]] = []
@@ -146,9 +151,20 @@ class ActorSystem(ActorRef[Any]):
         """A name for an actor that was given none. Never the same twice."""
         return f"anonymous-{next(self._anonymous)}"
 
+    def be_observed(self, observer: Observer) -> None:
+        """Has the observer told what goes on, of actors that are spawned from now on."""
+        if self.observer is not None:
+            raise ValueError(f"{self!r} already is observed, by {self.observer!r}")
+        self.observer = observer
+        self.new_reply = observer.new_reply
+        if self.persistence is not None:
+            self.persistence.observer = observer
+
     def dead_letter(self, ref: ActorRef[Any], msg: object) -> None:
         """Counts and logs a message that nobody will handle."""
         self._dead_letters += 1
+        if self.observer is not None:
+            self.observer.dead_letter()
         if dead_letters_logger.isEnabledFor(logging.INFO):
             dead_letters_logger.info("%s has stopped; dropped %.200r", ref.path, msg, extra={"nact_actor": ref.path})
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from nact import (
     SequenceConflictError,
 )
 from nact.persistence import GroupCommit, Outcome
+from nact.persistence.group_commit import observe_batches
 
 from .doubles import Gate
 
@@ -70,6 +72,35 @@ async def test_items_that_arrive_while_a_batch_is_under_way_travel_together_in_t
     store.gate.open()
     await asyncio.gather(first, *later)
     assert store.batches == [["a"], ["b", "c", "d"]]
+
+
+async def test_an_observer_is_told_the_size_of_each_batch_until_it_has_seen_enough() -> None:
+    sizes: list[int] = []
+    commits: GroupCommit[int] = GroupCommit(Store().write)
+    stop = observe_batches(sizes.append)
+    await commits.submit(0)
+    await asyncio.gather(*[commits.submit(number) for number in range(3)])
+    stop()
+    await commits.submit(0)
+    assert sizes == [1, 3]
+
+
+async def test_a_batch_is_written_in_no_writer_s_context() -> None:
+    writer: ContextVar[str] = ContextVar("writer", default="nobody")
+    seen: list[str] = []
+
+    async def write(batch: Sequence[str]) -> list[Outcome]:
+        seen.append(writer.get())
+        return [None] * len(batch)
+
+    async def submit(name: str) -> None:
+        writer.set(name)
+        await commits.submit(name)
+        assert writer.get() == name
+
+    commits: GroupCommit[str] = GroupCommit(write, max_items=1)
+    await asyncio.gather(*[submit(name) for name in ("ada", "grace")])
+    assert seen == ["nobody", "nobody"]
 
 
 async def test_it_goes_on_after_it_was_idle() -> None:

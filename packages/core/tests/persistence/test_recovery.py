@@ -1,6 +1,7 @@
 """How a persistent actor gets its state back: in order, bounded, interruptible, and never beside another of its key."""
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -115,6 +116,21 @@ async def test_an_actor_can_be_shut_down_when_it_is_idle_and_recovers_when_it_is
 
 
 # --- how many at once ------------------------------------------------------------------------------------------------
+
+
+async def test_a_recovery_is_logged_for_those_who_look_closely(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="nact.persistence")
+    engine = RiggedEngine()
+    await write(engine, "k", "a", "b", "c")
+    await engine.take_snapshot(PersistedSnapshot(key="k", sequence_number=2, data=["a", "b"]))
+    async with start(configure_persistence(engine), name="shop") as system:
+        await ask(spawn_persistent(system, collect, "k", "till", initial_state=[]))
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "shop://till has recovered key 'k': it goes on after event 3, having begun with the snapshot at 2"
+    )
+    fields = [record.__dict__[name] for name in ("nact_actor", "nact_key", "nact_sequence_number")]
+    assert fields == ["shop://till", "k", 3]
 
 
 async def test_only_so_many_actors_recover_at_once() -> None:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.lifecycle import Lifecycle
@@ -48,6 +48,8 @@ class PostgresPersistenceEngine:
     Raises:
         ValueError: One of these can't be.
     """
+
+    protocol_versions: ClassVar[tuple[int, ...]] = (1,)
 
     def __init__(
         self,

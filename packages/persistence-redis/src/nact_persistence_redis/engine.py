@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from redis.asyncio import Redis, RedisCluster
 
@@ -49,6 +49,8 @@ class RedisPersistenceEngine:
     Raises:
         ValueError: One of these can't be.
     """
+
+    protocol_versions: ClassVar[tuple[int, ...]] = (1,)
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from functools import partial
 from itertools import islice
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.records import MAX_SEQUENCE_NUMBER, check_batch, check_key, check_window, sorted_tags
@@ -44,6 +44,8 @@ class SqlitePersistenceEngine:
     Raises:
         ValueError: One of these can't be.
     """
+
+    protocol_versions: ClassVar[tuple[int, ...]] = (1,)
 
     def __init__(
         self,

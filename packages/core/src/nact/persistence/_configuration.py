@@ -7,22 +7,31 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nact.errors import KeyInUseError
+from nact.persistence._protocol import check_protocol
 from nact.persistence.engine import PersistenceEngine
 
 if TYPE_CHECKING:
     from nact._cell import Cell
+    from nact._observing import Observer
     from nact.system import ActorSystem
 
 
 class Persistence:
     """What the persistent actors of one system share: the engine, who writes to which key, how many recover at once."""
 
-    def __init__(self, engine: PersistenceEngine, max_recoveries: int) -> None:
+    def __init__(self, engine: PersistenceEngine, max_recoveries: int, observer: Observer | None = None) -> None:
         self.engine = engine
+        self.observer = observer
         self.recoveries = asyncio.Semaphore(max_recoveries)
         self.failed_snapshots = 0
         """How many snapshots couldn't be taken or read, and were logged."""
         self._writers: dict[str, Cell] = {}
+
+    def snapshot_failed(self) -> None:
+        """Counts a snapshot that couldn't be taken or read."""
+        self.failed_snapshots += 1
+        if self.observer is not None:
+            self.observer.snapshot_failed()
 
     def check_free(self, key: str) -> None:
         """Raises `KeyInUseError` if a living actor of this system writes to the key."""
@@ -62,16 +71,18 @@ def configure_persistence(
 
     Raises:
         TypeError, ValueError: An argument can't be.
+        IncompatibleEngineError: The engine's package and this nact don't fit; the message says which one to upgrade.
     """
     if not isinstance(engine, PersistenceEngine):
         raise TypeError(f"engine must be a PersistenceEngine, with events and persist, not {engine!r}")
+    check_protocol(engine)
     if type(max_recoveries) is not int or max_recoveries < 1:
         raise ValueError(f"max_recoveries must be an int from 1, not {max_recoveries!r}")
 
     def plugin(system: ActorSystem) -> None:
         if system.persistence is not None:
             raise ValueError(f"{system!r} already has a persistence engine, {system.persistence.engine!r}")
-        system.persistence = Persistence(engine, max_recoveries)
+        system.persistence = Persistence(engine, max_recoveries, system.observer)
         if close:
             system.resources.add(engine)
 

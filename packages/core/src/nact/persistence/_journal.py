@@ -12,6 +12,7 @@ from inspect import CORO_CREATED, getcoroutinestate
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from nact._observing import UNWATCHED, watched
 from nact.errors import (
     EngineClosedError,
     EngineUnavailableError,
@@ -90,13 +91,15 @@ class Journal:
             await former.journal.ended()
         while self._writing:
             await self._write_in_progress()
-        async with self.persistence.recoveries:
-            if cell.is_stopping:
-                return False
-            reader = Reader(self.persistence, self.key, self.options.decoder, self.key, self.options.snapshot_decoder)
-            context = self.new_context(cell, NOBODY)
-            if not await recover_state(cell, reader, context, self.persistence.recoveries):
-                return False
+        reader = Reader(self.persistence, self.key, self.options.decoder, self.key, self.options.snapshot_decoder)
+        observer = self.persistence.observer
+        with UNWATCHED if observer is None else observer.recovering(reader):
+            async with self.persistence.recoveries:
+                if cell.is_stopping:
+                    return False
+                context = self.new_context(cell, NOBODY)
+                if not await recover_state(cell, reader, context, self.persistence.recoveries):
+                    return False
         self.sequence_number = reader.position
         self.astray = None
         self._stored = False
@@ -199,7 +202,8 @@ class Journal:
     async def _store(self, write: Awaitable[None], count: int) -> None:
         self._writing = True
         try:
-            await write
+            observer, first = self.persistence.observer, self.sequence_number + 1
+            await (write if observer is None else watched(write, observer.persisting(self.key, first, count)))
         except (InvalidEventError, EngineClosedError):
             raise
         except (Exception, asyncio.CancelledError) as error:

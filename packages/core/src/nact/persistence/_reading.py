@@ -34,13 +34,14 @@ class Reader:
     That must lose nothing: where the events that the snapshot stood for were deleted, the journal is corrupt.
 
     Attributes:
+        key: Whose journal it is.
         position: The sequence number of the last event read, deleted ones counted.
         start: What it was read from.
     """
 
     __slots__ = (
-        "_begun", "_decoder", "_engine", "_key", "_persistence", "_rejected_at", "_snapshot_decoder", "_snapshot_key",
-        "position", "start",
+        "_begun", "_decoder", "_engine", "_persistence", "_rejected_at", "_snapshot_decoder", "_snapshot_key",
+        "key", "position", "start",
     )  # fmt: skip
 
     def __init__(
@@ -53,7 +54,7 @@ class Reader:
     ) -> None:
         self._persistence = persistence
         self._engine = persistence.engine
-        self._key = key
+        self.key = key
         self._decoder = decoder
         self._snapshot_key = snapshot_key
         self._snapshot_decoder = snapshot_decoder
@@ -78,7 +79,7 @@ class Reader:
                 # From the snapshot's own event on: that it is there shows that the snapshot isn't ahead.
                 self.position = max(0, begins_at - 1)
                 yield self.start
-            events = self._engine.events(self._key, after=self.position)
+            events = self._engine.events(self.key, after=self.position)
             try:
                 async for event in events:
                     self._advance(event, begins_at)
@@ -104,7 +105,7 @@ class Reader:
             return self._decoder(event.data)
         except Exception as error:
             reason = f"the decoder refuses {event.data!r:.200}: {error!r}"
-            raise CorruptJournalError(reason, self._key, event.sequence_number) from error
+            raise CorruptJournalError(reason, self.key, event.sequence_number) from error
 
     def _advance(self, event: PersistedEvent, begins_at: int) -> None:
         number, expected = event.sequence_number, self.position + 1
@@ -112,19 +113,19 @@ class Reader:
             behind_tombstone = event.is_deleted and number > expected
             behind_purge = expected == begins_at and number == begins_at + 1
             if not (behind_tombstone or behind_purge):
-                raise CorruptJournalError(f"event {expected} is missing; {number} comes next", self._key, expected)
+                raise CorruptJournalError(f"event {expected} is missing; {number} comes next", self.key, expected)
         if event.is_deleted and self._rejected_at is not None and begins_at < number <= self._rejected_at:
             reason = f"the snapshot at {self._rejected_at} is of no use, and events that it stood for were deleted"
-            raise CorruptJournalError(reason, self._key, number)
+            raise CorruptJournalError(reason, self.key, number)
         self.position = number
 
     async def _reaches(self, begins_at: int) -> bool:
         """Whether the journal goes as far as the snapshot that it was read from."""
         if self.position == 0 and self._rejected_at is not None:
             reason = f"there is a snapshot at {self._rejected_at}, but no event: restore those, or delete it"
-            raise CorruptJournalError(reason, self._key)
+            raise CorruptJournalError(reason, self.key)
         if self.position < begins_at and isinstance(self._engine, HighestSequenceNumber):
-            self.position = min(begins_at, await self._engine.highest_sequence_number(self._key))
+            self.position = min(begins_at, await self._engine.highest_sequence_number(self.key))
         return self.position >= begins_at
 
     async def _readable_start(self) -> Start:
@@ -151,7 +152,7 @@ class Reader:
         return Start(None, 0)
 
     def _reject(self, sequence_number: int, why: Exception) -> None:
-        self._persistence.failed_snapshots += 1
+        self._persistence.snapshot_failed()
         self._rejected_at = sequence_number
         logger.error(
             "the snapshot of key %r at %d can't be used; going on with an older one, or all events: %r",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from nact.persistence.context import PersistentContext
 
 if TYPE_CHECKING:
     from nact._cell import Cell
+
+logger = logging.getLogger("nact.persistence")
 
 
 async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[Any], slots: asyncio.Semaphore) -> bool:
@@ -42,7 +45,18 @@ async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[A
                 cell.state = result
             if cell.orders:
                 return False
+    if logger.isEnabledFor(logging.DEBUG):
+        _log_recovered(cell, reader)
     return True
+
+
+def _log_recovered(cell: Cell, reader: Reader) -> None:
+    key, number, path = reader.key, reader.position, cell.ref.path
+    logger.debug(
+        "%s has recovered key %r: it goes on after event %d, having begun with the snapshot at %d",
+        path, key, number, reader.start.sequence_number,
+        extra={"nact_actor": path, "nact_key": key, "nact_sequence_number": number},
+    )  # fmt: skip
 
 
 async def _judge(cell: Cell, msg: Any, error: Exception, slots: asyncio.Semaphore) -> None:

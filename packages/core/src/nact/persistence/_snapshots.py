@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
+from nact._observing import UNWATCHED
 from nact._scheduler import first_step
 from nact.persistence import json_data
 from nact.persistence.records import PersistedSnapshot
@@ -58,7 +59,7 @@ class Snapshots:
     async def _store(self, cell: Cell, snapshot: PersistedSnapshot) -> None:
         try:
             await first_step()
-            await self._engine.take_snapshot(snapshot)
+            await keep(self._persistence, snapshot)
             self._kept.append(snapshot.sequence_number)
             if self._options.retention is not None:
                 await self._retain(self._options.retention)
@@ -89,9 +90,16 @@ def captured(key: str, sequence_number: int, state: Any, options: JournalOptions
     return PersistedSnapshot(key=key, sequence_number=sequence_number, data=json_data.decode(text))
 
 
+async def keep(persistence: Persistence, snapshot: PersistedSnapshot) -> None:
+    """Stores the snapshot."""
+    store, observer = cast("SnapshotStore", persistence.engine), persistence.observer
+    with UNWATCHED if observer is None else observer.taking_snapshot(snapshot.key, snapshot.sequence_number):
+        await store.take_snapshot(snapshot)
+
+
 def log_failed(persistence: Persistence, key: str, sequence_number: int, error: Exception) -> None:
     """Counts and logs a snapshot that couldn't be taken."""
-    persistence.failed_snapshots += 1
+    persistence.snapshot_failed()
     logger.error(
         "no snapshot of key %r at %d, the next one is tried when it is due: %r",
         key, sequence_number, error,

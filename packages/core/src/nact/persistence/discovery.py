@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import cast
 from urllib.parse import urlsplit
 
 from nact.errors import UnknownEngineError
+from nact.persistence._protocol import ENTRY_POINT_GROUP, cannot_import, check_protocol
 from nact.persistence.engine import PersistenceEngine
-
-ENTRY_POINT_GROUP = "nact.engines"
-"""The name of an entry point is a URL scheme, its object makes a `PersistenceEngine` from a URL."""
 
 _known_packages = {
     "postgresql": "nact-persistence-postgres",
@@ -31,6 +31,7 @@ def engine_from_url(url: str) -> PersistenceEngine:
 
     Raises:
         UnknownEngineError: No installed package knows the URL's scheme; the message names the one to install.
+        IncompatibleEngineError: The engine's package and this nact don't fit; the message says which one to upgrade.
         ValueError: The engine can't read the rest of the URL.
     """
     if not isinstance(url, str):
@@ -39,10 +40,20 @@ def engine_from_url(url: str) -> PersistenceEngine:
     found = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
     if scheme not in found:
         raise UnknownEngineError(_advice(scheme, sorted(found)))
-    engine = found[scheme].load()(url)
+    engine = _factory(found[scheme])(url)
     if not isinstance(engine, PersistenceEngine):
         raise TypeError(f"{found[scheme].value} made {engine!r} for {scheme}://, which isn't a PersistenceEngine")
+    check_protocol(engine)
     return engine
+
+
+def _factory(entry: EntryPoint) -> Callable[[str], object]:
+    try:
+        return cast("Callable[[str], object]", entry.load())
+    except ImportError as error:
+        if advice := cannot_import(entry, error):
+            raise advice from error
+        raise
 
 
 def _advice(scheme: str, installed: list[str]) -> str:

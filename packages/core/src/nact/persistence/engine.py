@@ -26,7 +26,11 @@ from typing import Protocol, runtime_checkable
 from nact.persistence.records import PersistedEvent, PersistedSnapshot
 
 PROTOCOL_VERSION = 1
-"""Of this contract. It grows when what an engine must promise grows."""
+"""Of this contract. It grows when what an engine must promise grows.
+
+An engine may say which versions it keeps, as in `protocol_versions = (1, 2)`; one that says nothing speaks version 1.
+nact refuses an engine that doesn't speak its version, and tells what to upgrade.
+"""
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ import copy
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
@@ -19,6 +20,21 @@ from nact.errors import EngineClosedError, EngineUnavailableError, NactError
 T = TypeVar("T")
 Outcome: TypeAlias = "Exception | None"
 """What became of one item: `None` when it is stored, or the error for its writer."""
+
+
+_observers: list[Callable[[int], None]] = []
+
+
+def observe_batches(observer: Callable[[int], None]) -> Callable[[], None]:
+    """Tells `observer` how many items each batch has, of all that this process writes from now on.
+
+    Whoever has a `GroupCommit` needn't do anything for it.
+
+    Returns:
+        What ends it.
+    """
+    _observers.append(observer)
+    return partial(_observers.remove, observer)
 
 
 class GroupCommit(Generic[T]):
@@ -71,7 +87,9 @@ class GroupCommit(Generic[T]):
         self._waiting.append((item, size, done))
         if not self._busy:
             self._busy = True
-            self._loop.call_soon(self._write_next)  # in the next pass: what is submitted in this one goes out together
+            # In the next pass: what is submitted in this one goes out together. And in a context of its own: a batch
+            # is nobody's, and what the first writer has set there (its trace, a deadline) mustn't hold for the others.
+            self._loop.call_soon(self._write_next, context=Context())
         return done
 
     async def aclose(self) -> None:
@@ -86,6 +104,8 @@ class GroupCommit(Generic[T]):
         # By callbacks: a task that wrote batch after batch would cost a lone writer one more pass of the loop.
         items, writers = self._next_batch()
         if items:
+            for observer in _observers:
+                observer(len(items))
             writing = asyncio.ensure_future(self._written(items))
             writing.add_done_callback(partial(self._settle_batch, writers))
             return

@@ -5,13 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Collection, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from nact.errors import CorruptJournalError, EngineClosedError, SequenceConflictError
 from nact.persistence import json_data
+from nact.persistence.engine import PROTOCOL_VERSION
 from nact.persistence.records import (
     PersistedEvent,
     PersistedSnapshot,
@@ -45,6 +46,8 @@ class MemoryPersistenceEngine:
     Args:
         storage: Where to keep them; a storage of its own if not given.
     """
+
+    protocol_versions: ClassVar[tuple[int, ...]] = (PROTOCOL_VERSION,)  # it comes with core, and changes with it
 
     def __init__(self, storage: MemoryStorage | None = None) -> None:
         self._storage = MemoryStorage() if storage is None else storage

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Generic, Protocol, TypeVar, cast, overload
+from typing import Any, Generic, Protocol, TypeVar, overload
 
+from nact._observing import UNWATCHED
 from nact._options import check_callable
 from nact.durations import Duration, in_seconds
 from nact.persistence._configuration import Persistence
 from nact.persistence._options import Codec, JournalOptions, checked_journal_options
 from nact.persistence._reading import Reader, Start
-from nact.persistence._snapshots import captured, log_failed
+from nact.persistence._snapshots import captured, keep, log_failed
 from nact.persistence.actor import persistence_of
-from nact.persistence.engine import SnapshotStore
 from nact.persistence.records import check_key
 from nact.references import ActorRef
 
@@ -181,6 +181,14 @@ class _Query(Generic[State]):
             self._forgetting = reading.get_loop().call_later(self._cached_for, self._forget)
 
     async def _read(self) -> State:
+        observer = self._persistence.observer
+        with UNWATCHED if observer is None else observer.reading(self._reader):
+            await self._read_on()
+        await self._take_snapshot()
+        state: State = self._state
+        return state
+
+    async def _read_on(self) -> None:
         async with aclosing(self._reader.read()) as items:
             async for item in items:
                 if isinstance(item, Start):
@@ -189,17 +197,13 @@ class _Query(Generic[State]):
                     continue
                 result = self._f(self._state, self._reader.decode(item))
                 self._state = await result if hasattr(result, "__await__") else result
-        await self._take_snapshot()
-        state: State = self._state
-        return state
 
     async def _take_snapshot(self) -> None:
         every, position = self._options.snapshot_every, self._reader.position
         if every is None or self._snapshot_key is None or position - self._last_snapshot < every:
             return
         self._last_snapshot = position
-        store = cast("SnapshotStore", self._persistence.engine)  # as `checked_journal_options` made sure
         try:
-            await store.take_snapshot(captured(self._snapshot_key, position, self._state, self._options))
+            await keep(self._persistence, captured(self._snapshot_key, position, self._state, self._options))
         except Exception as error:
             log_failed(self._persistence, self._snapshot_key, position, error)

@@ -1,0 +1,1 @@
+"""Persistent actors whose spans and metrics OpenTelemetry prints."""

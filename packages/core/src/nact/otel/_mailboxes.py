@@ -1,0 +1,76 @@
+"""What waits in mailboxes, counted when somebody asks: an actor's messages pay nothing for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import ref
+
+if TYPE_CHECKING:
+    from nact._cell import Cell
+    from nact._family import Family
+    from nact.references import ActorRef
+    from nact.system import ActorSystem
+
+MailboxGroup: TypeAlias = "Callable[[ActorRef[Any]], str]"
+
+
+@dataclass(slots=True)
+class Survey:
+    """Of some actors of a system; of all of them, if there are no groups."""
+
+    system: str
+    group: str | None
+    actors: int = 0
+    messages: int = 0
+    longest: int = 0
+
+
+class Surveyor:
+    """Surveys systems for several who ask, one after another, at each collection: once for all of them.
+
+    Whoever asks for the second time begins a new survey. Systems that were forgotten, and not ended, don't count.
+    """
+
+    def __init__(self) -> None:
+        self.systems: tuple[tuple[ref[ActorSystem], MailboxGroup | None], ...] = ()
+        self._surveys: list[Survey] = []
+        self._told: set[str] = set()
+
+    def surveys(self, asker: str) -> list[Survey]:
+        """What there is now, or was when another one asked just before."""
+        if not self._told or asker in self._told:
+            self._told = set()
+            self._surveys = [
+                survey
+                for reference, group in self.systems
+                if (system := reference()) is not None
+                for survey in _survey(system, group)
+            ]
+        self._told.add(asker)
+        return self._surveys
+
+
+def _survey(system: ActorSystem, group: MailboxGroup | None) -> list[Survey]:
+    everybody = Survey(system.name, None)
+    surveys: dict[str, Survey] = {}
+    families: list[Family] = [system._root]
+    while families:
+        children = families.pop()._children
+        # Often in another thread than the actors': the children are copied in one step of the interpreter.
+        for actor in tuple(children.values()) if children else ():
+            cell: Cell | None = actor._target  # type: ignore[assignment]  # a child's target is its cell
+            if cell is None:
+                continue  # it was stopped just now
+            if cell._children:
+                families.append(cell)
+            survey = everybody
+            if group is not None:
+                name = group(actor)
+                survey = surveys.get(name) or surveys.setdefault(name, Survey(system.name, name))
+            survey.actors += 1
+            if mailbox := cell.mailbox:
+                survey.messages += len(mailbox)
+                survey.longest = max(survey.longest, len(mailbox))
+    return [everybody] if group is None else list(surveys.values())
