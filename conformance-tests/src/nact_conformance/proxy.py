@@ -29,24 +29,64 @@ class _Connection:
             writer.transport.abort()
 
 
+class Tally:
+    """Counts requests and replies, and tells which of them are to be lost. Several proxies may share one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests = 0
+        self._lose_request: int | None = None
+        self._lose_reply: int | None = None
+        self.replies = 0
+
+    @property
+    def armed(self) -> bool:
+        """Whether a request or a reply is still to be lost."""
+        return (self._lose_request, self._lose_reply) != (None, None)
+
+    def arm(self, *, request: int | None = None, reply: int | None = None) -> None:
+        """So many requests, or replies, from now on, one is lost; if neither is given, none."""
+        with self._lock:
+            self._lose_request = None if request is None else self._requests + request
+            self._lose_reply = None if reply is None else self.replies + reply
+
+    def passes_request(self) -> bool:
+        """Counts a request. Returns whether it is delivered."""
+        with self._lock:
+            self._requests += 1
+            if self._requests != self._lose_request:
+                return True
+            self._lose_request = None
+            return False
+
+    def passes_reply(self) -> bool:
+        """Counts a reply. Returns whether it is delivered."""
+        with self._lock:
+            self.replies += 1
+            if self.replies != self._lose_reply:
+                return True
+            self._lose_reply = None
+            return False
+
+
 class TcpProxy:
     """Stands between clients and one server, in a thread of its own. Its methods can be called from any thread.
 
     Args:
         host: Where the server listens.
         port: Its port.
+        tally: If it is given, this proxy counts together with the others that have it: those before the other nodes of
+            a cluster. What is asked of one of them about requests and replies is then said of all.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, tally: Tally | None = None) -> None:
         self._target = (host, port)
         self._port = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
-        self._requests = self._replies = 0
-        self._lose_request: int | None = None
-        self._lose_reply: int | None = None
+        self._tally = tally or Tally()
 
     @property
     def port(self) -> int:
@@ -56,12 +96,12 @@ class TcpProxy:
     @property
     def round_trips(self) -> int:
         """How many replies the server has given so far."""
-        return self._replies
+        return self._tally.replies
 
     @property
     def armed(self) -> bool:
         """Whether a request or a reply is still to be lost."""
-        return (self._lose_request, self._lose_reply) != (None, None)
+        return self._tally.armed
 
     def start(self) -> None:
         """Returns when clients can connect. Does nothing if it runs already."""
@@ -94,15 +134,15 @@ class TcpProxy:
 
     def lose_reply(self, number: int = 1) -> None:
         """The `number`-th reply from now on isn't delivered: its connection breaks, after the server did the work."""
-        self._await(lambda: self._arm(None, self._replies + number))
+        self._tally.arm(reply=number)
 
     def lose_request(self, number: int = 1) -> None:
         """The `number`-th request from now on isn't delivered: its connection breaks, and the server never sees it."""
-        self._await(lambda: self._arm(self._requests + number, None))
+        self._tally.arm(request=number)
 
     def disarm(self) -> None:
         """Nothing more will be lost."""
-        self._await(lambda: self._arm(None, None))
+        self._tally.arm()
 
     # --- in the proxy's own thread -----------------------------------------------------------------------------
 
@@ -116,9 +156,6 @@ class TcpProxy:
                 await result
 
         asyncio.run_coroutine_threadsafe(in_loop(), self._loop).result(timeout=10)
-
-    def _arm(self, request: int | None, reply: int | None) -> None:
-        self._lose_request, self._lose_reply = request, reply
 
     async def _listen(self) -> None:
         if self._server is None:
@@ -158,9 +195,7 @@ class TcpProxy:
             while chunk := await reader.read(CHUNK):
                 if not connection.awaiting_reply:
                     connection.awaiting_reply = True
-                    self._requests += 1
-                    if self._requests == self._lose_request:
-                        self._lose_request = None
+                    if not self._tally.passes_request():
                         return
                 connection.server.write(chunk)
                 await connection.server.drain()
@@ -170,9 +205,7 @@ class TcpProxy:
             while chunk := await answers.read(CHUNK):
                 if connection.awaiting_reply:
                     connection.awaiting_reply = False
-                    self._replies += 1
-                    if self._replies == self._lose_reply:
-                        self._lose_reply = None
+                    if not self._tally.passes_reply():
                         return
                 connection.client.write(chunk)
                 await connection.client.drain()

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, common
 from pymongo.database import Database
 
 from nact_conformance.containers import MongoStorage, require_docker
@@ -18,6 +18,10 @@ from nact_persistence_mongo import MongoPersistenceEngine
 sys.path.insert(0, str(Path(__file__).parent))  # for mongo_servers
 
 from mongo_servers.servers import REPLICA_SET, STANDALONE
+
+# So long at most do Motor's threads sleep before they see that they are to end, and closing an engine waits for them.
+# Half a second each time would be minutes in all. PyMongo's own tests set it, too.
+common.MIN_HEARTBEAT_INTERVAL = 0.05
 
 
 @pytest.fixture

@@ -110,6 +110,42 @@ async def test_writes_of_one_key_that_wait_together_are_stored_in_one_round_trip
     assert shell["event_journal"].count_documents({"key": key}) < 10
 
 
+async def test_new_keys_that_are_read_at_once_share_round_trips(
+    engine: MongoPersistenceEngine, server: MongoStorage, key: str
+) -> None:
+    await engine.highest_sequence_number(key)
+    before = server.proxy.round_trips
+    read = [numbers(engine, f"{key}-{n}") for n in range(50)]
+    snapshots = [engine.latest_snapshot(f"{key}-{n}") for n in range(50)]
+    assert await asyncio.gather(*read) == [[]] * 50
+    assert await asyncio.gather(*snapshots) == [None] * 50
+    assert server.proxy.round_trips - before < 10
+
+
+async def test_journals_that_are_read_at_once_with_new_ones_are_read_whole(
+    engine: MongoPersistenceEngine, key: str
+) -> None:
+    for n in range(0, 20, 2):
+        await engine.persist_all([event(f"{key}-{n}", number) for number in (1, 2, 3)])
+        await engine.take_snapshot(PersistedSnapshot(key=f"{key}-{n}", sequence_number=2, data=n))
+    read = await asyncio.gather(*(numbers(engine, f"{key}-{n}") for n in range(20)))
+    assert read == [[1, 2, 3], []] * 10
+    snapshots = await asyncio.gather(*(engine.latest_snapshot(f"{key}-{n}") for n in range(20)))
+    assert [found and found.data for found in snapshots] == [None if n % 2 else n for n in range(20)]
+
+
+async def test_a_journal_without_its_first_event_is_corrupt_also_when_many_are_read_at_once(
+    engine: MongoPersistenceEngine, shell: Shell, key: str
+) -> None:
+    for number in (1, 2):
+        await engine.persist(event(key, number))
+    shell["event_journal"].delete_one({"key": key, "sequence_number": 1})
+    reads = [numbers(engine, each) for each in (key, *(f"{key}-{n}" for n in range(5)))]
+    outcome, *others = await asyncio.gather(*reads, return_exceptions=True)
+    assert isinstance(outcome, CorruptJournalError)
+    assert others == [[]] * 5
+
+
 async def test_behind_a_refused_event_of_the_same_round_trip_no_gap_opens(
     engine: MongoPersistenceEngine, key: str
 ) -> None:
@@ -304,3 +340,11 @@ async def test_motor_is_what_a_url_gets(server: MongoStorage, key: str) -> None:
         await engine.persist(event(key, 1))
         session = await engine._life.opened()
         assert isinstance(session._databases._owned, AsyncIOMotorClient)
+
+
+async def test_the_engine_names_what_a_write_waits_for() -> None:
+    url = "mongodb://user:secret@localhost/contacts"
+    assert "w='majority', journal=True" in repr(MongoPersistenceEngine(url))
+    weaker = repr(MongoPersistenceEngine(url, w=1, journal=False))
+    assert "w=1, journal=False" in weaker
+    assert "secret" not in weaker

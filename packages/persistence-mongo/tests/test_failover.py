@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -46,6 +46,12 @@ class Writers:
         self._is_over = True
         await asyncio.gather(*self._tasks)
 
+    async def check(self) -> None:
+        """Every event that was acknowledged is there, once, in order, and no other."""
+        for key, ids in self.acknowledged.items():
+            found = [(each.sequence_number, each.event_id) async for each in self._engine.events(key)]
+            assert found == list(enumerate(ids, 1))
+
     async def _write(self, key: str) -> None:
         ids = self.acknowledged[key]
         while not self._is_over:
@@ -54,42 +60,39 @@ class Writers:
             ids.append(event.event_id)
 
 
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
-async def test_writers_carry_on_when_the_primary_is_killed(replica_set: MongoReplicaSet, driver: str) -> None:
+@pytest.fixture(params=["motor", "pymongo"])
+async def engine(replica_set: MongoReplicaSet, request: pytest.FixtureRequest) -> AsyncIterator[MongoPersistenceEngine]:
     client: AsyncMongoClient[Any] = AsyncMongoClient(replica_set.url)
-    source = replica_set.url if driver == "motor" else client
-    async with MongoPersistenceEngine(source, database="laws", timeout=30) as engine:
-        writers = Writers(engine)
-        await writers.progress(20)
-        primary = await asyncio.to_thread(replica_set.primary)
-        await asyncio.to_thread(replica_set.kill, primary)
-        await writers.progress(20)
-        await writers.stop()
-        for key, ids in writers.acknowledged.items():
-            found = [(each.sequence_number, each.event_id) async for each in engine.events(key)]
-            assert found == list(enumerate(ids, 1))
-        await asyncio.to_thread(replica_set.restart, primary)
-    await client.close()
+    source = replica_set.url if request.param == "motor" else client
+    async with client, MongoPersistenceEngine(source, database="laws", timeout=30) as engine:
+        yield engine
 
 
-async def test_writers_carry_on_when_the_primary_steps_down(replica_set: MongoReplicaSet) -> None:
-    key = f"step-down:{uuid4()}"
+async def test_writers_carry_on_when_the_primary_is_killed(
+    engine: MongoPersistenceEngine, replica_set: MongoReplicaSet
+) -> None:
+    writers = Writers(engine)
+    await writers.progress(20)
+    primary = await asyncio.to_thread(replica_set.primary)
+    await asyncio.to_thread(replica_set.kill, primary)
+    await writers.progress(20)
+    await writers.stop()
+    await writers.check()
+    await asyncio.to_thread(replica_set.restart, primary)
 
-    def step_down(port: int) -> None:
-        shell: MongoClient[dict[str, object]]
-        with MongoClient("127.0.0.1", port, directConnection=True) as shell:
-            shell.admin.command("replSetStepDown", 5, force=True)
 
-    async with MongoPersistenceEngine(replica_set.url, timeout=30) as engine:
-        ids = []
-        stepping: asyncio.Future[None] | None = None
-        for number in range(1, 400):
-            event = PersistedEvent(key=key, sequence_number=number, data=number)
-            ids.append(event.event_id)
-            if number == 50:
-                primary = await asyncio.to_thread(replica_set.primary)
-                stepping = asyncio.ensure_future(asyncio.to_thread(step_down, primary))
-            await engine.persist(event)
-        assert stepping is not None
-        await stepping
-        assert [each.event_id async for each in engine.events(key)] == ids
+async def test_writers_carry_on_when_the_primary_steps_down(
+    engine: MongoPersistenceEngine, replica_set: MongoReplicaSet
+) -> None:
+    writers = Writers(engine)
+    await writers.progress(20)
+    await asyncio.to_thread(_step_down, await asyncio.to_thread(replica_set.primary))
+    await writers.progress(20)
+    await writers.stop()
+    await writers.check()
+
+
+def _step_down(port: int) -> None:
+    shell: MongoClient[dict[str, object]]
+    with MongoClient("127.0.0.1", port, directConnection=True) as shell:
+        shell.admin.command("replSetStepDown", 5, force=True)

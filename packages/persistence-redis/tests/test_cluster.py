@@ -1,4 +1,4 @@
-"""Three primaries: the laws, and what a cluster adds to them: nodes that die alone, slots that move."""
+"""Three primaries, and what they add to the laws: nodes that die alone, slots that move."""
 
 from __future__ import annotations
 
@@ -13,21 +13,12 @@ from redis_servers.servers import NEWEST_IMAGE, OLDEST_IMAGE
 
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
-from nact_conformance.suite import ConformanceSuite
 from nact_persistence_redis import RedisPersistenceEngine, engine_from_url
 from nact_persistence_redis._names import Names
 
 pytestmark = pytest.mark.usefixtures("containers")
 Numbered = Callable[..., list[PersistedEvent]]
 NAMES = Names("nact:")
-CLUSTER = RedisCluster(OLDEST_IMAGE)
-
-
-class TestCluster(ConformanceSuite):
-    """Each key in a slot of its own, on one of three nodes."""
-
-    def storage(self) -> RedisCluster:
-        return CLUSTER
 
 
 @pytest.fixture(scope="module", params=[OLDEST_IMAGE, NEWEST_IMAGE], ids=["oldest", "newest"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from redis_servers.servers import EVERYSEC, NEVER, NEWEST_IMAGE, OLDEST_IMAGE, V
 
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
-from nact_conformance.containers import RedisStorage
+from nact_conformance.containers import DURABLE, RedisStorage
 from nact_persistence_redis import RedisPersistenceEngine
 from nact_persistence_redis._durability import Promise
 from nact_persistence_redis._server_settings import ServerSettings
@@ -83,7 +84,7 @@ def test_the_servers_reply_is_enough_where_it_comes_after_the_fsync() -> None:
 def test_where_the_fsync_comes_later_it_is_waited_for() -> None:
     confirmation = Promise("always", "refuse", 1, 1.0).confirmation(settings(version=(7, 2), syncs="everysec"))
     assert confirmation is not None
-    assert confirmation.command == ("WAITAOF", 1, 1, 1000)
+    assert confirmation.commands == (("WAIT", 1, 100), ("WAITAOF", 1, 1, 1000))
     assert confirmation.holds([1, 1])
     assert confirmation.holds([1, 2])
     assert not confirmation.holds([0, 1])
@@ -93,7 +94,7 @@ def test_where_the_fsync_comes_later_it_is_waited_for() -> None:
 def test_an_older_server_confirms_replicas_only() -> None:
     confirmation = Promise("always", "refuse", 2, 1.0).confirmation(settings())
     assert confirmation is not None
-    assert confirmation.command == ("WAIT", 2, 1000)
+    assert confirmation.commands == (("WAIT", 2, 1000),)
     assert confirmation.holds(2)
     assert not confirmation.holds(1)
 
@@ -129,21 +130,14 @@ async def test_everysec_loses_acknowledged_events_when_the_power_goes_and_says_s
     """A loss of power leaves what was synced. The server itself says what that is, and the rest is cut off here."""
     caplog.set_level(logging.INFO, "nact.persistence.redis")
     server = start_server(NEWEST_IMAGE, *EVERYSEC)
-    first, second = numbered(key, 1, 2)
     async with RedisPersistenceEngine(server.bare_url, durability="everysec") as engine:
         assert "in the last two seconds can be lost" in caplog.text
-        await engine.persist(first)
-        with client_of(server) as client:
-            client.set("after", "first")
-            assert client.execute_command("WAITAOF", 1, 0, 5000) == [1, 0]
-            synced = _logged(server)
-            await engine.persist(second)
-            client.set("after", "second")
-            assert client.execute_command("WAITAOF", 1, 0, 1) == [0, 0], "what was acknowledged isn't on the disk yet"
+        kept, synced = await _until_one_is_not_synced(engine, server, numbered(key, 1, 20))
         server.kill()
         server.change_data(f"truncate -s {synced} /data/appendonlydir/*.incr.aof")
         server.start()
-        assert [event async for event in engine.events(key)] == [first]
+        assert [event async for event in engine.events(key)] == kept
+        assert await engine.highest_sequence_number(key) == len(kept)
 
 
 async def test_what_is_not_confirmed_is_not_acknowledged_neither_at_first_nor_when_it_comes_again(
@@ -152,7 +146,7 @@ async def test_what_is_not_confirmed_is_not_acknowledged_neither_at_first_nor_wh
     """`appendfsync no` never confirms; but a connection that wrote nothing, as a retry may, gets confirmed at once."""
     server = start_server(NEWEST_IMAGE, *NEVER)
     (event,) = numbered(key, 1, 1)
-    async with RedisPersistenceEngine(server.bare_url, timeout=0.4, retry_for=0.5) as engine:
+    async with RedisPersistenceEngine(server.bare_url, timeout=1.5, retry_for=0.2) as engine:
         for _ in range(2):
             with pytest.raises(EngineUnavailableError, match="confirmed") as raised:
                 await engine.persist(event)
@@ -190,6 +184,57 @@ async def test_settings_that_changed_while_the_server_was_away_are_noticed(
         server.proxy.mend()
         with pytest.raises(EngineUnavailableError, match="set appendfsync always"):
             await engine.persist(second)
+
+
+async def test_a_replica_that_is_missing_is_waited_for(start_server: StartServer, numbered: Numbered, key: str) -> None:
+    """After a failover, say: the new primary has none until the old one has come back."""
+    server, replica = start_server(NEWEST_IMAGE, *DURABLE), start_server(NEWEST_IMAGE, *DURABLE)
+    (event,) = numbered(key, 1, 1)
+    hasty = RedisPersistenceEngine(server.bare_url, replicas=1, retry_for=0.5)
+    with pytest.raises(EngineUnavailableError, match="has 0 replicas, and 1 have to confirm"):
+        await hasty.persist(event)
+    await hasty.aclose()
+    engine = RedisPersistenceEngine(server.bare_url, replicas=1, retry_for=60)
+    persisting = asyncio.create_task(engine.persist(event))
+    await asyncio.to_thread(run, replica, "REPLICAOF", server.address, 6379)
+    await persisting
+    await engine.aclose()
+    with client_of(replica) as client:
+        assert client.xlen(f"nact:{{{key}}}:events") == 1
+
+
+async def test_an_outcome_that_was_lost_stays_unknown_when_the_server_is_refused_meanwhile(
+    start_server: StartServer, numbered: Numbered, key: str
+) -> None:
+    """The event is stored; its acknowledgement is lost; then the server promises too little to be asked again."""
+    server = start_server(OLDEST_IMAGE, *("--appendonly", "yes", "--appendfsync", "always"))
+    first, second = numbered(key, 1, 2)
+    async with RedisPersistenceEngine(server.bare_url) as engine:
+        await engine.persist(first)
+        run(server, "CONFIG", "SET", "appendfsync", "no")
+        server.proxy.lose_reply()
+        with pytest.raises(EngineUnavailableError, match="set appendfsync always") as raised:
+            await engine.persist(second)
+        assert not raised.value.outcome_known
+
+
+async def _until_one_is_not_synced(
+    engine: RedisPersistenceEngine, server: RedisStorage, events: list[PersistedEvent]
+) -> tuple[list[PersistedEvent], int]:
+    """Persists events until one is acknowledged that isn't on the disk. Returns those before it, and the bytes synced.
+
+    A mark is written before each event. As long as the server hasn't synced the mark, it hasn't the event either.
+    """
+    with client_of(server) as client:
+        for place, event in enumerate(events):
+            client.set("mark", place)
+            assert client.execute_command("WAITAOF", 1, 0, 5000) == [1, 0]
+            synced = _logged(server)
+            client.set("mark", event.event_id)
+            await engine.persist(event)
+            if client.execute_command("WAITAOF", 1, 0, 1) == [0, 0]:
+                return events[:place], synced
+    pytest.fail(f"each of {len(events)} events was synced at once")
 
 
 def _logged(server: RedisStorage) -> int:

@@ -17,12 +17,6 @@ from nact_persistence_redis import RedisPersistenceEngine
 pytestmark = pytest.mark.anyio
 Numbered = Callable[..., list[PersistedEvent]]
 
-LEAST_RIGHTS = (
-    "~nact:*", "+evalsha", "+eval", "+exists", "+xadd", "+xlen", "+xrange", "+xrevrange", "+xtrim", "+xinfo",
-    "+xgroup", "+xsetid", "+zadd", "+zrange", "+zremrangebylex", "+scan", "+ping", "+info",
-    "+config|get", "+wait", "+waitaof",
-)  # fmt: skip
-
 
 async def test_redis_cli_shows_a_journal(
     engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
@@ -55,6 +49,16 @@ async def test_a_client_that_was_passed_in_stays_open(server: RedisStorage, key:
         assert await client.ping()
 
 
+async def test_more_reads_than_connections_wait_for_one(server: RedisStorage, key: str, numbered: Numbered) -> None:
+    async with RedisPersistenceEngine(server.bare_url, max_connections=2, page_size=100, retry_for=0.001) as engine:
+        await engine.persist_all(numbered(key, 1, 400))
+
+        async def read() -> int:
+            return len([event async for event in engine.events(key)])
+
+        assert await asyncio.gather(*[read() for _ in range(30)]) == [400] * 30
+
+
 async def test_an_engine_left_open_warns(server: RedisStorage, key: str) -> None:
     engine = RedisPersistenceEngine(server.bare_url)
     await engine.highest_sequence_number(key)
@@ -73,22 +77,6 @@ async def test_another_kind_of_value_under_a_journals_name_harms_its_own_key_onl
     assert outcomes[1:] == [None] * 3
     assert isinstance(outcomes[0], CorruptJournalError)
     assert outcomes[0].key == key
-
-
-async def test_few_rights_are_enough(server: RedisStorage, key: str, numbered: Numbered) -> None:
-    rights = [each for each in LEAST_RIGHTS if each != "+waitaof" or "Redis 7.0" not in server.version]
-    run(server, "ACL", "SETUSER", "nact", "reset", "on", ">secret", *rights)
-    url = server.bare_url.replace("//", "//nact:secret@")
-    async with RedisPersistenceEngine(url) as engine:
-        await engine.persist_all(numbered(key, 1, 9))
-        await engine.persist_all(numbered(key, 10, 11))
-        await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=9, data=1))
-        assert await engine.latest_snapshot(key) is not None
-        await engine.delete_snapshots(key, up_to=9)
-        await engine.delete_events(key, up_to=10)
-        assert [event.sequence_number async for event in engine.events(key)] == [10, 11]
-        assert await engine.highest_sequence_number(key) == 11
-        assert [found async for found in engine.keys(prefix=key)] == [key]
 
 
 async def test_a_server_that_does_not_tell_its_settings_is_used_and_that_is_said(

@@ -1,14 +1,17 @@
-"""The conformance kit's laws, on the oldest and the newest server, with faults."""
+"""The conformance kit, with its faults, on every kind of server that is supported."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from redis_servers.back_door import RedisBackDoor
-from redis_servers.servers import NEWEST, OLDEST
+from redis_servers.cluster import RedisCluster
+from redis_servers.servers import CLUSTER, NEWEST, OLDEST, VALKEY
 
 from nact.persistence import PersistenceEngine
 from nact_conformance.containers import RedisStorage
-from nact_conformance.suite import BackDoor, ConformanceSuite, Requirements
+from nact_conformance.suite import BackDoor, ConformanceSuite
 
 pytestmark = pytest.mark.usefixtures("containers")
 
@@ -16,14 +19,13 @@ pytestmark = pytest.mark.usefixtures("containers")
 class TestOldestServer(ConformanceSuite):
     """Redis 7.0, RESP2."""
 
-    requirements = Requirements(cannot_keep={"M-06": "no release ever kept more than one tombstone for a key"})
-    server = OLDEST
+    server: ClassVar[RedisStorage | RedisCluster] = OLDEST
 
-    def storage(self) -> RedisStorage:
+    def storage(self) -> RedisStorage | RedisCluster:
         return self.server
 
     def back_door(self) -> BackDoor:
-        return RedisBackDoor(self.server.direct_url)
+        return RedisBackDoor(self.server.bare_url)
 
     def round_trips(self, engine: PersistenceEngine) -> int:
         return self.server.proxy.round_trips
@@ -33,3 +35,16 @@ class TestNewestServer(TestOldestServer):
     """Redis 8, RESP3."""
 
     server = NEWEST
+
+
+class TestValkey(TestOldestServer):
+    """Valkey 8, RESP3."""
+
+    server = VALKEY
+
+
+class TestCluster(TestOldestServer):
+    """Three nodes, each key in a slot of its own. They die, freeze and lose their network together: a cluster whose
+    nodes differ is what `test_cluster` has."""
+
+    server = CLUSTER

@@ -10,6 +10,7 @@ IMAGES = {
     "TEST_PGBOUNCER_IMAGE": "edoburu/pgbouncer:v1.24.1-p1",
     "TEST_REDIS_OLD_IMAGE": "redis:7-alpine",
     "TEST_REDIS_IMAGE": "redis:8-alpine",
+    "TEST_VALKEY_IMAGE": "valkey/valkey:8-alpine",
     "TEST_MONGO_IMAGE": "mongo:7",
 }
 """The environment variable for each image, and what is run where it isn't set."""

@@ -74,6 +74,19 @@ async def test_items_that_arrive_while_a_batch_is_under_way_travel_together_in_t
     assert store.batches == [["a"], ["b", "c", "d"]]
 
 
+async def test_the_next_batch_is_out_before_the_writers_of_the_last_one_go_on() -> None:
+    store = Store()
+    commits: GroupCommit[str] = GroupCommit(store.write, max_items=1)
+    seen: list[list[list[str]]] = []
+
+    async def writer(item: str) -> None:
+        await commits.submit(item)
+        seen.append(list(store.batches))
+
+    await asyncio.gather(writer("a"), writer("b"))
+    assert seen == [[["a"], ["b"]], [["a"], ["b"]]]
+
+
 async def test_an_observer_is_told_the_size_of_each_batch_until_it_has_seen_enough() -> None:
     sizes: list[int] = []
     commits: GroupCommit[int] = GroupCommit(Store().write)

@@ -12,8 +12,7 @@ A document holds an event, or several that were persisted together:
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import Any
 
@@ -36,15 +35,18 @@ FIELDS = ("sequence_number", "event_id", "created_at", "tags", "data", "data_jso
 _MAX_DEPTH = 90
 """MongoDB promises a hundred levels; some are the document's own."""
 
-_pack = Struct("<i").pack
-_PLAIN = (str, int, float, bool, type(None))
+_LEAST = 7
+"""The bytes that a level takes, at least: a type, the end of a name, a length, an end."""
+
+_length = Struct("<i")
+_KEY_LENGTH_AT = len(b"....\2key\0")
 
 
 # --- to documents ------------------------------------------------------------------------------------------------
 
 
 def event_bson(event: PersistedEvent) -> bytes:
-    """An event as it stands among others in `events`.
+    """The document of an event that stands alone.
 
     Raises:
         InvalidEventError: It can't be stored exactly.
@@ -52,6 +54,7 @@ def event_bson(event: PersistedEvent) -> bytes:
     if type(event.event_id) is not str or not is_unicode(event.event_id):
         raise InvalidEventError(f"event_id must be a string of valid Unicode, not {event.event_id!r}")
     fields = {
+        "key": event.key,
         "sequence_number": event.sequence_number,
         "event_id": event.event_id,
         "created_at": _checked_time(event.created_at),
@@ -60,21 +63,24 @@ def event_bson(event: PersistedEvent) -> bytes:
     return _with_data("event", fields, event.data)
 
 
-def journal_document(key: str, events: list[bytes], first: int) -> RawBSONDocument:
+def journal_document(key: str, first: int, events: Sequence[bytes]) -> RawBSONDocument:
     """The document for events that are stored together."""
     if len(events) == 1:
-        # BSON is a length, the fields, and a zero byte. A text: 2, the name, a length, the text, and a zero byte.
-        text = key.encode()
-        body = b"".join((b"\2key\0", _pack(len(text) + 1), text, b"\0", events[0][4:]))
-        return RawBSONDocument(_pack(len(body) + 4) + body)
-    return RawBSONDocument(
-        bson.encode({"key": key, "sequence_number": first, "events": [*map(RawBSONDocument, events)]})
-    )
+        return RawBSONDocument(events[0])
+    inside = [RawBSONDocument(_without_key(event)) for event in events]
+    return RawBSONDocument(bson.encode({"key": key, "sequence_number": first, "events": inside}))
 
 
-def size_of(key: str, events: list[bytes]) -> int:
-    """About how many bytes the document will have, rather more."""
-    return 100 + len(key) * 4 + sum(map(len, events)) + 12 * len(events)
+def _without_key(event: bytes) -> bytes:
+    # BSON is a length, the fields, and a zero byte. The key is the first field: 2, its name, a length, text and zero.
+    (length,) = _length.unpack_from(event, _KEY_LENGTH_AT)
+    fields = event[_KEY_LENGTH_AT + 4 + length :]
+    return _length.pack(len(fields) + 4) + fields
+
+
+def size_of(events: Sequence[bytes]) -> int:
+    """About how many bytes the document for these will have, rather more."""
+    return sum(map(len, events)) + (12 * len(events) + 100 if len(events) > 1 else 0)
 
 
 def snapshot_document(snapshot: PersistedSnapshot) -> RawBSONDocument:
@@ -90,10 +96,13 @@ def snapshot_document(snapshot: PersistedSnapshot) -> RawBSONDocument:
 
 def _with_data(what: str, fields: Document, data: JsonValue) -> bytes:
     json_data.check(data)
-    raw = b""
-    with suppress(InvalidDocument):  # a NUL in a name: the text holds it
-        raw = bson.encode({**fields, "data": data})
+    fields["data"] = data
+    try:
+        raw = bson.encode(fields)
+    except InvalidDocument:  # a NUL in a name: the text holds it
+        raw = b""
     if not raw or len(raw) > MAX_DOCUMENT or not _is_plain(data, raw):
+        del fields["data"]
         raw = bson.encode({**fields, "data_json": json_data.encode(data).decode()})
     if len(raw) > MAX_DOCUMENT:
         raise InvalidEventError(
@@ -104,11 +113,8 @@ def _with_data(what: str, fields: Document, data: JsonValue) -> bytes:
 
 def _is_plain(data: JsonValue, raw: bytes) -> bool:
     """Whether every server and driver gives the data back as they are, asked of the bytes first."""
-    if type(data) in _PLAIN:
-        return True
-    if raw.count(b"\x03") + raw.count(b"\x04") < _MAX_DEPTH and b"$" not in raw:
-        return True
-    return _is_simple(data, _MAX_DEPTH)
+    is_flat = len(raw) < _MAX_DEPTH * _LEAST or raw.count(b"\x03") + raw.count(b"\x04") < _MAX_DEPTH
+    return (is_flat and b"$" not in raw) or _is_simple(data, _MAX_DEPTH)
 
 
 def _is_simple(data: JsonValue, depth: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
+from bson.binary import Binary
 from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.int64 import Int64
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
@@ -41,7 +42,7 @@ class Collection(Protocol):
 
     async def find_one(self, filter: Document, **options: Any) -> Document | None: ...  # noqa: A002
 
-    async def insert_many(self, documents: Sequence[Mapping[str, Any]], *, ordered: bool) -> object: ...
+    async def distinct(self, key: str, filter: Document) -> list[Any]: ...  # noqa: A002
 
     async def update_one(self, filter: Document, update: Any) -> object: ...  # noqa: A002
 
@@ -96,6 +97,15 @@ class _Bytes(TypeDecoder):
         return Foreign(value)
 
 
+class _Binary(TypeDecoder):
+    """Binary data of a special kind, as a UUID, which `marshal` would take for bytes."""
+
+    bson_type = Binary
+
+    def transform_bson(self, value: Any) -> Foreign:
+        return Foreign(value)
+
+
 class _Floats(TypeDecoder):
     """JSON has no NaN, and no infinity."""
 
@@ -106,7 +116,7 @@ class _Floats(TypeDecoder):
 
 
 CODEC: CodecOptions[Document] = CodecOptions(
-    type_registry=TypeRegistry([_Integers(), _Bytes(), _Floats()]),
+    type_registry=TypeRegistry([_Integers(), _Bytes(), _Binary(), _Floats()]),
     # Dates of other programs, even beyond the year 9999, are found in the data, not while decoding.
     datetime_conversion=DatetimeConversion.DATETIME_MS,
 )

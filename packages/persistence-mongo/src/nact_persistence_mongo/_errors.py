@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,8 +26,8 @@ from nact.errors import EngineClosedError, EngineUnavailableError, InvalidEventE
 
 DUPLICATE = 11000
 
-# The server was interrupted, is stepping down or shutting down, or waited in vain: worth another try.
-_PASSING = frozenset({6, 7, 24, 50, 64, 89, 91, 100, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+# The server was interrupted, is stepping down or shutting down, has just started, or waited in vain: worth another try.
+_PASSING = frozenset({6, 7, 24, 50, 64, 89, 91, 100, 112, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 _LOGIN = frozenset({8, 11, 13, 18, 33, 8000})
 
 
@@ -58,6 +59,13 @@ def translated(error: PyMongoError, *, outcome_known: bool) -> NactError:
     reason = _reason(error)
     refused = isinstance(error, OperationFailure) and not is_passing(error) and not isinstance(error, BulkWriteError)
     return EngineUnavailableError(f"{reason} (MongoDB: {error})"[:1000], outcome_known=outcome_known or refused)
+
+
+def for_one(error: NactError) -> NactError:
+    """A copy for each of many: an error raised in many places gathers all their tracebacks."""
+    mine = copy.copy(error)
+    mine.__cause__ = error.__cause__
+    return mine
 
 
 def _reason(error: PyMongoError) -> str:

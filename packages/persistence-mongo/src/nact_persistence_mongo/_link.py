@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pymongo
@@ -81,34 +82,45 @@ class InFlight:
     """The writes that are under way, by key: a read waits for them, since their writers may have been cancelled."""
 
     def __init__(self) -> None:
+        self._batches: dict[asyncio.Future[None], Collection[str]] = {}
         self._by_key: dict[str, set[asyncio.Future[Any]]] = {}
 
     async def settled(self, key: str) -> None:
         """Returns when the writes to the key that are under way have ended."""
-        if writes := self._by_key.get(key):
-            await asyncio.wait(tuple(writes))
+        writes = [batch for batch, keys in self._batches.items() if key in keys]
+        writes += self._by_key.get(key, ())
+        if writes:
+            await asyncio.wait(writes)
 
     async def all_settled(self) -> None:
         """Returns when no write is under way."""
-        while writes := {write for each in self._by_key.values() for write in each}:
+        while writes := [*self._batches, *(write for each in self._by_key.values() for write in each)]:
             await asyncio.wait(writes)
 
-    def add(self, key: str, write: asyncio.Future[Any]) -> None:
-        self._by_key.setdefault(key, set()).add(write)
-
-    def remove(self, key: str, write: asyncio.Future[Any]) -> None:
-        writes = self._by_key[key]
-        writes.discard(write)
-        if not writes:
-            del self._by_key[key]
+    @contextmanager
+    def batch(self, keys: Collection[str]) -> Iterator[None]:
+        """While this is open, the keys are being written."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._batches[done] = keys
+        try:
+            yield
+        finally:
+            del self._batches[done]
+            done.set_result(None)
 
     async def finish(self, key: str, write: Awaitable[T]) -> T:
         """What the write returns; it goes on to its end also when the caller is cancelled."""
         task = asyncio.ensure_future(write)
-        self.add(key, task)
-        task.add_done_callback(lambda _: self.remove(key, task))
+        self._by_key.setdefault(key, set()).add(task)
+        task.add_done_callback(lambda _: self._remove(key, task))
         task.add_done_callback(look_at)
         return await asyncio.shield(task)
+
+    def _remove(self, key: str, write: asyncio.Future[Any]) -> None:
+        writes = self._by_key[key]
+        writes.discard(write)
+        if not writes:
+            del self._by_key[key]
 
 
 def look_at(write: asyncio.Future[T]) -> None:

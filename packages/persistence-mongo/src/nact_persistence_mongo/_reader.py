@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from bson.errors import InvalidDocument
@@ -10,8 +11,9 @@ from bson.errors import InvalidDocument
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedSnapshot
 from nact_persistence_mongo._documents import FIELDS, decoded, last_number, stored_snapshot
-from nact_persistence_mongo._driver import Collections, Document, RawBatches
+from nact_persistence_mongo._driver import Collection, Collections, Document, RawBatches
 from nact_persistence_mongo._link import Trying
+from nact_persistence_mongo._newcomers import Newcomers
 from nact_persistence_mongo._seen import Seen
 from nact_persistence_mongo._sizes import Sizes
 
@@ -45,6 +47,10 @@ class Page:
 class Reader:
     """Reads what the engine stored.
 
+    Attributes:
+        without_events: Knows keys whose journals haven't begun, not even on the primary alone.
+        without_snapshots: Knows keys without snapshots.
+
     Args:
         collections: Where from.
         seen: Learns where journals end.
@@ -53,6 +59,8 @@ class Reader:
     """
 
     def __init__(self, collections: Collections, seen: Seen, sizes: Sizes, timeout: float) -> None:
+        self.without_events = Newcomers(partial(self._stored, collections.newest_events))
+        self.without_snapshots = Newcomers(partial(self._stored, collections.snapshots))
         self._events = collections.events
         self._newest = collections.newest_events
         self._snapshots = collections.snapshots
@@ -141,7 +149,13 @@ class Reader:
         raw, _ = await self.trying().run(lambda: _one_batch(self._events.find_raw_batches(query, **options)))
         return [_key(document) for document in decoded(raw)]
 
+    async def _stored(self, collection: Collection, keys: list[str]) -> set[str]:
+        """Which of the keys have a document. The index tells, with one look for each."""
+        return {*await self.trying().run(lambda: collection.distinct("key", {"key": {"$in": keys}}))}
+
     async def snapshot(self, key: str, up_to: int) -> PersistedSnapshot | None:
+        if await self.without_snapshots.has_nothing(key):
+            return None
         query = {"key": key, "sequence_number": {"$lte": up_to}}
         options = {"projection": {"_id": 0}, "sort": _DOWN, "limit": 1, "batch_size": 1}
         raw, _ = await self.trying().run(lambda: _one_batch(self._snapshots.find_raw_batches(query, **options)))

@@ -57,6 +57,8 @@ class Replay:
 
     async def _first(self, reader: Reader) -> Page:
         """The first page: it may begin within a document."""
+        if self._position == 0 and await reader.without_events.has_nothing(self._key):
+            return Page([], 0, is_inside=False, is_last=True)
         first = reader.page(self._key, self._position, self._asked(_FIRST))
         page, self._arriving = await asyncio.gather(first, reader.arriving(self._key))
         if self._position == 0 or _first_number(page) == self._position + 1:

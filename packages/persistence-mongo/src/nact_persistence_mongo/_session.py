@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from nact.persistence import GroupCommit
 from nact_persistence_mongo._deletion import Deletion
 from nact_persistence_mongo._driver import Databases, Source, check_loop
+from nact_persistence_mongo._inserts import Inserts
 from nact_persistence_mongo._link import InFlight, Trying
 from nact_persistence_mongo._reader import Reader
 from nact_persistence_mongo._schema import prepare
@@ -44,7 +45,8 @@ class Session:
         self._collections = collections
         self.in_flight = InFlight()
         self.reader = Reader(collections, seen, sizes, setup.timeout)
-        writer = Writer(collections.events, self.reader, seen, sizes, self.in_flight, timeout=setup.timeout)
+        inserts = Inserts(self._databases.database, setup.event_collection, setup.w, journal=setup.journal)
+        writer = Writer(inserts, self.reader, seen, sizes, self.in_flight, timeout=setup.timeout)
         self.commit: GroupCommit[Append] = GroupCommit(writer.write, max_items=setup.max_batch)
         self.deletion = Deletion(collections.events, self.reader, setup.timeout)
         self.snapshots = Snapshots(collections.snapshots, setup.timeout)

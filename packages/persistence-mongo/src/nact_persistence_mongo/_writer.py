@@ -7,26 +7,25 @@ is, is remembered (`Seen`); what isn't remembered is looked up, for all items of
 
 from __future__ import annotations
 
-import asyncio
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
-from pymongo.errors import BulkWriteError
 
 from nact.errors import InvalidEventError, NactError, SequenceConflictError
 from nact.persistence import Outcome
 from nact_persistence_mongo._documents import MAX_DOCUMENT, journal_document, size_of
-from nact_persistence_mongo._driver import Collection
-from nact_persistence_mongo._errors import DUPLICATE, is_passing_code
+from nact_persistence_mongo._errors import DUPLICATE, for_one, is_passing_code
+from nact_persistence_mongo._inserts import Inserts
 from nact_persistence_mongo._link import InFlight, Trying
 from nact_persistence_mongo._reader import Reader
 from nact_persistence_mongo._seen import Seen
 from nact_persistence_mongo._sizes import Sizes
 
 _MOST_IDS = 2000
+_size = attrgetter("size")
 
 
 @dataclass(slots=True, eq=False)
@@ -35,17 +34,14 @@ class Append:
 
     key: str
     first: int
-    events: list[bytes]
+    last: int
+    events: Sequence[bytes]
     ids: Sequence[str]
     size: int
     outcome: Outcome = None
     is_settled: bool = False
     is_suspect: bool = False
     """The server refused it, in company. It goes alone."""
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.ids) - 1
 
     def settle(self, outcome: Outcome) -> None:
         self.outcome, self.is_settled = outcome, True
@@ -55,35 +51,31 @@ class Append:
 class _Run:
     """Items that follow one another and are stored as one document: an event behind a refused one leaves no gap."""
 
-    items: list[Append]
+    key: str
+    first: int
+    last: int
     size: int
-
-    @property
-    def key(self) -> str:
-        return self.items[0].key
-
-    @property
-    def first(self) -> int:
-        return self.items[0].first
-
-    @property
-    def last(self) -> int:
-        return self.items[-1].last
+    items: list[Append]
 
     def takes(self, item: Append) -> bool:
         is_next = item.first == self.last + 1 and self.size + item.size <= MAX_DOCUMENT
         return is_next and not item.is_suspect and not self.items[0].is_suspect
 
+    def take(self, item: Append) -> None:
+        self.items.append(item)
+        self.last = item.last
+        self.size += item.size
+
     def document(self) -> RawBSONDocument:
-        events = [event for item in self.items for event in item.events]
-        return journal_document(self.key, events, self.first)
+        events = self.items[0].events if len(self.items) == 1 else [each for item in self.items for each in item.events]
+        return journal_document(self.key, self.first, events)
 
 
 class Writer:
     """Appends to the journal.
 
     Args:
-        events: The collection.
+        inserts: Inserts documents.
         reader: Tells what is stored.
         seen: What is known of it.
         sizes: Learns how large documents are.
@@ -92,9 +84,9 @@ class Writer:
     """
 
     def __init__(
-        self, events: Collection, reader: Reader, seen: Seen, sizes: Sizes, in_flight: InFlight, *, timeout: float
+        self, inserts: Inserts, reader: Reader, seen: Seen, sizes: Sizes, in_flight: InFlight, *, timeout: float
     ) -> None:
-        self._events = events
+        self._inserts = inserts
         self._reader = reader
         self._seen = seen
         self._sizes = sizes
@@ -103,15 +95,8 @@ class Writer:
 
     async def write(self, items: Sequence[Append]) -> Sequence[Outcome]:
         """Stores the items, each on its own terms, and tells what became of each."""
-        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        for item in items:
-            self._in_flight.add(item.key, done)
-        try:
+        with self._in_flight.batch({item.key for item in items}):
             await self._settle(items, Trying(self._timeout))
-        finally:
-            done.set_result(None)
-            for key in {item.key for item in items}:
-                self._in_flight.remove(key, done)
         return [item.outcome for item in items]
 
     async def _settle(self, items: Sequence[Append], trying: Trying) -> None:
@@ -131,7 +116,7 @@ class Writer:
         except NactError as error:
             for item in waiting:
                 if not item.is_settled:
-                    item.settle(_copied(error))
+                    item.settle(for_one(error))
 
     async def _known(self, runs: list[_Run], trying: Trying) -> list[_Run]:
         """Those runs behind whose place a document is known to end."""
@@ -144,26 +129,19 @@ class Writer:
     async def _insert(self, runs: list[_Run], trying: Trying) -> None:
         """Settles the runs that are stored. Those that are refused as duplicates may be stored as well."""
         documents = [run.document() for run in runs]
-        result = await trying.run(lambda: self._insert_once(documents))
-        failures: dict[int, dict[str, Any]] = {failure["index"]: failure for failure in result.get("writeErrors", ())}
-        is_confirmed = not result.get("writeConcernErrors")
-        trying.maybe_done |= not is_confirmed
+        inserted = await trying.run(lambda: self._inserts.insert(documents))
+        trying.maybe_done |= not inserted.is_confirmed
+        failures = inserted.failures
         for place, run in enumerate(runs):
-            failure = failures.get(place)
-            if failure is None and is_confirmed:
+            if place in failures:
+                if failures[place]["code"] != DUPLICATE and not is_passing_code(failures[place]):
+                    _refuse(run, failures[place])
+            elif inserted.is_confirmed:
                 self._seen.put(run.key, run.last)
-                self._sizes.note_document(run.size, run.last - run.first + 1)
                 for item in run.items:
                     item.settle(None)
-            elif failure is not None and failure["code"] != DUPLICATE and not is_passing_code(failure):
-                _refuse(run, failure)
-
-    async def _insert_once(self, documents: list[RawBSONDocument]) -> dict[str, Any]:
-        try:
-            await self._events.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            return dict(error.details)
-        return {}
+        largest = max(runs, key=_size)
+        self._sizes.note_document(largest.size, largest.last - largest.first + 1)
 
     async def _explain(self, items: Sequence[Append], trying: Trying) -> None:
         """Settles what is stored already, by its own writer, and what conflicts. The rest is to be tried again."""
@@ -185,10 +163,9 @@ def _runs(items: Sequence[Append]) -> list[_Run]:
     for item in items:
         run = runs.get(item.key)
         if run is None:
-            runs[item.key] = _Run([item], item.size)
+            runs[item.key] = _Run(item.key, item.first, item.last, item.size, [item])
         elif item.key not in ended and run.takes(item):
-            run.items.append(item)
-            run.size += item.size
+            run.take(item)
         else:
             ended.add(item.key)
     return list(runs.values())
@@ -226,21 +203,14 @@ def _refuse(run: _Run, failure: dict[str, Any]) -> None:
         item.is_suspect = True
 
 
-def _copied(error: NactError) -> NactError:
-    """A copy for each writer: an error raised in many places gathers all their tracebacks."""
-    mine = copy.copy(error)
-    mine.__cause__ = error.__cause__
-    return mine
-
-
-def append_of(key: str, first: int, events: list[bytes], ids: Sequence[str]) -> Append:
+def append_of(key: str, first: int, events: Sequence[bytes], ids: Sequence[str]) -> Append:
     """The item for events whose documents are made.
 
     Raises:
         InvalidEventError: They don't fit into one document.
     """
-    size = size_of(key, events)
+    size = size_of(events)
     if size > MAX_DOCUMENT and len(events) > 1:
         text = f"the batch of {len(events)} events from {first} of key {key!r:.200} has about {size} bytes"
         raise InvalidEventError(f"{text}; a document of MongoDB holds {MAX_DOCUMENT}, and a batch is one document")
-    return Append(key, first, events, ids, size)
+    return Append(key, first, first + len(ids) - 1, events, ids, size)

@@ -81,7 +81,8 @@ class MongoPersistenceEngine:
     def __repr__(self) -> str:
         setup = self._setup  # a URL may hold a password
         source = "a URL" if isinstance(setup.source, str) else type(setup.source).__name__
-        return f"MongoPersistenceEngine({source}, event_collection={setup.event_collection!r})"
+        durability = f"w={setup.w!r}, journal={setup.journal}"
+        return f"MongoPersistenceEngine({source}, event_collection={setup.event_collection!r}, {durability})"
 
     def __del__(self) -> None:
         # Only warns. (A constructor that failed left no attributes.)
@@ -121,7 +122,7 @@ class MongoPersistenceEngine:
     async def persist(self, event: PersistedEvent) -> None:
         self._life.check_open()
         check_batch((event,))
-        item = append_of(event.key, event.sequence_number, [event_bson(event)], (event.event_id,))
+        item = append_of(event.key, event.sequence_number, (event_bson(event),), (event.event_id,))
         await (self._life.ready() or await self._life.opened()).commit.submit(item, size=item.size)
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------

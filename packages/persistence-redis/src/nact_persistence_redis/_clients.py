@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
+from redis.asyncio import ConnectionPool, Redis, RedisCluster, Sentinel
 from redis.asyncio.connection import Connection, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 from nact_persistence_redis._cluster import Cluster, Place
-from nact_persistence_redis._servers import OneServer, Pool, Servers
+from nact_persistence_redis._lines import Pool
+from nact_persistence_redis._servers import OneServer, Servers
 
 Client: TypeAlias = "Redis | RedisCluster"
 
@@ -73,7 +74,7 @@ def shown(url: str) -> str:
 def servers_of_client(client: Client, options: Options) -> Servers:
     """The servers of a client that stays its maker's: a cluster's is only a pattern for connections."""
     if not isinstance(client, RedisCluster):
-        return OneServer(client.connection_pool, is_ours=False)
+        return OneServer(client.connection_pool, max_connections=None)
     nodes = client.nodes_manager.startup_nodes.values()
     settings = {name: value for name, value in client.get_connection_kwargs().items() if name not in _NOT_OURS}
     is_tls = any(issubclass(node.connection_class, SSLConnection) for node in nodes)
@@ -93,10 +94,8 @@ def servers_of_url(url: str, options: Options) -> Servers:
         return _cluster(list(_hosts(url)), settings, options, SSLConnection if is_tls else Connection)
     if kind == "sentinel":
         return _sentinel(url, options, is_tls=scheme == "rediss")
-    pool = BlockingConnectionPool.from_url(
-        url, max_connections=options.max_connections, timeout=None, **options.for_driver()
-    )
-    return OneServer(pool, is_ours=True)
+    pool = ConnectionPool.from_url(url, max_connections=options.max_connections, **options.for_driver())
+    return OneServer(pool, max_connections=options.max_connections)
 
 
 def _cluster(
@@ -109,9 +108,10 @@ def _cluster(
     settings = {**settings, **options.for_driver()}
 
     def make_pool(place: Place) -> Pool:
-        return BlockingConnectionPool(options.max_connections, None, kind, host=place[0], port=place[1], **settings)
+        limit = options.max_connections
+        return ConnectionPool(kind, max_connections=limit, host=place[0], port=place[1], **settings)
 
-    return Cluster(seeds, make_pool, remap, options.timeout)
+    return Cluster(seeds, make_pool, remap, options.timeout, options.max_connections)
 
 
 def _sentinel(url: str, options: Options, *, is_tls: bool) -> Servers:
@@ -123,7 +123,7 @@ def _sentinel(url: str, options: Options, *, is_tls: bool) -> Servers:
     pool: Pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]
         service, sentinel, max_connections=options.max_connections, **settings
     )
-    return OneServer(pool, is_ours=True)
+    return OneServer(pool, max_connections=options.max_connections, watchers=sentinel.sentinels)
 
 
 def _check_options(options: dict[str, Any]) -> None:

@@ -14,8 +14,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import ClusterDownError, ResponseError
 
 from nact_persistence_redis._errors import DRIVER_ERRORS, InterruptedExchange
-from nact_persistence_redis._exchange import Reply, exchange
-from nact_persistence_redis._servers import Pool
+from nact_persistence_redis._lines import Lines, Pool, Reply
 
 Place: TypeAlias = tuple[str, int]
 """A node's host and port."""
@@ -29,6 +28,7 @@ class Cluster:
         make_pool: Makes connections to a node.
         remap: Where a node really is, for clusters that tell other addresses than those that lead there.
         timeout: For asking a node, in seconds.
+        max_connections: To one node.
     """
 
     def __init__(
@@ -37,7 +37,9 @@ class Cluster:
         make_pool: Callable[[Place], Pool],
         remap: Callable[[Place], Place] | None,
         timeout: float,
+        max_connections: int,
     ) -> None:
+        self.lines = Lines(at_most=max_connections)
         self._seeds = list(seeds)
         self._make_pool = make_pool
         self._remap = remap
@@ -52,6 +54,7 @@ class Cluster:
             await self._find()
 
     async def aclose(self) -> None:
+        await self.lines.aclose()
         while self._pools:
             await self._pools.popitem()[1].disconnect()
 
@@ -78,7 +81,9 @@ class Cluster:
         failure: BaseException | None = None
         for place in dict.fromkeys([*self._primaries, *self._seeds]):
             try:
-                (reply,) = await exchange(self._pool_of(place), [("CLUSTER", "SLOTS")], self._timeout)
+                (reply,) = await self.lines.exchange(
+                    self._pool_of(place), lambda: [("CLUSTER", "SLOTS")], self._timeout
+                )
             except InterruptedExchange as interrupted:
                 failure = interrupted.__cause__
                 continue

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_redis._exchange import Reply
+from nact_persistence_redis._errors import PassingWeaknessError
+from nact_persistence_redis._lines import Reply
 from nact_persistence_redis._scripts import Command
 from nact_persistence_redis._server_settings import ServerSettings
 
@@ -28,9 +29,14 @@ _CONFIRMS_FSYNC_FROM = (7, 2)
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """How the server confirms that what a connection wrote has arrived: WAITAOF or WAIT, and the counts to reach."""
+    """How the server confirms that what a connection wrote has arrived: WAITAOF or WAIT, and the counts to reach.
 
-    command: Command
+    Attributes:
+        commands: What to send behind the writes. The reply to the last one counts.
+        counts: What it has to reach.
+    """
+
+    commands: tuple[Command, ...]
     counts: tuple[int, ...]
 
     def holds(self, reply: Reply) -> bool:
@@ -56,6 +62,7 @@ class Promise:
         self._if_weaker = if_weaker
         self._replicas = replicas
         self._wait = max(1, int(wait * 1000))
+        self._nudge = max(1, self._wait // 10)
         self._told: set[str] = set()
 
     def confirmation(self, server: ServerSettings) -> Confirmation | None:
@@ -63,18 +70,25 @@ class Promise:
         if self._durability == "always" and _can_confirm_fsync(server):
             if server.syncs == "always" and not self._replicas:
                 return None
-            return Confirmation(("WAITAOF", 1, self._replicas, self._wait), (1, self._replicas))
-        return Confirmation(("WAIT", self._replicas, self._wait), (self._replicas,)) if self._replicas else None
+            synced: Command = ("WAITAOF", 1, self._replicas, self._wait)
+            # A replica tells how far it has synced when it is asked, or once a second. Asked at once, it hasn't yet; so
+            # it is asked whether it has the events, and then again.
+            asked: Command = ("WAIT", self._replicas, self._nudge)
+            return Confirmation((asked, synced) if self._replicas else (synced,), (1, self._replicas))
+        return Confirmation((("WAIT", self._replicas, self._wait),), (self._replicas,)) if self._replicas else None
 
     def check(self, server: ServerSettings) -> None:
         """Returns if the server may be used.
 
         Raises:
+            PassingWeaknessError: It promises less than was asked for, until the other servers are as they should be.
             EngineUnavailableError: It promises less than was asked for, and is to be refused.
         """
-        weaknesses = self._weaknesses(server)
+        lasting, passing = self._weaknesses(server), self._misplaced(server)
+        weaknesses = [*passing, *lasting]
         if weaknesses and self._if_weaker == "refuse":
-            raise EngineUnavailableError(
+            kind = EngineUnavailableError if lasting else PassingWeaknessError
+            raise kind(
                 f"this Redis can lose what it acknowledged: {'; '.join(weaknesses)}. Change that, "
                 "or say with durability= or if_weaker= that it may be so",
                 outcome_known=True,
@@ -94,7 +108,7 @@ class Promise:
 
     def _weaknesses(self, server: ServerSettings) -> list[str]:
         """What can be lost although it was asked to survive, and what would help."""
-        found = ["it follows another server, and can't be written: name its master"] if server.is_replica else []
+        found: list[str] = []
         if self._durability == "none":
             return found
         if server.appends is False:
@@ -105,6 +119,11 @@ class Promise:
             found.append("appendfsync is no: set appendfsync everysec")
         if server.evicts is not None and server.evicts.startswith("allkeys-"):
             found.append(f"maxmemory-policy is {server.evicts}, which throws events away: set noeviction")
+        return found
+
+    def _misplaced(self, server: ServerSettings) -> list[str]:
+        """What may be over when a failover is."""
+        found = ["it follows another server, and can't be written: name its master"] if server.is_replica else []
         if server.replicas < self._replicas:
             found.append(f"it has {server.replicas} replicas, and {self._replicas} have to confirm: add some")
         return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import TypeVar
+
 from redis.exceptions import (
     AskError,
     AuthenticationError,
@@ -17,6 +20,8 @@ from redis.exceptions import (
 )
 
 from nact.errors import CorruptJournalError, EngineUnavailableError, NactError
+
+E = TypeVar("E", bound=BaseException)
 
 DRIVER_ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 """What the driver raises when it can't connect, send or read."""
@@ -46,6 +51,10 @@ class InterruptedExchange(Exception):  # noqa: N818 (it isn't raised at users)
     def __init__(self, was_sent: bool) -> None:
         super().__init__(was_sent)
         self.was_sent = was_sent
+
+
+class PassingWeaknessError(EngineUnavailableError):
+    """The server promises less than it has to, and may do better a moment later: when a replica has come back, say."""
 
 
 def code(error: BaseException | str) -> str:
@@ -82,3 +91,10 @@ def unavailable(cause: BaseException | None, outcome_known: bool) -> EngineUnava
         case _:
             reason = "Redis can't be reached"
     return EngineUnavailableError(f"{reason} ({type(cause).__name__}: {cause})", outcome_known)
+
+
+def for_one(error: E) -> E:
+    """A copy for each of those who are told: an error raised in many places gathers all their tracebacks."""
+    mine = copy.copy(error)
+    mine.__cause__ = error.__cause__
+    return mine

@@ -13,12 +13,18 @@ from redis.exceptions import AskError, MovedError, NoScriptError, ResponseError
 
 from nact.errors import EngineClosedError, NactError
 from nact_persistence_redis._durability import Confirmation, Promise
-from nact_persistence_redis._errors import DRIVER_ERRORS, InterruptedExchange, is_passing, unavailable
-from nact_persistence_redis._exchange import Reply, exchange
+from nact_persistence_redis._errors import (
+    DRIVER_ERRORS,
+    InterruptedExchange,
+    PassingWeaknessError,
+    is_passing,
+    unavailable,
+)
+from nact_persistence_redis._lines import Ask, Pool, Reply
 from nact_persistence_redis._request import Question, Request
 from nact_persistence_redis._scripts import Command
 from nact_persistence_redis._server_settings import settings_of
-from nact_persistence_redis._servers import Pool, Servers
+from nact_persistence_redis._servers import Servers
 
 _SHORTEST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.25
@@ -37,7 +43,7 @@ class Link:
     def __init__(self, servers: Servers, promise: Promise, timeout: float, retry_for: float) -> None:
         self.servers = servers
         self._promise = promise
-        self._checked: dict[Pool, Confirmation | None] = {}
+        self._confirmations: dict[Pool, Confirmation | None] = {}
         self._timeout = timeout
         self._retry_for = retry_for
         self._busy = 0
@@ -142,46 +148,38 @@ class Link:
                 self._idle.set()
 
     async def _send_to(self, pool: Pool, questions: list[Question], durably: bool) -> None:
-        is_checked = pool in self._checked
         try:
-            if not is_checked:
-                await self._check(pool)
-                is_checked = True
-            confirmation = self._checked[pool] if durably else None
-            forgotten = await self._round_trip(pool, questions, confirmation)
+            forgotten = await self._round_trip(pool, questions, durably)
             if forgotten:
-                await self._round_trip(pool, forgotten, confirmation, with_scripts=True)
+                await self._round_trip(pool, forgotten, durably, with_scripts=True)
         except InterruptedExchange as interrupted:
-            self._checked.pop(pool, None)
             for question in questions:
-                question.interrupt(interrupted, is_checked)
+                question.interrupt(interrupted)
+        except PassingWeaknessError as weakness:
+            for question in questions:
+                question.cause = weakness
         except NactError as refused:
             for question in questions:
-                question.settle(refused)
+                question.turn_away(refused)
 
-    async def _check(self, pool: Pool) -> None:
-        settings = await settings_of(pool, self._timeout)
+    async def _check(self, pool: Pool, ask: Ask) -> None:
+        """Holds what the server says of itself against what was asked for; called for every new connection."""
+        settings = await settings_of(ask)
         self._promise.check(settings)
-        self._checked[pool] = self._promise.confirmation(settings)
+        self._confirmations[pool] = self._promise.confirmation(settings)
 
     async def _round_trip(
-        self,
-        pool: Pool,
-        questions: list[Question],
-        confirmation: Confirmation | None,
-        *,
-        with_scripts: bool = False,
+        self, pool: Pool, questions: list[Question], durably: bool, *, with_scripts: bool = False
     ) -> list[Question]:
         """Settles the questions that get a final answer. Returns those whose script the server has forgotten."""
-        commands: list[Command] = []
-        for question in questions:
-            command, script = question.request.command, question.request.script
-            if question.asked_at is not None:
-                commands.append(("ASKING",))
-            commands.append(script.whole(command) if with_scripts and script is not None else command)
-        if confirmation is not None:
-            commands.append(confirmation.command)
-        replies = await exchange(pool, commands, self._timeout)
+        confirmation: Confirmation | None = None
+
+        def compose() -> Sequence[Command]:
+            nonlocal confirmation
+            confirmation = self._confirmations[pool] if durably else None
+            return _commands(questions, confirmation, with_scripts)
+
+        replies = await self.servers.lines.exchange(pool, compose, self._timeout, greet=self._check)
         is_durable = confirmation is None or confirmation.holds(replies[-1])
         place, forgotten = 0, []
         for question in questions:
@@ -208,3 +206,15 @@ class Link:
             question.cause = reply
         else:
             question.refuse(reply)
+
+
+def _commands(questions: list[Question], confirmation: Confirmation | None, with_scripts: bool) -> list[Command]:
+    commands: list[Command] = []
+    for question in questions:
+        command, script = question.request.command, question.request.script
+        if question.asked_at is not None:
+            commands.append(("ASKING",))
+        commands.append(script.whole(command) if with_scripts and script is not None else command)
+    if confirmation is not None:
+        commands += confirmation.commands
+    return commands

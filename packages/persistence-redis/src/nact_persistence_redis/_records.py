@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -21,6 +22,7 @@ MAX_TEXT = 64 * 1024 * 1024
 
 _DIGITS = len(str(MAX_SEQUENCE_NUMBER))
 _FIELDS = (b"event_id", b"created_at", b"tags", b"data")
+_decode = json_data.decode
 _decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
@@ -53,53 +55,39 @@ def entry_number(key: str, entry: Entry) -> int:
     return int(number)
 
 
-def stored_tags(key: str, number: int, entry: Entry) -> tuple[str, ...]:
-    """The tags of a stored event.
-
-    Raises:
-        CorruptJournalError: They can't be read.
-    """
-    fields = entry[1]
-    if tuple(fields[::2]) != _FIELDS:
-        raise CorruptJournalError(f"its entry has the fields {fields[::2]!r}", key, number)
-    if fields[5] == b"[]":
-        return ()
-    try:
-        return sorted_tags(_decode_tags(fields[5]))
-    except (ValueError, TypeError) as error:
-        raise CorruptJournalError(f"its tags are no JSON array of strings: {error}", key, number) from error
-
-
-def stored_event(key: str, number: int, tags: tuple[str, ...], entry: Entry) -> PersistedEvent:
-    """The event that a stream's entry holds.
+def stored_event(key: str, number: int, fields: Sequence[bytes], tags: frozenset[str]) -> PersistedEvent | None:
+    """The event that an entry's fields hold; `None` if it doesn't carry these tags.
 
     Raises:
         CorruptJournalError: It can't be read.
     """
-    _, event_id, _, created_at, _, _, _, data = entry[1]
     try:
+        id_name, event_id, time_name, created_at, tags_name, its_tags, data_name, data = fields
+        if (id_name, time_name, tags_name, data_name) != _FIELDS:
+            raise ValueError(f"it has the fields {fields[::2]!r}")
+        carried = () if its_tags == b"[]" else sorted_tags(_decode_tags(its_tags))
+        if tags and not tags.issubset(carried):
+            return None
         return PersistedEvent(
             key=key,
             sequence_number=number,
-            data=json_data.decode(data),
-            tags=tags,
+            data=_decode(data),
+            tags=carried,
             created_at=int(created_at),
             event_id=event_id.decode(),
         )
-    except ValueError as error:
-        raise CorruptJournalError(f"its entry can't be decoded: {error}", key, number) from error
+    except (ValueError, TypeError) as error:
+        raise CorruptJournalError(f"its entry can't be read: {error}", key, number) from error
 
 
-def stored_tombstone(key: str, fields: Entry) -> PersistedEvent | None:
-    """The tombstone that `TOMBSTONE` found (sequence number, event_id, created_at), `None` if there is none.
+def stored_tombstone(key: str, fields: Entry) -> PersistedEvent:
+    """A tombstone that `TOMBSTONES` found: sequence number, event_id, created_at, and what isn't needed.
 
     Raises:
         CorruptJournalError: It can't be read.
     """
-    if not fields:
-        return None
-    number, event_id, created_at = fields
     try:
+        number, event_id, created_at, _ = fields
         return PersistedEvent(
             key=key,
             sequence_number=number,

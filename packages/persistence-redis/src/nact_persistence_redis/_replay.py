@@ -11,13 +11,15 @@ from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent
 from nact.persistence.paging import prefetched
 from nact_persistence_redis._reader import Page
-from nact_persistence_redis._records import Entry, entry_number, stored_event, stored_tags
+from nact_persistence_redis._records import entry_number, stored_event
 
 FetchPage: TypeAlias = Callable[[int, int], Coroutine[Any, Any, Page]]
 """Reads the page behind a sequence number, with at most so many events."""
 
 _FIRST = 64
 _BYTES = 1024 * 1024
+_BESIDE_DATA = 100
+"""About so many bytes of an entry aren't data."""
 
 
 class Replay:
@@ -40,61 +42,59 @@ class Replay:
         self._tags = tags
         self._page_size = page_size
 
-    async def events(self, fetch: FetchPage) -> AsyncGenerator[PersistedEvent]:
-        """The events. Holds nothing while the consumer works, but a page that is on its way."""
+    async def pages(self, fetch: FetchPage) -> AsyncGenerator[Page]:
+        """Pages until there are enough events. Holds nothing while the consumer works, but a page on its way."""
         if self._left == 0:
             return
         first = fetch(self._position, self._fitting(_FIRST))
         async with aclosing(prefetched(first, partial(self._fetch_behind, fetch))) as pages:
             async for page in pages:
-                for event in self._decoded(*self._live(page)):
-                    self._left = None if self._left is None else self._left - 1
-                    yield event
-                    if self._left == 0:
-                        return
+                yield page
+                if self._left == 0:
+                    return
 
-    def _live(self, page: Page) -> tuple[PersistedEvent | None, list[Entry]]:
-        """The tombstone, if the gap before the entries is its, and the entries behind it."""
-        tombstone, entries = page.tombstone, page.entries
-        is_gap = not entries or entry_number(self._key, entries[0]) > self._position + 1
-        if tombstone is None or not is_gap or tombstone.sequence_number <= self._position:
-            return None, [entry for entry in entries if entry_number(self._key, entry) > self._position]
-        number = tombstone.sequence_number
-        return tombstone, [entry for entry in entries if entry_number(self._key, entry) > number]
-
-    def _fetch_behind(self, fetch: FetchPage, page: Page) -> Coroutine[Any, Any, Page] | None:
-        is_filled = self._left is not None and not self._tags and len(page.entries) >= self._left
-        if page.is_last or (is_filled and page.tombstone is None):
-            return None
-        average = sum(map(_length, page.entries)) // len(page.entries)
-        last = entry_number(self._key, page.entries[-1])
-        return fetch(last, self._fitting(_BYTES // (average + 1)))
-
-    def _fitting(self, count: int) -> int:
-        count = max(1, min(count, self._page_size))
-        return count if self._left is None or self._tags else min(count, self._left)
-
-    def _decoded(self, tombstone: PersistedEvent | None, entries: list[Entry]) -> Iterator[PersistedEvent]:
-        """The events that carry the tags.
+    def events(self, page: Page) -> Iterator[PersistedEvent]:
+        """The page's events that carry the tags, as many as are still wanted.
 
         Raises:
             CorruptJournalError: One is missing (not checked with tags) or can't be read.
         """
-        key, wanted = self._key, self._tags
-        if tombstone is not None:
-            self._position = tombstone.sequence_number
-            if not wanted:
-                yield tombstone
+        for event in self._decoded(page):
+            if self._left is not None:
+                self._left -= 1
+            yield event
+            if self._left == 0:
+                return
+
+    def _decoded(self, page: Page) -> Iterator[PersistedEvent]:
+        entries = page.entries
+        if page.tombstones and (not entries or entry_number(self._key, entries[0]) > self._position + 1):
+            self._position = page.tombstones[-1].sequence_number
+            entries = [entry for entry in entries if entry_number(self._key, entry) > self._position]
+            if not self._tags:
+                yield from page.tombstones
+        key, tags = self._key, self._tags
         for entry in entries:
-            number = entry_number(key, entry)
-            if number != self._position + 1 and not wanted:
-                reason = f"it is missing, and the next one is {number}"
-                raise CorruptJournalError(reason, key, self._position + 1)
-            self._position = number
-            tags = stored_tags(key, number, entry)
-            if not wanted or wanted.issubset(tags):
-                yield stored_event(key, number, tags, entry)
+            self._position += 1
+            if entry[0] != b"%d-0" % self._position:
+                self._skip_to(entry_number(key, entry))
+            event = stored_event(key, self._position, entry[1], tags)
+            if event is not None:
+                yield event
 
+    def _skip_to(self, number: int) -> None:
+        if not self._tags:
+            raise CorruptJournalError(f"it is missing, and the next one is {number}", self._key, self._position)
+        self._position = number
 
-def _length(entry: Entry) -> int:
-    return sum(map(len, entry[1]))
+    def _fetch_behind(self, fetch: FetchPage, page: Page) -> Coroutine[Any, Any, Page] | None:
+        is_filled = self._left is not None and not self._tags and len(page.entries) >= self._left
+        if page.is_last or (is_filled and not page.tombstones):
+            return None
+        average = sum(len(entry[1][-1]) for entry in page.entries) // len(page.entries)
+        last = entry_number(self._key, page.entries[-1])
+        return fetch(last, self._fitting(_BYTES // (average + _BESIDE_DATA)))
+
+    def _fitting(self, count: int) -> int:
+        count = max(1, min(count, self._page_size))
+        return count if self._left is None or self._tags else min(count, self._left)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from redis.exceptions import AuthenticationError, ResponseError
 
-from nact_persistence_redis._errors import InterruptedExchange, refusal, unavailable
-from nact_persistence_redis._exchange import Reply
+from nact.errors import EngineUnavailableError, NactError
+from nact_persistence_redis._errors import InterruptedExchange, for_one, refusal, unavailable
+from nact_persistence_redis._lines import Pool, Reply
 from nact_persistence_redis._scripts import Command, Script
-from nact_persistence_redis._servers import Pool
 
 
 @dataclass(slots=True, eq=False)
@@ -49,13 +49,26 @@ class Question:
         self.settle(refusal(error, self.request.key, outcome_known=not self.maybe_done))
         self.answer.__cause__ = error
 
-    def interrupt(self, by: InterruptedExchange, was_asked: bool) -> None:
+    def interrupt(self, by: InterruptedExchange) -> None:
         if not self.is_answered:
             self.cause, self.asked_at = by.__cause__, None
-            self.maybe_done |= was_asked and by.was_sent
+            self.maybe_done |= by.was_sent
             if isinstance(self.cause, AuthenticationError):
                 self.give_up()
 
+    def turn_away(self, error: NactError) -> None:
+        """The server isn't to be used. What was asked before may have been done."""
+        if self.is_answered:
+            return
+        answer = for_one(error)
+        if isinstance(error, EngineUnavailableError):
+            answer = EngineUnavailableError(error.message, error.outcome_known and not self.maybe_done)
+            answer.__cause__ = error.__cause__
+        self.settle(answer)
+
     def give_up(self) -> None:
+        if isinstance(self.cause, NactError):
+            self.turn_away(self.cause)
+            return
         self.settle(unavailable(self.cause, outcome_known=not self.maybe_done))
         self.answer.__cause__ = self.cause

@@ -31,7 +31,7 @@ class Script:
 
 # A journal is one key: Redis Cluster refuses commands of several keys of a slot that is on its way to another node. So
 # the tombstone is in the stream, too, as a consumer group: its last-delivered-id is the last number deleted, its name
-# holds the rest of the event.
+# holds the rest of the event. This engine leaves one; several, which something else wrote, are read as well.
 _COMMON = """
 local function field(reply, name)
   for i = 1, #reply, 2 do
@@ -48,16 +48,25 @@ local function highest(stream)
   return number(field(redis.call('XINFO', 'STREAM', stream), 'last-generated-id'))
 end
 
--- The number, the event_id, the time and the name of the tombstone; the number is 0 if there is none.
-local function tombstone(stream)
-  if redis.call('EXISTS', stream) == 1 then
+-- Of each tombstone its number, event_id, time and name; the last one last.
+local function tombstones(stream, length)
+  local found = {}
+  if length > 0 or redis.call('EXISTS', stream) == 1 then
     for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
       local name = field(group, 'name')
       local event_id, created_at = string.match(name, '^tombstone (.*) (%-?%d+)$')
-      if event_id then return number(field(group, 'last-delivered-id')), event_id, created_at, name end
+      if event_id then
+        found[#found + 1] = {number(field(group, 'last-delivered-id')), event_id, created_at, name}
+      end
     end
+    if #found > 1 then table.sort(found, function(one, other) return one[1] < other[1] end) end
   end
-  return 0
+  return found
+end
+
+local function dead(stream, length)
+  local found = tombstones(stream, length)
+  return #found > 0 and found[#found][1] or 0
 end
 
 -- Changes nothing. WAITAOF and WAIT confirm what their own connection wrote, and one that wrote nothing they confirm at
@@ -78,14 +87,15 @@ APPEND = Script(
 local has_written = false
 
 local function is_stored(stream, item)
-  local dead, dead_id = tombstone(stream)
+  local deleted = {}
+  for _, each in ipairs(tombstones(stream, 0)) do deleted[each[1]] = each[2] end
   for n = 2, #item do
     local id, event_id = item[n][1], nil
     local entry = redis.call('XRANGE', stream, id, id)[1]
     if entry then
       event_id = field(entry[2], 'event_id')
-    elseif number(id) == dead then
-      event_id = dead_id
+    else
+      event_id = deleted[number(id)]
     end
     if event_id ~= item[n][2] then return false end
   end
@@ -95,7 +105,7 @@ end
 local function append(stream, item)
   local length = redis.pcall('XLEN', stream)
   if type(length) == 'table' then return length end
-  if item[1] ~= tombstone(stream) + length + 1 then
+  if item[1] ~= dead(stream, length) + length + 1 then
     local last = highest(stream)
     if item[1] ~= last + 1 then
       if not is_stored(stream, item) then return last end
@@ -132,17 +142,18 @@ DELETE_EVENTS = Script(
     + """
 -- KEYS: the stream. ARGV: delete up to this number, at most so many events. Returns 1 when that is done.
 local stream = KEYS[1]
-local dead, _, _, name = tombstone(stream)
+local deleted = tombstones(stream, 0)
+local last = #deleted > 0 and deleted[#deleted][1] or 0
 local up_to = math.min(tonumber(ARGV[1]), highest(stream))
-if up_to <= dead then
-  if dead > 0 then touch(stream) end
+if up_to <= last then
+  if last > 0 then touch(stream) end
   return 1
 end
-local stop = math.min(up_to, dead + tonumber(ARGV[2]))
+local stop = math.min(up_to, last + tonumber(ARGV[2]))
 local entry = redis.call('XREVRANGE', stream, string.format('%.0f-0', stop), '-', 'COUNT', 1)[1]
 if entry then
-  if name then redis.call('XGROUP', 'DESTROY', stream, name) end
-  name = 'tombstone ' .. field(entry[2], 'event_id') .. ' ' .. field(entry[2], 'created_at')
+  for _, each in ipairs(deleted) do redis.call('XGROUP', 'DESTROY', stream, each[4]) end
+  local name = 'tombstone ' .. field(entry[2], 'event_id') .. ' ' .. field(entry[2], 'created_at')
   redis.call('XGROUP', 'CREATE', stream, name, entry[1])
   redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f-0', number(entry[1]) + 1))
 end
@@ -152,12 +163,11 @@ return (stop == up_to or not entry) and 1 or 0
 
 HIGHEST = Script(_COMMON + "return highest(KEYS[1])")
 
-TOMBSTONE = Script(
+TOMBSTONES = Script(
     _COMMON
     + """
--- KEYS: the stream. Returns number, event_id, created_at; nothing if there is none.
-local dead, event_id, created_at = tombstone(KEYS[1])
-return dead > 0 and {dead, event_id, created_at} or {}
+-- KEYS: the stream. Returns of each tombstone its number, event_id and created_at; the last one last.
+return tombstones(KEYS[1], 0)
 """
 )
 

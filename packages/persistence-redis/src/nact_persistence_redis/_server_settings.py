@@ -8,9 +8,8 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from nact_persistence_redis._errors import refusal
-from nact_persistence_redis._exchange import Reply, exchange
+from nact_persistence_redis._lines import Ask, Reply
 from nact_persistence_redis._scripts import Command
-from nact_persistence_redis._servers import Pool
 
 _QUESTIONS: tuple[Command, ...] = (
     ("INFO",),
@@ -39,14 +38,13 @@ class ServerSettings:
     evicts: str | None
 
 
-async def settings_of(pool: Pool, timeout: float) -> ServerSettings:
+async def settings_of(ask: Ask) -> ServerSettings:
     """Asks the server.
 
     Raises:
-        InterruptedExchange: It didn't answer.
         NactError: It doesn't even answer INFO.
     """
-    about, config = await exchange(pool, _QUESTIONS, timeout)
+    about, config = await ask(_QUESTIONS)
     if isinstance(about, ResponseError):
         raise refusal(about, None) from about
     told = {**_lines(about), **_pairs(config)}

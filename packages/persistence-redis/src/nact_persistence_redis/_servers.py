@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from redis.asyncio import ConnectionPool
+from redis.asyncio import Redis
 
-Pool: TypeAlias = ConnectionPool
+from nact_persistence_redis._lines import Lines, Pool
 
 
 class Servers(Protocol):
     """Where the keys are. Knows no command but those that find this out."""
+
+    @property
+    def lines(self) -> Lines:
+        """The way to make round trips to them."""
+        ...
 
     async def open(self) -> None:
         """Finds the servers."""
@@ -47,19 +52,25 @@ class OneServer:
 
     Args:
         pool: The connections.
-        is_ours: Whether closing this closes them.
+        max_connections: So many are used at once, and closing this closes them; `None` if they are somebody else's.
+        watchers: Clients of Sentinels, which this closes, too.
     """
 
-    def __init__(self, pool: Pool, *, is_ours: bool) -> None:
+    def __init__(self, pool: Pool, *, max_connections: int | None, watchers: Sequence[Redis] = ()) -> None:
+        self.lines = Lines(at_most=max_connections)
         self._pool = pool
-        self._is_ours = is_ours
+        self._is_ours = max_connections is not None
+        self._watchers = watchers
 
     async def open(self) -> None:
         """Nothing needs to be found."""
 
     async def aclose(self) -> None:
+        await self.lines.aclose()
         if self._is_ours:
             await self._pool.disconnect()
+        for watcher in self._watchers:
+            await watcher.aclose()
 
     def together(self, _name: bytes) -> Hashable:
         return None

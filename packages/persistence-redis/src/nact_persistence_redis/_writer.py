@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,13 +12,12 @@ import msgspec
 from nact.errors import NactError, SequenceConflictError
 from nact.persistence import GroupCommit, Outcome, PersistedSnapshot
 from nact_persistence_redis import _scripts
-from nact_persistence_redis._errors import refusal
-from nact_persistence_redis._exchange import Reply
+from nact_persistence_redis._errors import for_one, refusal
+from nact_persistence_redis._lines import Pool, Reply
 from nact_persistence_redis._link import Link
 from nact_persistence_redis._names import Names
 from nact_persistence_redis._records import EventFields, padded, snapshot_member
 from nact_persistence_redis._request import Request
-from nact_persistence_redis._servers import Pool
 
 _STORED = -1
 _DELETED_AT_ONCE = 5000
@@ -148,7 +146,7 @@ class Writer:
 
 def _outcomes(group: Sequence[Append], reply: Reply) -> Sequence[Outcome]:
     if isinstance(reply, NactError):
-        return [_one_of(reply) for _ in group]
+        return [for_one(reply) for _ in group]
     return [_outcome(item, each) for item, each in zip(group, reply, strict=True)]
 
 
@@ -158,10 +156,3 @@ def _outcome(item: Append, reply: Reply) -> Outcome:
     if isinstance(reply, int):
         return SequenceConflictError(item.key, item.first, reply)
     return refusal(reply.decode(errors="replace"), item.key)
-
-
-def _one_of(error: NactError) -> NactError:
-    """A copy for each writer: an error raised in many places gathers all their tracebacks."""
-    mine = copy.copy(error)
-    mine.__cause__ = error.__cause__
-    return mine

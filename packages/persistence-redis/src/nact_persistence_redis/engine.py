@@ -114,10 +114,12 @@ class RedisPersistenceEngine:
         replay = Replay(check_key(key), after, limit, frozenset(sorted_tags(tags)), self._page_size)
         session = self._life.ready() or await self._life.opened()
         await session.writer.settled(key)
-        async with aclosing(replay.events(lambda after, count: session.reader.page(key, after, count))) as stream:
-            async for event in stream:
-                yield event
-                self._life.check_open()
+        check_open = self._life.check_open
+        async with aclosing(replay.pages(partial(session.reader.page, key))) as pages:
+            async for page in pages:
+                for event in replay.events(page):
+                    yield event
+                    check_open()
 
     async def persist(self, event: PersistedEvent) -> None:
         self._life.check_open()

@@ -1,10 +1,15 @@
-"""A Redis Cluster of three primaries, in containers on the host's own network."""
+"""A Redis Cluster of three primaries, in containers on the host's own network, each behind a proxy.
+
+The nodes tell clients the ports of the proxies (`cluster-announce-port`), so that these stand in every client's way,
+redirections included; among themselves they talk past them.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -14,12 +19,20 @@ from testcontainers.core.container import DockerContainer
 
 from nact_conformance.containers import DURABLE
 from nact_conformance.containers.ports import free_port
+from nact_conformance.containers.reaper import start_reaper
+from nact_conformance.proxy import Tally, TcpProxy
 
 _PATIENCE = 60.0
+_BUS = 10_000
+"""The nodes talk on ports so far above those for clients."""
+_SILENCE = 5_000
+"""Milliseconds until a node is believed to be gone: longer than its restart, so that nobody has to unlearn it."""
 
 
 class RedisCluster:
-    """Three servers that share the slots. Without replicas: while one is down, its slots are.
+    """A `ServerStorage`: killing, pausing and cutting it off concerns all three nodes, if it isn't said which.
+
+    Without replicas: while a node is down, its slots are.
 
     Args:
         image: What to run.
@@ -30,30 +43,38 @@ class RedisCluster:
         self.ports: list[int] = []
         self._image = image
         self._containers: list[DockerContainer] = []
+        tally = Tally()
+        self._proxies = [TcpProxy("127.0.0.1", 0, tally=tally) for _ in range(3)]
 
     @property
     def url(self) -> str:
-        return f"redis+cluster://{','.join(f'127.0.0.1:{port}' for port in self.ports)}/?retry_for=0.5"
+        places = ",".join(f"127.0.0.1:{proxy.port}" for proxy in self._proxies)
+        return f"redis+cluster://{places}/?retry_for=0.5"
+
+    @property
+    def bare_url(self) -> str:
+        return self.url.partition("?")[0]
+
+    @property
+    def proxy(self) -> TcpProxy:
+        """That of the first node. It counts together with the others."""
+        return self._proxies[0]
 
     def client(self, node: int) -> Redis:
+        """Goes straight to the node."""
         return Redis(port=self.ports[node], retry=Retry(NoBackoff(), 0), socket_timeout=5)
 
     def start(self) -> None:
-        if self._containers:
-            return
-        for _ in range(3):
-            port = free_port(10_000)  # where the cluster bus is
-            options = (*DURABLE, "--port", str(port), "--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
-            # A node that is down takes its own slots with it, and no others.
-            command = ["redis-server", *options, "--cluster-require-full-coverage", "no"]
-            container = DockerContainer(self._image).with_command(command).with_kwargs(network_mode="host")
-            self._containers.append(container.start())
-            self.ports.append(port)
+        if not self._containers:
+            start_reaper()
+            for proxy in self._proxies:
+                proxy.start()
+            for node in range(3):
+                self._create(node)
+                self._await(node, Redis.ping)
+            self._join()
         for node in range(3):
-            self._await_answer(node, "PONG", "PING")
-        places = " ".join(f"127.0.0.1:{port}" for port in self.ports)
-        status, output = self._containers[0].exec(["sh", "-c", f"redis-cli --cluster create {places} --cluster-yes"])
-        assert status == 0, output
+            self._docker(node).start()
         self.await_state()
         with self.client(0) as client:
             self.version = f"Redis Cluster {client.info()['redis_version']}"
@@ -61,21 +82,41 @@ class RedisCluster:
     def stop(self) -> None:
         while self._containers:
             self._containers.pop().stop()
+        for proxy in self._proxies:
+            proxy.stop()
 
-    def kill(self, node: int) -> None:
-        container = self._containers[node].get_wrapped_container()
-        container.kill()
-        container.wait()
+    def kill(self, *nodes: int) -> None:
+        running = [self._docker(node) for node in nodes or range(3) if self._status(node) == "running"]
+        for container in running:
+            container.kill()
+        for container in running:
+            container.wait()
 
-    def restart(self, node: int) -> None:
-        self._containers[node].get_wrapped_container().start()
-        self.await_state()
+    def restart(self, *nodes: int) -> None:
+        self.kill(*nodes or range(3))
+        self.start()
+
+    def pause(self) -> None:
+        for node in range(3):
+            self._docker(node).pause()
+
+    def resume(self) -> None:
+        for node in range(3):
+            if self._status(node) == "paused":
+                self._docker(node).unpause()
+
+    def cut_off(self) -> None:
+        for proxy in self._proxies:
+            proxy.cut()
+
+    def reconnect(self) -> None:
+        for proxy in self._proxies:
+            proxy.mend()
 
     def await_state(self) -> None:
         """Returns when all nodes say that all slots are served."""
         for node in range(3):
-            self._await_answer(node, "cluster_state:ok", "CLUSTER", "INFO")
-            self._await_answer(node, "cluster_slots_ok:16384", "CLUSTER", "INFO")
+            self._await(node, _has_all_slots)
 
     def node_of(self, name: str) -> int:
         """The node that has this Redis key."""
@@ -105,16 +146,58 @@ class RedisCluster:
             for client in (arriving, leaving):
                 client.execute_command("CLUSTER SETSLOT", slot, "NODE", names[1])
 
-    def _await_answer(self, node: int, wanted: str, *command: str) -> None:
+    def _create(self, node: int) -> None:
+        port = free_port(_BUS)
+        own = {"port": port, "cluster-enabled": "yes", "cluster-node-timeout": _SILENCE}
+        told = {"cluster-announce-port": self._proxies[node].port, "cluster-announce-bus-port": port + _BUS}
+        # A node that is down takes its own slots with it, and no others.
+        settings: dict[str, object] = {**own, **told, "cluster-require-full-coverage": "no"}
+        options = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
+        container = DockerContainer(self._image).with_command(["redis-server", *DURABLE, *options])
+        self._containers.append(container.with_kwargs(network_mode="host").start())
+        self.ports.append(port)
+        self._proxies[node].retarget("127.0.0.1", port)
+
+    def _join(self) -> None:
+        """Gives each node a third of the slots, and has them meet."""
+        bounds = [0, 5461, 10923, 16384]
+        for node in range(3):
+            with self.client(node) as client:
+                client.execute_command("CLUSTER ADDSLOTSRANGE", bounds[node], bounds[node + 1] - 1)
+                client.execute_command("CLUSTER SET-CONFIG-EPOCH", node + 1)
+        self._await(0, self._has_met_the_others)
+
+    def _has_met_the_others(self, first: Redis) -> bool:
+        """A node that is slow may miss an invitation, which isn't repeated."""
+        told: Any = first.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
+        if int(told["cluster_known_nodes"]) == 3:
+            return True
+        for port in self.ports[1:]:
+            first.execute_command("CLUSTER MEET", "127.0.0.1", port)  # type: ignore[no-untyped-call]
+        time.sleep(0.5)
+        return False
+
+    def _await(self, node: int, is_ready: Callable[[Redis], bool]) -> None:
         give_up = time.monotonic() + _PATIENCE
         while True:
             try:
                 with self.client(node) as client:
-                    answer = client.execute_command(" ".join(command))
-                    told = "\n".join(f"{name}:{value}" for name, value in answer.items()) if command[1:] else "PONG"
-                    if wanted in told:
+                    if is_ready(client):
                         return
-            except (RedisError, OSError) as error:
-                answer = error
-            assert time.monotonic() < give_up, f"node {node} says {answer!r}, not {wanted}"
+            except (RedisError, OSError):
+                pass
+            assert time.monotonic() < give_up, f"node {node} isn't ready"
             time.sleep(0.05)
+
+    def _status(self, node: int) -> str:
+        container = self._docker(node)
+        container.reload()
+        return str(container.status)
+
+    def _docker(self, node: int) -> Any:
+        return self._containers[node].get_wrapped_container()
+
+
+def _has_all_slots(client: Redis) -> bool:
+    told: Any = client.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
+    return bool(told["cluster_state"] == "ok" and told["cluster_slots_ok"] == "16384")

@@ -135,20 +135,19 @@ class GroupCommit(Generic[T]):
             return failed
 
     def _settle_batch(self, writers: list[asyncio.Future[None]], writing: asyncio.Future[Sequence[Outcome]]) -> None:
+        outcomes: Sequence[Outcome]
         try:
             outcomes = writing.result()
             _check_outcomes(outcomes, len(writers))
         except asyncio.CancelledError:
-            for done in writers:
-                _settle(done, EngineUnavailableError("the event loop is closing", outcome_known=False))
+            outcomes = [EngineUnavailableError("the event loop is closing", outcome_known=False) for _ in writers]
             self._refuse_waiting()
         except Exception as error:
-            for done in writers:
-                _settle(done, _for_one_writer(error))
-        else:
-            for done, outcome in zip(writers, outcomes, strict=True):
-                _settle(done, outcome)
+            outcomes = [_for_one_writer(error) for _ in writers]
+        # First the next batch goes out, then these writers go on: what they do overlaps with the storage's work.
         self._write_next()
+        for done, outcome in zip(writers, outcomes, strict=True):
+            _settle(done, outcome)
 
     def _refuse_waiting(self) -> None:
         while self._waiting:

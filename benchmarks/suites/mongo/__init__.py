@@ -1,0 +1,1 @@
+"""How many events a second go to and from MongoDB."""
