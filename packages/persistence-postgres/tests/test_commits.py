@@ -82,7 +82,7 @@ async def test_nobody_is_alone_after_a_batch_of_several(commits: Commits[str], s
     await passes()
     storage.reply(True)
     await writes
-    await asyncio.gather(*[commits.submit("key", item, 0) for item in ("d", "e")])
+    await asyncio.wait_for(asyncio.gather(*[commits.submit("key", item, 0) for item in ("d", "e")]), 5)
     assert storage.alone == ["alone"]
     assert storage.batches[-1] == ["d", "e"]
 

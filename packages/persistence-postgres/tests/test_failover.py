@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from nact.persistence import PersistedEvent
 from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
+from nact_persistence_postgres._hosts import each_host
 
 pytestmark = pytest.mark.anyio
 
@@ -76,3 +78,31 @@ async def test_writers_follow_to_the_standby_and_nothing_acknowledged_is_lost(
         await writers
         for mine, numbers in acknowledged.items():
             assert [each.sequence_number async for each in engine.events(mine)] == numbers
+
+
+async def test_a_silent_host_does_not_keep_writers_from_the_next_one(
+    server: PostgresStorage, schema: str, key: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it is connected to, and never answers
+        hosts = f"127.0.0.1:{silent.getsockname()[1]},127.0.0.1:{server.port}"
+        url = f"postgresql://test:test@{hosts}/test?target_session_attrs=read-write"
+        async with PostgresPersistenceEngine(url, schema=schema, reconnect_timeout=2) as engine:
+            await engine.persist(event(key, 1))
+            assert [each.sequence_number async for each in engine.events(key)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("dsn", "expected"),
+    [
+        ("postgresql://localhost/db", ["postgresql://localhost/db"]),
+        ("postgresql:///db?host=/run", ["postgresql:///db?host=/run"]),
+        (
+            "postgres://u:p%2F@a:1,[::1]:2/d?x=1,2",
+            ["postgres://u:p%2F@a:1/d?x=1,2", "postgres://u:p%2F@[::1]:2/d?x=1,2"],
+        ),
+        ("postgresql://a,b?sslmode=require", ["postgresql://a?sslmode=require", "postgresql://b?sslmode=require"]),
+        ("pg://a,b/?target_session_attrs=prefer-standby", ["pg://a,b/?target_session_attrs=prefer-standby"]),
+    ],
+)
+def test_a_dsn_of_several_hosts_is_one_for_each(dsn: str, expected: list[str]) -> None:
+    assert each_host(dsn) == expected

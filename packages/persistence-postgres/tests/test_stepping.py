@@ -53,7 +53,7 @@ async def test_what_takes_too_long_expires() -> None:
     expired = asyncio.Event()
     timer = Timer(0.01, expired.set)
     timer.begin()
-    await expired.wait()
+    await asyncio.wait_for(expired.wait(), 5)
 
 
 async def test_what_is_done_in_time_does_not_expire_nor_what_follows() -> None:

@@ -120,4 +120,4 @@ class PgBouncerStorage:
 
     def _version(self) -> str:
         self.server.answer(self.server.gateway, self._running().port)
-        return self._running().run("pgbouncer", "--version").splitlines()[0]
+        return self._running().run("pgbouncer", "--version").partition("\n")[0] or "PgBouncer"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from nact.errors import EngineUnavailableError
 from nact_persistence_postgres._errors import keeps_connection, may_pass, translated
+from nact_persistence_postgres._hosts import connect
 from nact_persistence_postgres._settings import Settings, without_secrets
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Sessions:
                 yield connection
             return
         with translated(self.name, connecting=True):
-            mine = await asyncpg.connect(
+            mine = await connect(
                 self._dsn,
                 ssl=self._settings.ssl,
                 timeout=self._connect_timeout(),
@@ -132,6 +133,7 @@ class Sessions:
             return
         self._pool = await asyncpg.create_pool(
             self._dsn,
+            connect=cast("Any", connect),  # the stubs want each argument of asyncpg's own
             min_size=0,
             max_size=self._settings.max_connections,
             connection_class=_PlainConnection,

@@ -1,0 +1,40 @@
+"""Connects to the first of several hosts that will do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import asyncpg
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+
+_LEAST = 1.0
+_NEXT = (OSError, asyncpg.exceptions.CannotConnectNowError, asyncpg.exceptions.TargetServerAttributeNotMatched)
+
+
+async def connect(dsn: str, *, timeout: float, **arguments: Any) -> Connection:
+    """As `asyncpg.connect`, but each host has a share of the time.
+
+    asyncpg gives all of it to the first one, and a machine that lost its power doesn't refuse: it is silent.
+    """
+    dsns = each_host(dsn)
+    share = max(_LEAST, timeout / len(dsns))
+    for one in dsns[:-1]:
+        try:
+            return await asyncpg.connect(one, timeout=share, **arguments)
+        except _NEXT:
+            continue
+    return await asyncpg.connect(dsns[-1], timeout=share, **arguments)
+
+
+def each_host(dsn: str) -> list[str]:
+    """A DSN for each host of this one; this one itself, if a standby is preferred: asyncpg has to know them all."""
+    scheme, _, rest = dsn.partition("://")
+    end = min((rest.index(mark) for mark in "/?" if mark in rest), default=len(rest))
+    user, at, hosts = rest[:end].rpartition("@")
+    if "target_session_attrs=prefer-standby" in rest:
+        return [dsn]
+    return [f"{scheme}://{user}{at}{host}{rest[end:]}" for host in hosts.split(",")]
