@@ -110,9 +110,10 @@ def plugins(session: nox.Session, major: int) -> None:
 
 
 def run_all_on_servers(session: nox.Session) -> None:
-    """Run the tests of the engines with servers, and those of the examples that try all engines."""
+    """Run the tests of the engines with servers, and those of the others that need servers."""
     run_on_servers(session, *[str(package / "tests") for package in WITH_SERVERS])
-    run_on_servers(session, "-m", "servers", *[str(example / "tests") for example in EXAMPLES])
+    others = [folder / "tests" for folder in (*PACKAGES, *EXAMPLES) if folder not in WITH_SERVERS]
+    run_on_servers(session, "-m", "servers", *[str(tests) for tests in others if tests.is_dir()])
 
 
 def run_on_servers(session: nox.Session, *args: str) -> None:

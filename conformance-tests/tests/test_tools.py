@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -93,6 +94,23 @@ def test_a_lost_request_breaks_the_connection_before_the_server_hears_it(proxy: 
     with connect(proxy) as connection:
         assert [ask(connection, line) for line in (b"a", b"b")] == [b"a", b""]
     assert echo.heard == [b"a"]
+
+
+def test_a_request_that_is_held_reaches_nobody_and_breaks_its_connection_when_it_is_dropped(
+    proxy: TcpProxy, echo: Echo
+) -> None:
+    proxy.hold_requests(2)
+    with connect(proxy) as connection:
+        assert ask(connection, b"a") == b"a"
+        assert not proxy.is_holding
+        connection.sendall(b"b")
+        while not proxy.is_holding:
+            time.sleep(0.001)
+        proxy.drop_requests()
+        assert ask(connection, b"") == b""
+    with connect(proxy) as connection:
+        assert ask(connection, b"c") == b"c"
+    assert echo.heard == [b"a", b"c"]
 
 
 def test_what_was_to_be_lost_can_be_left_alone(proxy: TcpProxy) -> None:

@@ -27,6 +27,20 @@ def running() -> Iterator[str]:
         yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
+def versions(url: str) -> dict[str, str]:
+    """The server's, and how durable it is."""
+    return asyncio.run(_told(url))
+
+
+async def _told(url: str) -> dict[str, str]:
+    connection = await asyncpg.connect(url)
+    version, fsync, commit = [
+        await connection.fetchval(f"SHOW {name}") for name in ("server_version", "fsync", "synchronous_commit")
+    ]
+    await connection.close()
+    return {"server": f"PostgreSQL {version.split()[0]}", "durability": f"fsync {fsync}, synchronous_commit {commit}"}
+
+
 @contextmanager
 def _container() -> Iterator[str]:
     try:

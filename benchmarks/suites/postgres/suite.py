@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from benchmarks import engine_cases
+from benchmarks.load import ACTORS
 from benchmarks.model import Case, Subject, Suite, Target
 
 NACT = "nact"
@@ -20,8 +22,12 @@ RECOVERY = "nact, recovery"
 _HERE = "benchmarks.suites.postgres"
 
 
-def _subject(name: str, code: str, share: float = 1.0) -> Subject:
-    return Subject(name=name, code=f"{_HERE}.{code}", share=share)
+def _subject(name: str, code: str, share: float = 1.0, series: str = "") -> Subject:
+    return Subject(name=name, code=f"{_HERE}.{code}", share=share, series=series)
+
+
+_AT_ONCE = "asyncpg, as many at once"
+_BATCHES = _subject(BATCHES, "with_asyncpg:in_batches")
 
 
 _ONE_ACTOR = Case(
@@ -32,8 +38,8 @@ _ONE_ACTOR = Case(
     reference=RAW,
     subjects=(
         _subject(NACT, "with_nact:persist_by_one"),
-        _subject(RAW, "with_asyncpg:one_by_one"),
-        _subject(NACT_JS, "with_nact_js:persist_by_one"),
+        _subject(RAW, "with_asyncpg:one_by_one", series="asyncpg"),
+        _subject(NACT_JS, "with_nact_js:persist_by_one", series=NACT_JS),
         _subject(EVENTSOURCING, "with_eventsourcing:persist_one_by_one", share=0.5),
     ),
     targets=(
@@ -51,10 +57,11 @@ _MANY_ACTORS = Case(
     subjects=(
         _subject(NACT, "with_nact:persist_by_many"),
         _subject(WITH_RECOVERY, "with_nact:persist_by_many_with_recovery"),
-        _subject(BATCHES, "with_asyncpg:in_batches"),
+        _BATCHES,
         _subject(COPY, "with_asyncpg:copy"),
         _subject(GROUP_COMMIT, "with_asyncpg:group_commit"),
-        _subject(NACT_JS, "with_nact_js:persist_by_many", share=0.5),
+        _subject(NACT_JS, "with_nact_js:persist_by_many", share=0.5, series=NACT_JS),
+        Subject(name=_AT_ONCE, code=f"{_HERE}.with_asyncpg:at_once", writers=ACTORS, share=0.25, series="asyncpg"),
         _subject(THREADS, "with_eventsourcing:persist_by_threads", share=0.1),
     ),
     targets=(
@@ -106,5 +113,19 @@ _MEMORY = Case(
 SUITE = Suite(
     about="events to and from one server: nact's table, the same rows, the server's own durability (default: fsync)",
     server=f"{_HERE}.server:running",
-    cases=(_ONE_ACTOR, _MANY_ACTORS, _READ, _MEMORY),
+    versions=f"{_HERE}.server:versions",
+    cases=(
+        _ONE_ACTOR,
+        _MANY_ACTORS,
+        _READ,
+        _MEMORY,
+        *engine_cases.by_number_of_actors(
+            f"{_HERE}.with_nact:persist", limit=_BATCHES, peers={_AT_ONCE: f"{_HERE}.with_asyncpg:at_once"}
+        ),
+        *engine_cases.latencies(
+            f"{_HERE}.with_nact:persist_latencies",
+            one={RAW: f"{_HERE}.with_asyncpg:latencies"},
+            many={_AT_ONCE: f"{_HERE}.with_asyncpg:latencies"},
+        ),
+    ),
 )

@@ -18,8 +18,9 @@ from nact_persistence_postgres import PostgresPersistenceEngine
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 else:
-    Connection = asyncpg.Connection
+    Connection, Pool = asyncpg.Connection, asyncpg.Pool
 
 Row: TypeAlias = tuple[str, int, int, str, list[str], str]
 
@@ -71,6 +72,20 @@ async def connected(run: Run, schema: str = "public") -> AsyncIterator[Connectio
         yield connection
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def pooled(run: Run, schema: str, size: int) -> AsyncIterator[Pool]:
+    """So many connections that look into the schema, and reset nothing between their users."""
+    settings = {"search_path": schema}
+    async with asyncpg.create_pool(
+        run.server, min_size=size, max_size=size, server_settings=settings, reset=_nothing
+    ) as pool:
+        yield pool
+
+
+async def _nothing(_connection: object) -> None:
+    """A reset is a round trip."""
 
 
 def row(key: str, number: int) -> Row:

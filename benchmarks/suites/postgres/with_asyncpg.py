@@ -10,13 +10,17 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.latency import Latencies
 from benchmarks.load import ACTORS, BATCH, KEY
-from benchmarks.measuring import Stopwatch, memory_now, memory_peak
+from benchmarks.measuring import Lap, Stopwatch, memory_now, memory_peak
 from benchmarks.model import Run
 from benchmarks.suites.postgres import tables
 from benchmarks.suites.postgres.tables import Connection, Row
 
 MB = 1024 * 1024
+
+CONNECTIONS = 10
+"""Of a pool, at most."""
 
 
 async def one_by_one(run: Run) -> float:
@@ -26,6 +30,33 @@ async def one_by_one(run: Run) -> float:
             for number in range(1, run.n + 1):
                 await connection.execute(tables.INSERT, *tables.row(KEY, number))
     return run.n / watch.seconds
+
+
+async def at_once(run: Run) -> float:
+    """Rows a second, each in a statement of its own, by `run.writers` at once."""
+    each = max(1, run.n // run.writers)
+    return each * run.writers / await _seconds(each, run, [])
+
+
+async def latencies(run: Run) -> Latencies:
+    """How long each row takes, by `run.writers` at once."""
+    milliseconds: list[float] = []
+    await _seconds(max(1, run.n // run.writers), run, milliseconds)
+    return Latencies(milliseconds)
+
+
+async def _seconds(each: int, run: Run, milliseconds: list[float]) -> float:
+    size = min(run.writers, CONNECTIONS)
+    async with tables.empty(run) as schema, tables.pooled(run, schema, size) as pool:
+
+        async def writer(key: str) -> None:
+            for number in range(1, each + 1):
+                with Lap(milliseconds):
+                    await pool.execute(tables.INSERT, *tables.row(key, number))
+
+        with Stopwatch() as watch:
+            await asyncio.gather(*[writer(f"{KEY}-{number}") for number in range(run.writers)])
+    return watch.seconds
 
 
 async def in_batches(run: Run) -> float:

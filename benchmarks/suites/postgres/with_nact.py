@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeVar
 
 from benchmarks import persisting
 from benchmarks.load import KEY
@@ -13,12 +14,19 @@ from benchmarks.suites.postgres import tables
 from nact.persistence import PersistenceEngine
 from nact_persistence_postgres import PostgresPersistenceEngine
 
+R = TypeVar("R")
+
 MB = 1024 * 1024
 
 
 async def _writing(work: Callable[[PersistenceEngine, int], Awaitable[float]], run: Run) -> float:
     async with tables.empty(run) as schema:
         return await work(PostgresPersistenceEngine(run.server, schema=schema), run.n)
+
+
+async def _working(work: Callable[[PersistenceEngine, Run], Awaitable[R]], run: Run) -> R:
+    async with tables.empty(run) as schema:
+        return await work(PostgresPersistenceEngine(run.server, schema=schema), run)
 
 
 async def _reading(work: Callable[[PersistenceEngine], Awaitable[float]], run: Run) -> float:
@@ -34,6 +42,8 @@ async def _growing(work: Callable[[PersistenceEngine], Awaitable[float]], run: R
         return (memory_peak() - before) / MB
 
 
+persist = partial(_working, persisting.persist)
+persist_latencies = partial(_working, persisting.persist_latencies)
 persist_by_one = partial(_writing, persisting.persist_by_one)
 persist_by_many = partial(_writing, persisting.persist_by_many)
 persist_by_many_with_recovery = partial(_writing, persisting.persist_by_many_with_recovery)

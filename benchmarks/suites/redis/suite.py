@@ -19,8 +19,8 @@ READ = "redis-py, pages of 1000"
 _HERE = "benchmarks.suites.redis"
 
 
-def _subject(name: str, code: str, share: float = 1.0) -> Subject:
-    return Subject(name=name, code=f"{_HERE}.{code}", share=share)
+def _subject(name: str, code: str, share: float = 1.0, series: str = "") -> Subject:
+    return Subject(name=name, code=f"{_HERE}.{code}", share=share, series=series)
 
 
 _GROUP_COMMIT = _subject(GROUP_COMMIT, "with_redis_py:group_commit_of_many")
@@ -40,7 +40,7 @@ SUITE = Suite(
             limit=BENCHMARK,
             subjects=(
                 _subject(NACT, "with_nact:persist_by_one"),
-                _subject(RAW, "with_redis_py:one_by_one"),
+                _subject(RAW, "with_redis_py:one_by_one", series="redis-py"),
                 _subject(GROUP_COMMIT, "with_redis_py:group_commit_of_one"),
                 _subject(BENCHMARK, "with_redis_benchmark:one_by_one"),
             ),
@@ -55,7 +55,7 @@ SUITE = Suite(
             subjects=(
                 _subject(NACT, "with_nact:persist_by_many"),
                 _subject(WITH_RECOVERY, "with_nact:persist_by_many_with_recovery"),
-                _subject(RAW_100, "with_redis_py:hundred_at_once", share=0.5),
+                _subject(RAW_100, "with_redis_py:hundred_at_once", share=0.5, series="redis-py"),
                 _subject(RAW, "with_redis_py:one_by_one", share=0.15),
                 _subject(PIPELINE, "with_redis_py:by_pipeline"),
                 _subject(ONE_SCRIPT, "with_redis_py:by_one_script"),

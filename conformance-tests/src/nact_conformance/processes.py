@@ -15,6 +15,9 @@ import msgspec
 from nact.persistence import PersistedEvent
 from nact_conformance.history import NUMBERS, BrokenLawError, History, name_numbers
 
+STARTING = 60.0
+"""So many seconds at least a process may take to start."""
+
 
 class WorkerProcess:
     """A process with an engine of its own (`nact_conformance.worker`)."""
@@ -44,8 +47,8 @@ class WorkerProcess:
         return cls(name, process, errors, history, timeout)
 
     async def ready(self) -> None:
-        """Returns when the process waits for orders."""
-        await self.answer()
+        """Returns when the process waits for orders. How long a Python takes to start says nothing of the engine."""
+        await self.answer(max(self._timeout, STARTING))
 
     def order(self, do: str, **what: object) -> None:
         """Sends an order, and doesn't wait for the answer."""
@@ -56,13 +59,13 @@ class WorkerProcess:
         """Orders this very event to be persisted."""
         self.order("persist", event=msgspec.to_builtins(event))
 
-    async def answer(self) -> dict[str, Any]:
-        """The next answer.
+    async def answer(self, timeout: float | None = None) -> dict[str, Any]:
+        """The next answer, within the time that a call on an engine may take, unless another is given.
 
         Raises:
             BrokenLawError: If the process ended or says nothing for long.
         """
-        answer = await self._next_line(self._timeout)
+        answer = await self._next_line(timeout or self._timeout)
         if answer is None:
             told = self._errors.read_text(errors="replace").strip()[-2_000:]
             raise BrokenLawError(
@@ -100,6 +103,10 @@ class WorkerProcess:
         """Ends the process with SIGKILL, now. Returns the acknowledgements that it had given and nobody had heard."""
         if self._process.returncode is None:
             self._process.kill()
+        return await self.death()
+
+    async def death(self) -> list[dict[str, Any]]:
+        """Returns when the process was killed, by whomever: the acknowledgements that nobody had heard yet."""
         unheard = []
         while (answer := await self._next_line(self._timeout)) is not None:
             unheard.append(answer)

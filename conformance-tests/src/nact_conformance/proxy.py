@@ -1,6 +1,6 @@
 """A TCP proxy that loses acknowledgements: it can cut a connection after the server did the work, or before.
 
-It knows no protocol. A *request* begins with the first bytes that a client sends after it was last answered, a *reply*
+It can also hold requests on their way, as a network does that is about to fail. It knows no protocol. A *request* begins with the first bytes that a client sends after it was last answered, a *reply*
 with the first bytes that the server sends after a request. That suffices to lose exactly the n-th of them.
 """
 
@@ -16,6 +16,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 CHUNK = 65536
+
+LOOK = 0.005
+"""Seconds after which a connection whose request is held looks whether that is over."""
 
 
 @dataclass(eq=False, slots=True)
@@ -37,7 +40,9 @@ class Tally:
         self._requests = 0
         self._lose_request: int | None = None
         self._lose_reply: int | None = None
+        self._hold_from: int | None = None
         self.replies = 0
+        self.is_holding = False
 
     @property
     def armed(self) -> bool:
@@ -49,6 +54,23 @@ class Tally:
         with self._lock:
             self._lose_request = None if request is None else self._requests + request
             self._lose_reply = None if reply is None else self.replies + reply
+
+    def hold(self, request: int) -> None:
+        """The request that comes so many from now on is held, and all that come with it or after it."""
+        with self._lock:
+            self._hold_from = self._requests + request
+
+    def hold_no_more(self) -> None:
+        """Ends `hold`."""
+        with self._lock:
+            self._hold_from, self.is_holding = None, False
+
+    def holds(self) -> bool:
+        """Whether what a client sends is to be held now."""
+        with self._lock:
+            held = self._hold_from is not None and self._requests >= self._hold_from
+            self.is_holding = self.is_holding or held
+            return held
 
     def passes_request(self) -> bool:
         """Counts a request. Returns whether it is delivered."""
@@ -103,6 +125,11 @@ class TcpProxy:
         """Whether a request or a reply is still to be lost."""
         return self._tally.armed
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether a request is being held."""
+        return self._tally.is_holding
+
     def start(self) -> None:
         """Returns when clients can connect. Does nothing if it runs already."""
         if self._thread is None:
@@ -140,9 +167,18 @@ class TcpProxy:
         """The `number`-th request from now on isn't delivered: its connection breaks, and the server never sees it."""
         self._tally.arm(request=number)
 
+    def hold_requests(self, number: int = 1) -> None:
+        """From the `number`-th request from now on nothing reaches the server. Connections stay, and nobody is told."""
+        self._tally.hold(number)
+
+    def drop_requests(self) -> None:
+        """Ends `hold_requests`: the connections with a request that was held break, and the server never sees it."""
+        self._tally.hold_no_more()
+
     def disarm(self) -> None:
-        """Nothing more will be lost."""
+        """Nothing more will be lost, and nothing held."""
         self._tally.arm()
+        self._tally.hold_no_more()
 
     # --- in the proxy's own thread -----------------------------------------------------------------------------
 
@@ -197,6 +233,10 @@ class TcpProxy:
                     connection.awaiting_reply = True
                     if not self._tally.passes_request():
                         return
+                if self._tally.holds():
+                    while self._tally.holds():  # noqa: ASYNC110 (another thread says when)
+                        await asyncio.sleep(LOOK)
+                    return
                 connection.server.write(chunk)
                 await connection.server.drain()
 

@@ -27,6 +27,7 @@ from nact.persistence import (
     SnapshotStore,
 )
 from nact_conformance.factory import make_engine
+from nact_conformance.half_way import HalfWay
 
 Order = dict[str, Any]
 
@@ -53,14 +54,23 @@ async def persist(engine: PersistenceEngine, order: Order) -> None:
 
 
 async def append(engine: PersistenceEngine, order: Order) -> None:
-    """Appends events or batches, as many as ordered or for ever; reads again after a conflict."""
-    key, batch, size = order["key"], order.get("batch", 1), order.get("size", 100)
+    """Appends events or batches, as many as ordered or for ever; reads again after a conflict.
+
+    If it is ordered to, it kills its process half-way through a call.
+    """
+    key, batch, size, half_way = (
+        order["key"],
+        order.get("batch", 1),
+        order.get("size", 100),
+        HalfWay(order.get("dies_in")),
+    )
     highest, left = 0, order.get("count", -1)
     while left != 0:
         numbers = range(highest + 1, highest + 1 + batch)
         events = [PersistedEvent(key=key, sequence_number=n, data=filler(key, n, size)) for n in numbers]
         try:
-            await (engine.persist(events[0]) if batch == 1 else cast("AtomicBatches", engine).persist_all(events))
+            with half_way.call():
+                await (engine.persist(events[0]) if batch == 1 else cast("AtomicBatches", engine).persist_all(events))
         except SequenceConflictError:
             async for event in engine.events(key, after=highest):
                 highest = event.sequence_number

@@ -8,6 +8,7 @@ from saboteurs import (
     exactness,
     faults,
     growth,
+    highest,
     histories,
     isolation,
     journal,
@@ -15,6 +16,7 @@ from saboteurs import (
     listing,
     marred,
     processes,
+    resources,
     snapshots,
     tags,
 )
@@ -23,6 +25,6 @@ from saboteurs.sabotage import SABOTEURS
 __all__ = ["SABOTEURS"]
 
 MODULES = (
-    batches, cancellation, conflicts, deletion, exactness, faults, growth, histories, isolation, journal, lifecycle,
-    listing, marred, processes, snapshots, tags,
+    batches, cancellation, conflicts, deletion, exactness, faults, growth, highest, histories, isolation, journal,
+    lifecycle, listing, marred, processes, resources, snapshots, tags,
 )  # fmt: skip

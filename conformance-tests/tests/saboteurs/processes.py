@@ -32,7 +32,7 @@ class WritesLater(FileEngine):
     """Not yet a saboteur: keeps some kinds of changes to itself for a long time."""
 
     late = ""
-    most = 1000
+    most = 1_000_000
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -53,21 +53,21 @@ class WritesLater(FileEngine):
 
 @caught_by("P-02")
 class BuffersEvents(WritesLater):
-    """Writes events a thousand at a time, and acknowledges each at once."""
+    """Writes events a million at a time, and acknowledges each at once."""
 
     late = "persist"
 
 
 @caught_by("P-04")
 class BuffersSnapshots(WritesLater):
-    """Writes snapshots a thousand at a time, and acknowledges each at once."""
+    """Writes snapshots a million at a time, and acknowledges each at once."""
 
     late = "take"
 
 
 @caught_by("P-05")
 class BuffersDeletions(WritesLater):
-    """Writes deletions a thousand at a time, and acknowledges each at once."""
+    """Writes deletions a million at a time, and acknowledges each at once."""
 
     late = "delete"
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, common
+from pymongo import AsyncMongoClient, common, network_layer
 from pymongo.database import Database
 
 from nact_conformance.containers import MongoStorage, require_docker
@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # for mongo_servers
 
 from mongo_servers.servers import REPLICA_SET, STANDALONE
 
-# So long at most do Motor's threads sleep before they see that they are to end, and closing an engine waits for them.
-# Half a second each time would be minutes in all. PyMongo's own tests set it, too.
-common.MIN_HEARTBEAT_INTERVAL = 0.05
+# So long at most do Motor's threads sleep, or listen, before they see that they are to end; closing an engine waits for
+# them. By default it is half a second, which would be minutes in all. PyMongo's own tests change the first one, too.
+common.MIN_HEARTBEAT_INTERVAL = network_layer._POLL_TIMEOUT = 0.05
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class TestMotorOnStandalone(TestMotorOnReplicaSet):
 
 class TestPyMongoOnReplicaSet(TestMotorOnReplicaSet):
     def engine(self) -> PersistenceEngine:
-        return EngineOnAsyncClient(self.server.bare_url, timeout=1)
+        return EngineOnAsyncClient(self.server.bare_url, timeout=3)
 
 
 class TestPyMongoOnStandalone(TestPyMongoOnReplicaSet):

@@ -1,5 +1,6 @@
 """Real servers in containers, as the fault laws need them: `pip install "nact-conformance[containers]"`."""
 
+from nact_conformance.containers._extra import EXTRA
 from nact_conformance.containers.container_storage import ContainerStorage, NotReadyError
 from nact_conformance.containers.docker_engine import require_docker
 from nact_conformance.containers.images import IMAGES, image
@@ -10,6 +11,7 @@ from nact_conformance.containers.redis import DURABLE, RedisStorage
 
 __all__ = [
     "DURABLE",
+    "EXTRA",
     "IMAGES",
     "ContainerStorage",
     "MongoReplicaSet",

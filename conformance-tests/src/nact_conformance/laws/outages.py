@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import random
+from collections.abc import Awaitable
 
 from nact.errors import EngineUnavailableError
-from nact.persistence import PersistedEvent
 from nact_conformance.law import law
 from nact_conformance.mishaps import make, server, unless_unavailable, when_available
 from nact_conformance.needs import Need
 from nact_conformance.trial import Trial, event
+from nact_conformance.writer import Writer
 
 
 class OutageLaws:
@@ -37,27 +37,30 @@ class OutageLaws:
     @law("F-06", Need.SERVER, guarantee=1)
     async def test_acknowledged_events_survive_the_kill_of_the_server(self, trial: Trial) -> None:
         """SIGKILL of the database: every acknowledged event is there when it runs again; its writers go on."""
-        key = trial.key()
-        stored: list[PersistedEvent] = []
-        for _ in range(trial.settings.rounds):
-            in_flight = await _write_until_killed(trial, key, stored, size=1)
+        writer = Writer(trial, trial.key())
+        for turn in range(trial.settings.rounds + 1):
+            in_flight = await (writer.killed_at_random() if turn else writer.killed_before_it_is_heard())
+            acknowledged = list(writer.stored)
+            found = await when_available(trial, lambda: trial.client.events(writer.key))
+            promise = "every acknowledged event survives the kill of the server"
+            trial.expect_events(found[: len(acknowledged)], acknowledged, promise)
             await when_available(trial, lambda: trial.client.persist(in_flight[0]))  # noqa: B023
-            stored += in_flight
-            await trial.expect_journal(key, stored, "every acknowledged event survives the kill of the server")
+            writer.stored += in_flight
+            await trial.expect_journal(writer.key, writer.stored, "the event that was in flight is stored once")
 
     @law("F-07", Need.SERVER, Need.BATCHES, guarantee=5)
     async def test_batches_survive_the_kill_of_the_server_whole(self, trial: Trial) -> None:
         """SIGKILL of the database in the middle of a batch leaves the whole of it or nothing."""
         size = 40
-        for _ in range(trial.settings.rounds):
-            key = trial.key()
-            stored: list[PersistedEvent] = []
-            in_flight = await _write_until_killed(trial, key, stored, size)
-            count = len(await when_available(trial, lambda: trial.client.numbers(key)))  # noqa: B023
-            wanted = (len(stored), len(stored) + size)
+        for turn in range(trial.settings.rounds + 1):
+            writer = Writer(trial, trial.key(), size)
+            in_flight = await (writer.killed_at_random() if turn else writer.killed_before_it_is_heard())
+            count = len(await when_available(trial, lambda: trial.client.numbers(writer.key)))  # noqa: B023
+            wanted = (len(writer.stored), len(writer.stored) + size)
             trial.expect_one_of(count, wanted, "every acknowledged batch is there, and that in flight whole or not")
             await when_available(trial, lambda: trial.client.persist_all(in_flight))  # noqa: B023
-            await trial.expect_journal(key, [*stored, *in_flight], "the batch in flight can be persisted again")
+            promise = "the batch in flight can be persisted again"
+            await trial.expect_journal(writer.key, [*writer.stored, *in_flight], promise)
 
     @law("F-08", Need.SERVER, guarantee=13)
     async def test_a_server_that_cannot_be_reached_is_unavailable(self, trial: Trial) -> None:
@@ -66,13 +69,11 @@ class OutageLaws:
         stored = await trial.fill(key, 2)
         await make(trial, "the network is cut", server(trial).cut_off)
         third = event(key, 3)
-        for _ in range(3):
-            await trial.refused(
-                EngineUnavailableError, trial.client.persist(third), "persist raises EngineUnavailableError"
-            )
-            await trial.refused(
-                EngineUnavailableError, trial.client.events(key), "events raises EngineUnavailableError"
-            )
+        writes = ("persist", lambda: trial.client.persist(third))
+        reads = ("events", lambda: trial.client.events(key))
+        # An engine may try for long: all of them do so at the same time, and a second time.
+        for calls in ((writes, reads), (writes, reads, writes, reads)):
+            await trial.at_once(_unavailable(trial, name, call()) for name, call in calls)
         await make(trial, "the network is mended", server(trial).reconnect)
         await when_available(trial, lambda: trial.client.persist(third))
         await trial.expect_journal(key, [*stored, third], "when the network is back, the same client works")
@@ -82,9 +83,8 @@ class OutageLaws:
         """A program may start before its database: the first calls raise, and a later one opens."""
         key, other = trial.key(), await trial.another_client()
         await make(trial, "the network is cut", server(trial).cut_off)
-        promise = "the first call raises EngineUnavailableError"
-        await trial.refused(EngineUnavailableError, other.persist(event(key, 1)), promise)
-        await trial.refused(EngineUnavailableError, other.events(key), promise)
+        calls = {"the first persist": other.persist(event(key, 1)), "the first events": other.events(key)}
+        await trial.at_once(_unavailable(trial, name, call) for name, call in calls.items())
         await make(trial, "the network is mended", server(trial).reconnect)
         mine = event(key, 1, "later")
         await when_available(trial, lambda: other.persist(mine))
@@ -123,28 +123,5 @@ class OutageLaws:
         await trial.expect_journal(key, [first], "the event is stored once")
 
 
-async def _write_until_killed(trial: Trial, key: str, stored: list[PersistedEvent], size: int) -> list[PersistedEvent]:
-    """Adds to `stored` what is acknowledged until the server is killed, which is restarted. Returns what comes next."""
-    loop, killed, acknowledged = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
-
-    async def write() -> list[PersistedEvent]:
-        while True:
-            events = [event(key, number) for number in range(len(stored) + 1, len(stored) + 1 + size)]
-            if killed.is_set():
-                return events
-            try:
-                await (trial.client.persist(events[0]) if size == 1 else trial.client.persist_all(events))
-            except EngineUnavailableError:
-                return events
-            stored.extend(events)
-            acknowledged.set()
-
-    began = loop.time()
-    writer = asyncio.ensure_future(write())
-    waiter = asyncio.ensure_future(acknowledged.wait())
-    await asyncio.wait([writer, waiter], return_when=asyncio.FIRST_COMPLETED)
-    waiter.cancel()
-    await asyncio.sleep(max(1.0, 20 / size) * (loop.time() - began) * random.random())  # noqa: S311
-    await make(trial, "the server is killed and started again", server(trial).restart)
-    killed.set()
-    return await writer
+async def _unavailable(trial: Trial, name: str, call: Awaitable[object]) -> None:
+    await trial.refused(EngineUnavailableError, call, f"{name} raises EngineUnavailableError")

@@ -53,9 +53,13 @@ class ProcessLaws:
     async def test_batches_survive_the_kill_of_their_writer_whole(self, trial: Trial) -> None:
         """SIGKILL in the middle of a batch leaves the whole of it or nothing."""
         size = 30
-        for _ in range(trial.settings.rounds):
+        for turn in range(trial.settings.rounds + 1):
             key = trial.key()
-            answers = await _killed_while(trial, random.randint(1, 12), "append", key=key, size=SIZE, batch=size)  # noqa: S311
+            batches = {"key": key, "size": SIZE, "batch": size}
+            if turn:
+                answers = await _killed_while(trial, random.randint(1, 12), "append", **batches)  # noqa: S311
+            else:
+                answers = await _died_half_way(trial, **batches)
             count = await _expect_whole(trial, key, answers[-1]["acked"][-1], in_flight=size)
             trial.expect(count % size, 0, f"the journal holds whole batches of {size} (it holds {count} events)")
 
@@ -155,6 +159,8 @@ class ProcessLaws:
     @law("P-10", Need.OTHER_PROCESSES, guarantee=6)
     async def test_a_killed_process_does_not_block_the_others(self, trial: Trial) -> None:
         """A lock that a process held dies with it: other processes, and other keys, go on."""
+        await _died_half_way(trial, key=trial.key(), size=SIZE)
+        await trial.client.persist(event(trial.key(), 1))
         workers: list[WorkerProcess] = []
         for turn in range(trial.settings.rounds + 2):
             if turn < trial.settings.rounds:
@@ -173,6 +179,13 @@ async def _killed_while(trial: Trial, count: int, do: str, **what: object) -> li
     worker.order(do, **what)
     heard = await worker.acked(count)
     return heard + await worker.kill_at_work()
+
+
+async def _died_half_way(trial: Trial, **what: object) -> list[dict[str, Any]]:
+    """The acknowledgements of a process that killed itself half-way through a call, with nobody else at work."""
+    worker = await trial.process()
+    worker.order("append", dies_in=4, **what)
+    return await worker.death()
 
 
 async def _expect_whole(trial: Trial, key: str, acknowledged: int, in_flight: int) -> int:

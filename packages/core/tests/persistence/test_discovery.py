@@ -1,5 +1,6 @@
 """`engine_from_url`: the scheme finds the engine, or the package to install."""
 
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -32,13 +33,16 @@ def installed(**engines: str) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def _installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     engines = {
         "memory": "nact.persistence.memory:memory_engine_from_url",
         "some": f"{__name__}:ForSomeDatabase",
         "none": f"{__name__}:no_engine",
     }
     monkeypatch.setattr(discovery, "entry_points", installed(**engines))
+    discovery._installed.cache_clear()
+    yield
+    discovery._installed.cache_clear()
 
 
 @pytest.mark.parametrize("url", ["some://user:secret@host:1/db?x=1", "SOME://host", "some:relative.db"])
@@ -72,8 +76,22 @@ def test_an_unknown_scheme_is_told_with_what_is_installed_and_without_the_passwo
     assert "secret" not in str(caught.value)
 
 
+def test_what_is_installed_while_the_program_runs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnknownEngineError):
+        engine_from_url("new://")
+    monkeypatch.setattr(discovery, "entry_points", installed(new=f"{__name__}:ForSomeDatabase"))
+    assert type(engine_from_url("new://")).__name__ == "ForSomeDatabase"
+
+
+def test_what_is_installed_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine_from_url("some://")
+    monkeypatch.setattr(discovery, "entry_points", installed())
+    assert type(engine_from_url("some://")).__name__ == "ForSomeDatabase"
+
+
 def test_where_nothing_is_installed_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "entry_points", installed())
+    discovery._installed.cache_clear()
     with pytest.raises(UnknownEngineError, match="begins with one of: none"):
         engine_from_url("cassandra://host")
 

@@ -4,32 +4,22 @@ from typing import Any
 
 import pytest
 
-from nact import CorruptJournalError, EngineClosedError, InvalidEventError, SequenceConflictError
+from nact import CorruptJournalError, InvalidEventError, SequenceConflictError
 from nact.persistence import (
     AtomicBatches,
     EventDeletion,
     HighestSequenceNumber,
     KeyListing,
     MemoryPersistenceEngine,
-    MemoryStorage,
-    PersistedEvent,
-    PersistedSnapshot,
     PersistenceEngine,
     SnapshotStore,
 )
 from nact.persistence.records import tombstone
 
 from .doubles import contents, stored, write
+from .in_memory import event, snapshot
 
 pytestmark = pytest.mark.anyio
-
-
-def event(number: int, data: Any = None, *, key: str = "k", tags: Any = ()) -> PersistedEvent:
-    return PersistedEvent(key=key, sequence_number=number, data=data, tags=tags)
-
-
-def snapshot(number: int, data: Any = None, key: str = "k") -> PersistedSnapshot:
-    return PersistedSnapshot(key=key, sequence_number=number, data=data)
 
 
 async def keys(engine: KeyListing, **options: str) -> set[str]:
@@ -230,79 +220,3 @@ async def test_keys_are_those_that_ever_had_an_event_by_their_prefix() -> None:
     await engine.take_snapshot(snapshot(1, key="only a snapshot"))
     assert await keys(engine) == {"user:1", "user:2", "order:1"}
     assert await keys(engine, prefix="user:") == {"user:1", "user:2"}
-
-
-# --- snapshots -------------------------------------------------------------------------------------------------------
-
-
-async def test_the_latest_snapshot_is_the_one_with_the_highest_number() -> None:
-    engine = MemoryPersistenceEngine()
-    assert await engine.latest_snapshot("k") is None
-    late, early = snapshot(20, "late"), snapshot(10, "early")
-    await engine.take_snapshot(late)
-    await engine.take_snapshot(early)
-    assert await engine.latest_snapshot("k") == late
-    assert await engine.latest_snapshot("k", up_to=19) == early
-    assert await engine.latest_snapshot("k", up_to=20) == late
-    assert await engine.latest_snapshot("k", up_to=9) is None
-
-
-async def test_a_snapshot_of_the_same_number_is_replaced() -> None:
-    engine = MemoryPersistenceEngine()
-    await engine.take_snapshot(snapshot(1, "old"))
-    await engine.take_snapshot(snapshot(1, "new"))
-    latest = await engine.latest_snapshot("k")
-    assert latest is not None
-    assert latest.data == "new"
-
-
-async def test_a_snapshot_that_isnt_json_is_refused() -> None:
-    engine = MemoryPersistenceEngine()
-    with pytest.raises(InvalidEventError):
-        await engine.take_snapshot(snapshot(1, (1, 2)))
-    assert await engine.latest_snapshot("k") is None
-
-
-async def test_snapshots_are_deleted_up_to_a_number() -> None:
-    engine = MemoryPersistenceEngine()
-    for number in (1, 2, 3):
-        await engine.take_snapshot(snapshot(number))
-    await engine.delete_snapshots("k", up_to=2)
-    assert await engine.latest_snapshot("k", up_to=2) is None
-    assert await engine.latest_snapshot("k") is not None
-    await engine.delete_snapshots("never written", up_to=5)
-
-
-# --- the end ---------------------------------------------------------------------------------------------------------
-
-
-async def test_after_closing_every_call_is_refused_and_closing_again_is_fine() -> None:
-    engine = MemoryPersistenceEngine()
-    async with engine:
-        await write(engine, "k", "a", "b")
-        reading = engine.events("k")
-        await anext(reading)
-    await engine.aclose()
-    for call in (
-        lambda: anext(reading),
-        lambda: anext(engine.events("k")),
-        lambda: engine.persist(event(3)),
-        lambda: engine.persist_all([event(3)]),
-        lambda: engine.delete_events("k", up_to=1),
-        lambda: engine.highest_sequence_number("k"),
-        lambda: anext(engine.keys()),
-        lambda: engine.latest_snapshot("k"),
-        lambda: engine.take_snapshot(snapshot(1)),
-        lambda: engine.delete_snapshots("k", up_to=1),
-        engine.__aenter__,
-    ):
-        with pytest.raises(EngineClosedError):
-            await call()
-
-
-async def test_engines_on_one_storage_see_each_others_writes_and_close_by_themselves() -> None:
-    storage = MemoryStorage()
-    one, two = MemoryPersistenceEngine(storage), MemoryPersistenceEngine(storage)
-    await write(one, "k", "a")
-    await one.aclose()
-    assert await contents(two, "k") == [(1, "a")]

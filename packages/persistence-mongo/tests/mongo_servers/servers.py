@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from nact_conformance.containers import MongoStorage
 
-REPLICA_SET = MongoStorage(replica_set=True, query="&timeout=1")
-STANDALONE = MongoStorage(replica_set=False, query="&timeout=1")
+REPLICA_SET = MongoStorage(replica_set=True, query="&timeout=3")
+STANDALONE = MongoStorage(replica_set=False, query="&timeout=3")

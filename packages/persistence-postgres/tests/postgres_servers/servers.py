@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from nact_conformance.containers import PgBouncerStorage, PostgresStorage, image
 
-# The law of the killed server ends when a write fails, and an engine that waits for long enough lets none fail.
-_QUERY = "?schema=laws&reconnect_timeout=0.2"
+# One engine has the patience that every engine has; the laws of a server that can't be reached wait for it to give up.
+_QUERY = "?schema=laws&reconnect_timeout=0.5"
 
-OLDEST = PostgresStorage(image("TEST_POSTGRES_OLD_IMAGE"), query=_QUERY)
+OLDEST = PostgresStorage(image("TEST_POSTGRES_OLD_IMAGE"), query="?schema=laws")
 NEWEST = PostgresStorage(image("TEST_POSTGRES_IMAGE"), query=_QUERY)
 POOLED = PgBouncerStorage(PostgresStorage(image("TEST_POSTGRES_IMAGE")), query=_QUERY)

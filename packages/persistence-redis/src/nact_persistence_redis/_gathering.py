@@ -85,6 +85,8 @@ class GatheredReads:
         try:
             replies = await done
         except asyncio.CancelledError:
+            if not done.cancelled():
+                done.exception()  # nobody else will look at it, and asyncio would log that
             trip.abandon()
             raise
         for reply in replies:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 from urllib.parse import urlsplit
@@ -37,14 +38,21 @@ def engine_from_url(url: str) -> PersistenceEngine:
     if not isinstance(url, str):
         raise TypeError(f"url must be a str such as 'sqlite:///journal.db', not {url!r}")
     scheme = urlsplit(url).scheme.lower()
-    found = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
-    if scheme not in found:
-        raise UnknownEngineError(_advice(scheme, sorted(found)))
+    if scheme not in (found := _installed()):
+        _installed.cache_clear()  # it may have been installed since
+        if scheme not in (found := _installed()):
+            raise UnknownEngineError(_advice(scheme, sorted(found)))
     engine = _factory(found[scheme])(url)
     if not isinstance(engine, PersistenceEngine):
         raise TypeError(f"{found[scheme].value} made {engine!r} for {scheme}://, which isn't a PersistenceEngine")
     check_protocol(engine)
     return engine
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    """What the installed packages say, which takes milliseconds to read."""
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
 
 
 def _factory(entry: EntryPoint) -> Callable[[str], object]:

@@ -1,0 +1,16 @@
+"""Records for tests of the in-memory engine."""
+
+from typing import Any
+
+from nact.persistence import (
+    PersistedEvent,
+    PersistedSnapshot,
+)
+
+
+def event(number: int, data: Any = None, *, key: str = "k", tags: Any = ()) -> PersistedEvent:
+    return PersistedEvent(key=key, sequence_number=number, data=data, tags=tags)
+
+
+def snapshot(number: int, data: Any = None, key: str = "k") -> PersistedSnapshot:
+    return PersistedSnapshot(key=key, sequence_number=number, data=data)
