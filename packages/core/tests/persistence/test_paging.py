@@ -119,3 +119,9 @@ async def test_only_the_page_at_hand_and_the_next_one_are_kept() -> None:
             if len(counts) == 5:
                 break
     assert counts == [2] * 5
+
+
+async def test_the_next_page_is_asked_for_by_when_this_one_is_there() -> None:
+    book = Book(3)
+    async with aclosing(prefetched(book.first(), book.behind)) as pages:
+        assert [(page, list(book.asked)) async for page in pages] == [(1, [2]), (2, [2, 3]), (3, [2, 3])]

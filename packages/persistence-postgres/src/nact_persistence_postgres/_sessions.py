@@ -26,6 +26,7 @@ else:
 
 T = TypeVar("T")
 _LONGEST_PAUSE = 0.5
+_LEAST_TO_CONNECT = 3.0  # a busy server takes its time, however short the patience with one that refuses
 
 
 class _PlainConnection(_Base):
@@ -219,7 +220,7 @@ class Sessions:
             end(connection)  # it broke while it was reset; what was done on it is done
 
     def _connect_timeout(self) -> float:
-        return max(1.0, self._settings.reconnect_timeout)
+        return max(_LEAST_TO_CONNECT, self._settings.reconnect_timeout)
 
 
 async def _in_transaction(connection: Connection, work: Callable[[Connection], Awaitable[T]]) -> T:
