@@ -118,7 +118,9 @@ def run_all_on_servers(session: nox.Session) -> None:
 
 def run_on_servers(session: nox.Session, *args: str) -> None:
     """Run tests that start servers. A class of tests stays in one process, which starts its server once."""
-    session.run("pytest", "--numprocesses=logical", "--dist=loadscope", *args)
+    # The limit for one call on an engine is for those that hang; servers, tests and proxies share the cores here.
+    limits = ["--conformance-timeout=60"]
+    session.run("pytest", "--numprocesses=logical", "--dist=loadscope", *limits, *args)
 
 
 @nox.session(python=PYTHONS)

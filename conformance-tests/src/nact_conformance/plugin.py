@@ -19,7 +19,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--conformance-report", metavar="FILE", help="write what was found as JSON")
     add("--conformance-markdown", metavar="FILE", help="write what was found as Markdown")
     add("--conformance-rounds", metavar="N", type=int, default=4, help="how hard laws of chance try (default 4)")
-    add("--conformance-timeout", metavar="SECONDS", type=float, default=15.0, help="for each call (default 15)")
+    add(
+        "--conformance-timeout",
+        metavar="SECONDS",
+        type=float,
+        default=15.0,
+        help="for each call (15); 8 times that for a law",
+    )
     again = "declare a law that the engine can't keep, as P-02:reason; can be given again"
     add("--conformance-declare", metavar="ID:REASON", action="append", default=[], help=again)
 

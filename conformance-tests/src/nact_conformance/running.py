@@ -27,7 +27,7 @@ from nact_conformance.needs import ABILITIES, EXPECTED_OF_AUTHORS, offers
 from nact_conformance.storage import ServerStorage, Storage
 from nact_conformance.storages_in_use import heal, use
 from nact_conformance.suite import ConformanceSuite, given
-from nact_conformance.trial import Settings, Trial, client_name
+from nact_conformance.trial import CALLS_OF_A_LAW, Settings, Trial, client_name
 
 if TYPE_CHECKING:
     import pytest
@@ -187,7 +187,8 @@ def run_as_test(suite: ConformanceSuite, law: Law, request: pytest.FixtureReques
 
     option = request.config.getoption
     suite.requirements = suite.requirements.and_those(option("conformance_declare"))
-    settings = Settings(rounds=option("conformance_rounds"), timeout=option("conformance_timeout"))
+    timeout = option("conformance_timeout")
+    settings = Settings(rounds=option("conformance_rounds"), timeout=timeout, law_timeout=CALLS_OF_A_LAW * timeout)
     finding = try_law(suite, law, settings)
     request.node.user_properties.append(("nact_conformance_finding", finding.as_json()))
     if finding.outcome in {Outcome.BROKEN, Outcome.HELD_THOUGH_DECLARED}:

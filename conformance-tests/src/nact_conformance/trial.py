@@ -24,6 +24,9 @@ E = TypeVar("E", bound=BaseException)
 BATCH = 100
 """How many events `Trial.fill` persists together, if it can."""
 
+CALLS_OF_A_LAW = 8
+"""A law may take so many times as long as one call: on a machine that is slow, all of it is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -37,7 +40,7 @@ class Settings:
 
     rounds: int = 4
     timeout: float = 15.0
-    law_timeout: float = 120.0
+    law_timeout: float = CALLS_OF_A_LAW * 15.0
 
 
 @dataclass
