@@ -1,6 +1,8 @@
 """A TCP proxy that loses acknowledgements: it can cut a connection after the server did the work, or before.
 
-It can also hold requests on their way, as a network does that is about to fail. It knows no protocol. A *request* begins with the first bytes that a client sends after it was last answered, a *reply*
+It can also hold requests on their way, as a network does that is about to fail.
+
+It knows no protocol. A *request* begins with the first bytes that a client sends after it was last answered, a *reply*
 with the first bytes that the server sends after a request. That suffices to lose exactly the n-th of them.
 """
 

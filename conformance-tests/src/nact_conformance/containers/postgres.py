@@ -22,7 +22,7 @@ class PostgresStorage(ContainerStorage):
             port=5432,
             url="postgresql://test:test@127.0.0.1:{port}/test" + query,
             command=["postgres", *[part for setting in settings for part in ("-c", setting)]] if settings else (),
-            # To check passwords takes longer than all else about a connection, and laws open hundreds.
+            # For a password, both ends hash 4096 times (SCRAM), and laws open hundreds of connections.
             env={**dict.fromkeys(name, "test"), "POSTGRES_HOST_AUTH_METHOD": "trust"},
             ready=self._version,
         )
