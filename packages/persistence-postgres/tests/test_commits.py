@@ -7,6 +7,7 @@ import pytest
 
 from nact.errors import EngineClosedError, EngineUnavailableError
 from nact.persistence import Outcome
+from nact.persistence.group_commit import observe_batches
 from nact_persistence_postgres._commits import Commits
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +65,19 @@ async def test_the_next_write_of_a_lone_writer_begins_at_once(commits: Commits[s
     storage.reply(True)
     await write
     assert storage.batches == [["first"]]
+
+
+async def test_who_observes_batches_is_told_of_a_write_that_goes_out_alone(
+    commits: Commits[str], storage: Storage
+) -> None:
+    sizes: list[int] = []
+    stop = observe_batches(sizes.append)
+    write = asyncio.ensure_future(commits.submit("key", "second", 0))
+    await asyncio.sleep(0)
+    storage.reply(True)
+    await write
+    stop()
+    assert sizes == [1]
 
 
 async def test_what_comes_while_one_is_alone_waits_for_it_and_goes_together(

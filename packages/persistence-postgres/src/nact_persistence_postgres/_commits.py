@@ -9,6 +9,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from nact.errors import EngineClosedError, EngineUnavailableError
 from nact.persistence import GroupCommit, Outcome
+from nact.persistence.group_commit import note_batch
 
 T = TypeVar("T")
 WriteAlone: TypeAlias = Callable[[T, Callable[[bool], None]], bool]
@@ -101,6 +102,7 @@ class Commits(Generic[T]):
         if not self._write_alone(item, partial(self._answered, item, flight, done)):
             return False
         self._flights.append(flight)
+        note_batch(1)
         await done
         return True
 

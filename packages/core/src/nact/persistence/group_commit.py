@@ -37,6 +37,12 @@ def observe_batches(observer: Callable[[int], None]) -> Callable[[], None]:
     return partial(_observers.remove, observer)
 
 
+def note_batch(items: int) -> None:
+    """Tells those who observe that so many items go out: for an engine that writes some without a `GroupCommit`."""
+    for observer in _observers:
+        observer(items)
+
+
 class GroupCommit(Generic[T]):
     """Gathers concurrent writes into batches and gives each writer its own outcome.
 
@@ -104,8 +110,7 @@ class GroupCommit(Generic[T]):
         # By callbacks: a task that wrote batch after batch would cost a lone writer one more pass of the loop.
         items, writers = self._next_batch()
         if items:
-            for observer in _observers:
-                observer(len(items))
+            note_batch(len(items))
             writing = asyncio.ensure_future(self._written(items))
             writing.add_done_callback(partial(self._settle_batch, writers))
             return
