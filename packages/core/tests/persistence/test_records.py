@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from nact import InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact.persistence.records import check_batch, check_key, check_window, new_event_id, now_ms, sorted_tags, tombstone
+from nact.persistence.records import (
+    MAX_SEQUENCE_NUMBER,
+    check_batch,
+    check_key,
+    check_prefix,
+    check_up_to,
+    check_window,
+    new_event_id,
+    now_ms,
+    sorted_tags,
+    tombstone,
+)
 
 ODD_KEYS = ["a", " ", "a ", "A", "\u00e9", "e\u0301", "%_:*$.{}", "\0", "\U0001f600", "x" * 1000]
 IMPOSSIBLE_KEYS = ["", None, 5, b"k", "\ud800", type("Text", (str,), {})("k")]
@@ -127,3 +138,28 @@ def test_a_window_of_a_journal_has_numbers_from_0(after: int, limit: int | None)
 def test_another_window_is_refused_and_the_argument_named(after: Any, limit: Any, says: str) -> None:
     with pytest.raises(InvalidEventError, match=rf"^{says} must be"):
         check_window(after, limit)
+
+
+@pytest.mark.parametrize(
+    ("bound", "meant"),
+    [(-5, 0), (0, 0), (7, 7), (MAX_SEQUENCE_NUMBER, MAX_SEQUENCE_NUMBER), (2**70, MAX_SEQUENCE_NUMBER)],
+)
+def test_a_bound_of_a_deletion_is_kept_within_what_there_can_be(bound: int, meant: int) -> None:
+    assert check_up_to(bound) == meant
+
+
+@pytest.mark.parametrize("bound", [True, 1.0, "1", None], ids=repr)
+def test_a_bound_that_isnt_an_int_is_refused(bound: Any) -> None:
+    with pytest.raises(InvalidEventError, match="up_to must be an int"):
+        check_up_to(bound)
+
+
+@pytest.mark.parametrize("prefix", ["", "contacts:", "\0"], ids=ascii)
+def test_any_text_can_be_a_prefix(prefix: str) -> None:
+    assert check_prefix(prefix) == prefix
+
+
+@pytest.mark.parametrize("prefix", [None, b"a", "\ud800"], ids=ascii)
+def test_a_prefix_that_keys_cant_have_is_refused(prefix: Any) -> None:
+    with pytest.raises(InvalidEventError, match="prefix must be a string of valid Unicode"):
+        check_prefix(prefix)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from nact.errors import InvalidEventError
-from nact.persistence.records import MAX_SEQUENCE_NUMBER, is_unicode
 from nact_persistence_mongo._driver import Source, is_database, is_source
 
 _LONGEST_WAIT = 86_400
@@ -55,16 +53,3 @@ def checked_count(name: str, count: int) -> int:
     if type(count) is not int or count < 1:
         raise ValueError(f"{name} must be an int from 1, not {count!r}")
     return count
-
-
-def checked_up_to(up_to: int) -> int:
-    """The bound; a larger one than there can be is the largest that there can be."""
-    if type(up_to) is not int:
-        raise InvalidEventError(f"up_to must be an int, not {up_to!r}")
-    return max(0, min(up_to, MAX_SEQUENCE_NUMBER))
-
-
-def checked_prefix(prefix: str) -> str:
-    if type(prefix) is not str or not is_unicode(prefix):
-        raise InvalidEventError(f"prefix must be a string of valid Unicode, not {prefix!r}")
-    return prefix

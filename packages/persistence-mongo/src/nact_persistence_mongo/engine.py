@@ -10,7 +10,15 @@ from typing import ClassVar, Self
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.lifecycle import Lifecycle
-from nact.persistence.records import MAX_SEQUENCE_NUMBER, check_batch, check_key, check_window, sorted_tags
+from nact.persistence.records import (
+    MAX_SEQUENCE_NUMBER,
+    check_batch,
+    check_key,
+    check_prefix,
+    check_up_to,
+    check_window,
+    sorted_tags,
+)
 from nact_persistence_mongo import _settings
 from nact_persistence_mongo._documents import event_bson, snapshot_document
 from nact_persistence_mongo._driver import Source
@@ -142,7 +150,7 @@ class MongoPersistenceEngine:
     async def delete_events(self, key: str, *, up_to: int) -> None:
         """Some thousand at a time: of more than that, the oldest are gone first until it returns."""
         self._life.check_open()
-        number = _settings.checked_up_to(up_to)
+        number = check_up_to(up_to)
         session = self._life.ready() or await self._life.opened()
         await session.in_flight.settled(check_key(key))
         await session.in_flight.finish(key, session.deletion.delete(key, number))
@@ -156,7 +164,7 @@ class MongoPersistenceEngine:
     async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
         """In the order of their code points."""
         self._life.check_open()
-        start, inclusive = _settings.checked_prefix(prefix), True
+        start, inclusive = check_prefix(prefix), True
         session = self._life.ready() or await self._life.opened()
         while found := await session.reader.keys(start, inclusive, self._page_size):
             for key in found:
@@ -170,7 +178,7 @@ class MongoPersistenceEngine:
 
     async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
         self._life.check_open()
-        limit = MAX_SEQUENCE_NUMBER if up_to is None else _settings.checked_up_to(up_to)
+        limit = MAX_SEQUENCE_NUMBER if up_to is None else check_up_to(up_to)
         session = self._life.ready() or await self._life.opened()
         await session.in_flight.settled(check_key(key))
         return await session.reader.snapshot(key, limit)
@@ -184,6 +192,6 @@ class MongoPersistenceEngine:
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
         self._life.check_open()
-        number = _settings.checked_up_to(up_to)
+        number = check_up_to(up_to)
         session = self._life.ready() or await self._life.opened()
         await session.in_flight.finish(check_key(key), session.snapshots.delete(key, number))

@@ -7,8 +7,7 @@ from ssl import SSLContext
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from nact.errors import InvalidEventError
-from nact.persistence.records import MAX_SEQUENCE_NUMBER, is_unicode
+from nact.persistence.records import is_unicode
 
 MAX_NAME_BYTES = 63
 """Postgres cuts longer identifiers short, and two of them could become one."""
@@ -58,19 +57,6 @@ def checked_name(what: str, name: object) -> str:
     if len(name.encode()) > MAX_NAME_BYTES:
         raise ValueError(f"{what} make the name {name!r}, longer than the {MAX_NAME_BYTES} bytes that Postgres takes")
     return name
-
-
-def checked_up_to(up_to: int) -> int:
-    """The bound; a larger one than there can be is the largest that there can be."""
-    if type(up_to) is not int:
-        raise InvalidEventError(f"up_to must be an int, not {up_to!r}")
-    return max(0, min(up_to, MAX_SEQUENCE_NUMBER))
-
-
-def checked_prefix(prefix: str) -> str:
-    if type(prefix) is not str or not is_unicode(prefix):
-        raise InvalidEventError(f"prefix must be a string of valid Unicode, not {prefix!r}")
-    return prefix
 
 
 def without_secrets(dsn: str) -> str:

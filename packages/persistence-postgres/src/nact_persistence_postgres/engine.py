@@ -10,11 +10,19 @@ from typing import ClassVar, Self
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.lifecycle import Lifecycle
-from nact.persistence.records import MAX_SEQUENCE_NUMBER, check_batch, check_key, check_window, sorted_tags
+from nact.persistence.records import (
+    MAX_SEQUENCE_NUMBER,
+    check_batch,
+    check_key,
+    check_prefix,
+    check_up_to,
+    check_window,
+    sorted_tags,
+)
 from nact_persistence_postgres._deletion import Deletion
 from nact_persistence_postgres._journal import Journal
 from nact_persistence_postgres._sessions import Pool
-from nact_persistence_postgres._settings import Settings, Ssl, checked_prefix, checked_up_to, without_secrets
+from nact_persistence_postgres._settings import Settings, Ssl, without_secrets
 from nact_persistence_postgres._writer import Append
 
 
@@ -153,7 +161,7 @@ class PostgresPersistenceEngine:
         journal.tables.rows.key(check_key(key))
         await journal.commits.settled(key)
         deletion = Deletion(journal.tables, journal.sessions, self._settings.statement_timeout)
-        await deletion.run(key, checked_up_to(up_to))
+        await deletion.run(key, check_up_to(up_to))
 
     async def highest_sequence_number(self, key: str) -> int:
         journal = self._life.ready() or await self._life.opened()
@@ -166,8 +174,8 @@ class PostgresPersistenceEngine:
         journal = self._life.ready() or await self._life.opened()
         await journal.commits.settled()
         by_code_point = journal.tables.is_sorted_by_code_point
-        start = checked_prefix(prefix) if by_code_point else ""
-        page = [] if "\0" in checked_prefix(prefix) else await journal.reader.keys(start, inclusive=True)
+        start = check_prefix(prefix) if by_code_point else ""
+        page = [] if "\0" in check_prefix(prefix) else await journal.reader.keys(start, inclusive=True)
         while page:
             for key in page:
                 if key.startswith(prefix):
@@ -181,7 +189,7 @@ class PostgresPersistenceEngine:
 
     async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
         journal = self._life.ready() or await self._life.opened()
-        limit = MAX_SEQUENCE_NUMBER if up_to is None else checked_up_to(up_to)
+        limit = MAX_SEQUENCE_NUMBER if up_to is None else check_up_to(up_to)
         journal.tables.rows.key(check_key(key))
         await journal.snapshot_commits.settled(key)
         return await journal.reader.snapshot(key, limit)
@@ -195,4 +203,4 @@ class PostgresPersistenceEngine:
         journal = self._life.ready() or await self._life.opened()
         journal.tables.rows.key(check_key(key))
         await journal.snapshot_commits.settled(key)
-        await journal.reader.delete_snapshots(key, checked_up_to(up_to))
+        await journal.reader.delete_snapshots(key, check_up_to(up_to))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TypeVar, get_args
 
-from nact.errors import InvalidEventError
-from nact.persistence.records import MAX_SEQUENCE_NUMBER, is_unicode
+from nact.persistence.records import is_unicode
 from nact_persistence_redis._durability import Durability, IfWeaker
 
 T = TypeVar("T")
@@ -38,19 +37,6 @@ def checked_count(name: str, count: int, least: int) -> int:
     if type(count) is not int or count < least:
         raise ValueError(f"{name} must be an int from {least}, not {count!r}")
     return count
-
-
-def checked_up_to(up_to: int) -> int:
-    """The bound; a larger one than there can be is the largest that there can be."""
-    if type(up_to) is not int:
-        raise InvalidEventError(f"up_to must be an int, not {up_to!r}")
-    return max(0, min(up_to, MAX_SEQUENCE_NUMBER))
-
-
-def checked_key_prefix(prefix: str) -> str:
-    if type(prefix) is not str or not is_unicode(prefix):
-        raise InvalidEventError(f"prefix must be a string of valid Unicode, not {prefix!r}")
-    return prefix
 
 
 def _one_of(name: str, value: T, allowed: tuple[T, ...]) -> T:

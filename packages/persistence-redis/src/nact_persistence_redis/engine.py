@@ -13,7 +13,15 @@ from redis.asyncio import Redis, RedisCluster
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.lifecycle import Lifecycle
-from nact.persistence.records import MAX_SEQUENCE_NUMBER, check_batch, check_key, check_window, sorted_tags
+from nact.persistence.records import (
+    MAX_SEQUENCE_NUMBER,
+    check_batch,
+    check_key,
+    check_prefix,
+    check_up_to,
+    check_window,
+    sorted_tags,
+)
 from nact_persistence_redis import _settings
 from nact_persistence_redis._clients import Options, checked_url, servers_of_client, servers_of_url, shown
 from nact_persistence_redis._durability import Durability, IfWeaker
@@ -142,7 +150,7 @@ class RedisPersistenceEngine:
     async def delete_events(self, key: str, *, up_to: int) -> None:
         """Some thousand at a time: of more than that, the oldest are gone first until it returns."""
         self._life.check_open()
-        number = _settings.checked_up_to(up_to)
+        number = check_up_to(up_to)
         await (self._life.ready() or await self._life.opened()).writer.delete_events(check_key(key), number)
 
     async def highest_sequence_number(self, key: str) -> int:
@@ -155,7 +163,7 @@ class RedisPersistenceEngine:
         """Remembers every key that it yields, since Redis may list one twice."""
         self._life.check_open()
         session = self._life.ready() or await self._life.opened()
-        async with aclosing(session.reader.keys(_settings.checked_key_prefix(prefix))) as found:
+        async with aclosing(session.reader.keys(check_prefix(prefix))) as found:
             async for key in found:
                 yield key
                 self._life.check_open()
@@ -164,7 +172,7 @@ class RedisPersistenceEngine:
 
     async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
         self._life.check_open()
-        limit = MAX_SEQUENCE_NUMBER if up_to is None else _settings.checked_up_to(up_to)
+        limit = MAX_SEQUENCE_NUMBER if up_to is None else check_up_to(up_to)
         session = self._life.ready() or await self._life.opened()
         await session.writer.settled(check_key(key))
         return await session.reader.snapshot(key, limit)
@@ -175,7 +183,7 @@ class RedisPersistenceEngine:
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
         self._life.check_open()
-        number = _settings.checked_up_to(up_to)
+        number = check_up_to(up_to)
         await (self._life.ready() or await self._life.opened()).writer.delete_snapshots(check_key(key), number)
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 import os
 
-from nact.errors import InvalidEventError
-from nact.persistence.records import MAX_SEQUENCE_NUMBER, is_unicode
-
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 _LONGEST_WAIT = 86_400
 
@@ -54,16 +51,3 @@ def checked_page_size(page_size: int) -> int:
     if type(page_size) is not int or page_size < 1:
         raise ValueError(f"page_size must be an int from 1, not {page_size!r}")
     return page_size
-
-
-def checked_up_to(up_to: int) -> int:
-    """The bound; a larger one than there can be is the largest that there can be."""
-    if type(up_to) is not int:
-        raise InvalidEventError(f"up_to must be an int, not {up_to!r}")
-    return max(0, min(up_to, MAX_SEQUENCE_NUMBER))
-
-
-def checked_prefix(prefix: str) -> str:
-    if type(prefix) is not str or not is_unicode(prefix):
-        raise InvalidEventError(f"prefix must be a string of valid Unicode, not {prefix!r}")
-    return prefix

@@ -12,7 +12,15 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact.persistence.records import MAX_SEQUENCE_NUMBER, check_batch, check_key, check_window, sorted_tags
+from nact.persistence.records import (
+    MAX_SEQUENCE_NUMBER,
+    check_batch,
+    check_key,
+    check_prefix,
+    check_up_to,
+    check_window,
+    sorted_tags,
+)
 from nact_persistence_sqlite import _settings
 from nact_persistence_sqlite._database import File
 from nact_persistence_sqlite._reader import Page
@@ -138,7 +146,7 @@ class SqlitePersistenceEngine:
     async def delete_events(self, key: str, *, up_to: int) -> None:
         """Some thousand events a transaction: of more than that, the newest are gone first until it returns."""
         self._threads.check_usable()
-        item = DeleteEvents(check_key(key), _settings.checked_up_to(up_to))
+        item = DeleteEvents(check_key(key), check_up_to(up_to))
         while not item.is_done:
             await self._threads.write(item)
 
@@ -148,7 +156,7 @@ class SqlitePersistenceEngine:
     async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
         """In the order of their code points."""
         self._threads.check_usable()
-        start = _settings.checked_prefix(prefix)
+        start = check_prefix(prefix)
         inclusive, found = True, [start]
         while found:
             found = await self._threads.read(self._threads.reader.keys, start, inclusive, self._page_size)
@@ -163,7 +171,7 @@ class SqlitePersistenceEngine:
     # --- SnapshotStore -----------------------------------------------------------------------------------------
 
     async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
-        limit = MAX_SEQUENCE_NUMBER if up_to is None else _settings.checked_up_to(up_to)
+        limit = MAX_SEQUENCE_NUMBER if up_to is None else check_up_to(up_to)
         row = await self._threads.read(self._threads.reader.snapshot, check_key(key), limit)
         return None if row is None else stored_snapshot(key, row)
 
@@ -174,4 +182,4 @@ class SqlitePersistenceEngine:
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
         self._threads.check_usable()
-        await self._threads.write(DeleteSnapshots(check_key(key), _settings.checked_up_to(up_to)))
+        await self._threads.write(DeleteSnapshots(check_key(key), check_up_to(up_to)))

@@ -121,6 +121,28 @@ def check_window(after: int, limit: int | None) -> None:
         raise InvalidEventError(f"limit must be None or an int from 0, not {limit!r}")
 
 
+def check_up_to(up_to: int) -> int:
+    """The bound of a deletion; a larger one than there can be is the largest that there can be.
+
+    Raises:
+        InvalidEventError: If it isn't an `int`.
+    """
+    if type(up_to) is not int:
+        raise InvalidEventError(f"up_to must be an int, not {up_to!r}")
+    return max(0, min(up_to, MAX_SEQUENCE_NUMBER))
+
+
+def check_prefix(prefix: str) -> str:
+    """Returns what keys are to begin with, if keys can.
+
+    Raises:
+        InvalidEventError: If it isn't a `str` of valid Unicode.
+    """
+    if type(prefix) is not str or not is_unicode(prefix):
+        raise InvalidEventError(f"prefix must be a string of valid Unicode, not {prefix!r}")
+    return prefix
+
+
 def check_batch(events: Sequence[PersistedEvent]) -> None:
     """Returns if the events can be stored by `persist` (one of them) or `persist_all`: one key, consecutive numbers.
 
