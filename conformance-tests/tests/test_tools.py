@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from nact.persistence import PersistedEvent
+from nact.persistence import MemoryPersistenceEngine, PersistedEvent
+from nact_conformance.about import about_engine
 from nact_conformance.history import NUMBERS, History, name_events, name_numbers
 from nact_conformance.interrupting import Moment, interrupt
 from nact_conformance.proxy import Tally, TcpProxy
@@ -230,3 +231,14 @@ def test_values_that_are_equal_and_not_the_same_have_other_fingerprints() -> Non
     values = [1, 1.0, True, "1", 0, 0.0, -0.0, False, None, [], {}, [1], [1.0], {"a": 1}, {"a": 1.0}]
     assert len({repr(fingerprint(value)) for value in values}) == len(values)
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+
+
+def test_what_an_engine_tells_of_its_durability_stands_behind_its_name() -> None:
+    class Careful(MemoryPersistenceEngine):
+        durability = "w='majority'"
+
+    class Odd(MemoryPersistenceEngine):
+        durability = None
+
+    assert about_engine(Careful()).endswith(", durability: w='majority'")
+    assert "durability" not in about_engine(Odd()) + about_engine(MemoryPersistenceEngine())

@@ -11,8 +11,13 @@ from nact.persistence import PROTOCOL_VERSION, PersistenceEngine
 
 
 def about_engine(engine: PersistenceEngine) -> str:
-    """The engine's class, and the distribution and version that it comes from, as far as they are known."""
-    return _about_class(type(engine))
+    """The engine's class, the distribution and version that it comes from, and what it tells of its durability.
+
+    An engine whose settings decide what survives has a text `durability`, as in `"w='majority', journal=True"`.
+    """
+    durability = getattr(engine, "durability", None)
+    told = f", durability: {durability}" if isinstance(durability, str) else ""
+    return _about_class(type(engine)) + told
 
 
 @functools.cache

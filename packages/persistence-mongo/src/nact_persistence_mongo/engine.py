@@ -89,8 +89,12 @@ class MongoPersistenceEngine:
     def __repr__(self) -> str:
         setup = self._setup  # a URL may hold a password
         source = "a URL" if isinstance(setup.source, str) else type(setup.source).__name__
-        durability = f"w={setup.w!r}, journal={setup.journal}"
-        return f"MongoPersistenceEngine({source}, event_collection={setup.event_collection!r}, {durability})"
+        return f"MongoPersistenceEngine({source}, event_collection={setup.event_collection!r}, {self.durability})"
+
+    @property
+    def durability(self) -> str:
+        """What a write waits for, as reports of the conformance kit show it."""
+        return f"w={self._setup.w!r}, journal={self._setup.journal}"
 
     def __del__(self) -> None:
         # Only warns. (A constructor that failed left no attributes.)

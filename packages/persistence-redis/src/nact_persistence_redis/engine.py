@@ -90,7 +90,12 @@ class RedisPersistenceEngine:
 
     def __repr__(self) -> str:
         source = shown(self._source) if isinstance(self._source, str) else type(self._source).__name__
-        return f"RedisPersistenceEngine({source!r})"
+        return f"RedisPersistenceEngine({source!r}, {self.durability})"
+
+    @property
+    def durability(self) -> str:
+        """What servers have to promise, as reports of the conformance kit show it."""
+        return f"durability={self._setup.durability!r}, replicas={self._setup.replicas}"
 
     def __del__(self) -> None:
         # Only warns. (A constructor that failed left no attributes.)

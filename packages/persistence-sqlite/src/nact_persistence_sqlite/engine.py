@@ -75,8 +75,14 @@ class SqlitePersistenceEngine:
             create=create_if_not_exists,
         )
         self._path = file.path
+        self._synchronous = file.synchronous
         self._page_size = _settings.checked_page_size(page_size)
         self._threads = Threads(file)
+
+    @property
+    def durability(self) -> str:
+        """When SQLite waits for the disk, as reports of the conformance kit show it."""
+        return f"synchronous={self._synchronous}"
 
     def __repr__(self) -> str:
         return f"SqlitePersistenceEngine({self._path!r})"
