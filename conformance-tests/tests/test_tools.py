@@ -241,4 +241,4 @@ def test_what_an_engine_tells_of_its_durability_stands_behind_its_name() -> None
         durability = None
 
     assert about_engine(Careful()).endswith(", durability: w='majority'")
-    assert "durability" not in about_engine(Odd()) + about_engine(MemoryPersistenceEngine())
+    assert "durability: " not in about_engine(Odd()) + about_engine(MemoryPersistenceEngine())
