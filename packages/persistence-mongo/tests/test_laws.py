@@ -27,6 +27,7 @@ class TestMotorOnReplicaSet(ConformanceSuite):
         return self.server.proxy.round_trips
 
 
+@pytest.mark.long_matrix
 class TestMotorOnStandalone(TestMotorOnReplicaSet):
     server = STANDALONE
 
@@ -36,5 +37,6 @@ class TestPyMongoOnReplicaSet(TestMotorOnReplicaSet):
         return EngineOnAsyncClient(self.server.bare_url, timeout=3)
 
 
+@pytest.mark.long_matrix
 class TestPyMongoOnStandalone(TestPyMongoOnReplicaSet):
     server = STANDALONE

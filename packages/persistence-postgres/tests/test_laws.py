@@ -34,6 +34,7 @@ class TestNewestServer(TestOldestServer):
     server = NEWEST
 
 
+@pytest.mark.long_matrix
 class TestBehindPgBouncer(TestOldestServer):
     """PgBouncer in transaction mode before PostgreSQL 17."""
 

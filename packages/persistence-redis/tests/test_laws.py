@@ -37,6 +37,7 @@ class TestNewestServer(TestOldestServer):
     server = NEWEST
 
 
+@pytest.mark.long_matrix
 class TestValkey(TestOldestServer):
     """Valkey 8, RESP3."""
 
