@@ -44,6 +44,7 @@ _PASSING = (
     asyncpg.exceptions.TargetServerAttributeNotMatched,
     *_REPLANNED,
     *OVERTAKEN,
+    asyncpg.InternalClientError,  # a connection that broke in the middle of an operation; it is replaced
     OSError,  # TimeoutError is one
 )
 _WRONG = (
