@@ -19,6 +19,16 @@ T = TypeVar("T")
 
 CHUNK = 65536
 
+_PASSES = 10
+_running: set[TcpProxy] = set()
+
+
+def settle_proxies() -> None:
+    """Returns when no proxy of this process holds a connection any more that its client has closed."""
+    for proxy in list(_running):
+        proxy.settle()
+
+
 LOOK = 0.005
 """Seconds after which a connection whose request is held looks whether that is over."""
 
@@ -28,6 +38,7 @@ class _Connection:
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
     awaiting_reply: bool = False
+    is_ending: bool = False
 
     def abort(self) -> None:
         for writer in (self.client, self.server):
@@ -139,10 +150,12 @@ class TcpProxy:
             self._thread = threading.Thread(target=self._loop.run_forever, name="nact tcp proxy", daemon=True)
             self._thread.start()
             self._await(self._listen)
+            _running.add(self)
 
     def stop(self) -> None:
         """Cuts all connections and ends the thread. Can be called again."""
         if self._thread is not None and self._loop is not None:
+            _running.discard(self)
             self._await(self._end)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
@@ -160,6 +173,10 @@ class TcpProxy:
     def mend(self) -> None:
         """Lets clients connect again. Can be called again."""
         self._await(self._listen)
+
+    def settle(self) -> None:
+        """Returns when the proxy has closed its ends of all connections that clients have closed."""
+        self._await(self._settle)
 
     def lose_reply(self, number: int = 1) -> None:
         """The `number`-th reply from now on isn't delivered: its connection breaks, after the server did the work."""
@@ -209,6 +226,13 @@ class TcpProxy:
         while self._connections:  # noqa: ASYNC110 (it takes a pass or two)
             await asyncio.sleep(0)
 
+    async def _settle(self) -> None:
+        for _ in range(_PASSES):  # to hear of the ends that clients have closed
+            await asyncio.sleep(0)
+        while any(connection.is_ending for connection in self._connections):  # noqa: ASYNC110 (it takes a pass or two)
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # asyncio closes what was aborted in the next pass
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             answers, server = await asyncio.open_connection(*self._target)
@@ -221,6 +245,7 @@ class TcpProxy:
             pumps = [self._requests_of(connection, reader), self._replies_to(connection, answers)]
             tasks = [asyncio.ensure_future(pump) for pump in pumps]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            connection.is_ending = True
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -13,6 +13,7 @@ from nact.persistence import PersistedSnapshot
 from nact_conformance.client import Client
 from nact_conformance.law import law
 from nact_conformance.needs import Need
+from nact_conformance.proxy import settle_proxies
 from nact_conformance.trial import Trial, event
 
 
@@ -177,6 +178,7 @@ async def _expect_closed(trial: Trial, client: Client) -> None:
 async def _what_is_held() -> dict[str, int]:
     for _ in range(3):  # what was closed goes away in the loop's next passes
         await asyncio.sleep(0)
+    await asyncio.to_thread(settle_proxies)  # the kit's own ends of the connections that are closed
     return _held()
 
 
