@@ -1,7 +1,8 @@
 """The file: a line for each batch, and an index in memory that tells where each key's batches are.
 
-A line is a checksum, a blank, a batch as JSON, and a line end. Lines are only ever added, under a lock of the file;
-readers need none. A line without an end is what a killed writer left: nobody was told that it is stored.
+A line is a checksum, a blank, a batch as JSON, and a line end. Lines are only ever added, under a lock of the file.
+Who looks for new ones shares that lock, and so never sees half of a line that is being written; whole lines are read
+without it. A line without an end is what a killed writer left: nobody was told that it is stored.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Log:
 
     def append(self, batches: Sequence[Sequence[PersistedEvent]]) -> list[Outcome]:
         """Stores the batches with one write, and tells for each what became of it."""
-        with self._locked() as file:
+        with self._locked(fcntl.LOCK_EX) as file:
             self._catch_up(file)
             lines: list[bytes] = []
             outcomes = [self._accept(batch, lines) for batch in batches]
@@ -69,8 +70,7 @@ class Log:
 
     def read(self, key: str, after: int, count: int) -> list[PersistedEvent]:
         """At least `count` events above `after`, or all that there are."""
-        file = self._opened()
-        self._catch_up(file)
+        file = self._caught_up()
         found: list[PersistedEvent] = []
         for place in self._behind(key, after):
             found += [event for event in self._batch(file, key, place) if event.sequence_number > after]
@@ -80,12 +80,12 @@ class Log:
 
     def highest(self, key: str) -> int:
         """The key's last number."""
-        self._catch_up(self._opened())
+        self._caught_up()
         return self._highest(key)
 
     def keys(self, prefix: str) -> list[str]:
         """All keys that begin so."""
-        self._catch_up(self._opened())
+        self._caught_up()
         return [key for key in self._places if key.startswith(prefix)]
 
     def close(self) -> None:
@@ -142,6 +142,11 @@ class Log:
         places = self._places.get(key)
         return places[-1].last if places else 0
 
+    def _caught_up(self) -> BinaryIO:
+        with self._locked(fcntl.LOCK_SH) as file:
+            self._catch_up(file)
+        return file
+
     def _catch_up(self, file: BinaryIO) -> None:
         """Puts the lines that other processes added into the index."""
         file.seek(self._end)
@@ -160,9 +165,9 @@ class Log:
         return self._file
 
     @contextmanager
-    def _locked(self) -> Iterator[BinaryIO]:
+    def _locked(self, kind: int) -> Iterator[BinaryIO]:
         file = self._opened()
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, kind)
         try:
             yield file
         finally:
