@@ -26,13 +26,9 @@ class _Contacts:
         if ctx.recovering:
             return state + 1
         if msg is not _HELLO:
-            await self.persist(msg, ctx)
+            await ctx.persist(msg)
         self.countdown.tick()
         return state + 1
-
-    async def persist(self, msg: object, ctx: PersistentContext[Any]) -> None:
-        """Returns when it is stored."""
-        await ctx.persist(msg)
 
 
 class _TimedContacts(_Contacts):
@@ -42,10 +38,14 @@ class _TimedContacts(_Contacts):
         super().__init__()
         self.milliseconds: list[float] = []
 
-    async def persist(self, msg: object, ctx: PersistentContext[Any]) -> None:
-        """Returns when it is stored."""
+    async def handle(self, state: int, msg: object, ctx: PersistentContext[Any]) -> int:
+        """The state is the number of messages."""
+        if ctx.recovering or msg is _HELLO:
+            return await super().handle(state, msg, ctx)
         with Lap(self.milliseconds):
             await ctx.persist(msg)
+        self.countdown.tick()
+        return state + 1
 
 
 async def persist(engine: PersistenceEngine, run: Run) -> float:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -165,6 +166,15 @@ def test_another_event_loop_gets_a_session_of_its_own_when_the_first_has_ended()
     first = asyncio.run(life.opened())
     second = asyncio.run(life.opened())
     assert [first, second] == place.made
+
+
+def test_an_event_loop_that_goes_on_in_another_thread_keeps_its_session() -> None:
+    life, loop = life_of(Place()), asyncio.new_event_loop()
+    first = loop.run_until_complete(life.opened())
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(loop.run_until_complete, life.opened()).result() is first
+    assert loop.run_until_complete(life.opened()) is first
+    loop.close()
 
 
 async def test_two_event_loops_at_once_are_refused() -> None:

@@ -1,8 +1,11 @@
 """The records that travel between actors and engines: what can't be is refused when it is made."""
 
 import copy
+import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import RFC_4122, UUID
 
 import msgspec
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from nact import InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.records import (
+    IDS_AT_ONCE,
     MAX_SEQUENCE_NUMBER,
     check_batch,
     check_key,
@@ -86,6 +90,28 @@ def test_each_event_has_an_id_of_its_own_and_the_time_of_its_making() -> None:
     assert first.event_id != second.event_id
     assert new_event_id() != new_event_id()
     assert before <= first.created_at <= second.created_at <= now_ms()
+
+
+def test_ids_are_uuids_no_two_alike_also_from_several_threads() -> None:
+    with ThreadPoolExecutor(4) as threads:
+        shares = list(threads.map(lambda _: [new_event_id() for _ in range(5 * IDS_AT_ONCE)], range(4)))
+    ids = [each for share in shares for each in share]
+    assert len(set(ids)) == len(ids)
+    assert all((found := UUID(each)).version == 4 and found.variant == RFC_4122 and str(found) == each for each in ids)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_makes_other_ids() -> None:
+    new_event_id()  # there are some in reserve
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writer, new_event_id().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 100).decode() not in {new_event_id() for _ in range(2 * IDS_AT_ONCE)}
+    os.close(reader)
+    os.close(writer)
 
 
 def test_events_are_equal_by_their_contents_and_survive_pickling_and_copying() -> None:

@@ -46,8 +46,13 @@ class Commits(Generic[T]):
     async def submit(self, key: str, item: T, size: int) -> None:
         """Returns when the item is stored, or raises its outcome."""
         try:
-            if not self._was_alone or not await self._stored_alone(item):
-                await self._stored_in_group(item, size)
+            if self._was_alone and await self._stored_alone(item):
+                return
+            self._waiting += 1
+            try:
+                await self._group.submit(item, size=size)
+            finally:
+                self._waiting -= 1
         except asyncio.CancelledError:
             for flight in self._flights:
                 flight.abandoned.add(key)
@@ -67,13 +72,6 @@ class Commits(Generic[T]):
             await asyncio.wait([flight.landed])
 
     # --- together ----------------------------------------------------------------------------------------------
-
-    async def _stored_in_group(self, item: T, size: int) -> None:
-        self._waiting += 1
-        try:
-            await self._group.submit(item, size=size)
-        finally:
-            self._waiting -= 1
 
     def _begin_batch(self, items: Sequence[T]) -> Awaitable[Sequence[Outcome]]:
         # Not a coroutine function, so that the flight is there as soon as the items have left the queue.

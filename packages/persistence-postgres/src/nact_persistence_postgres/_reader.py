@@ -12,7 +12,7 @@ import asyncpg
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.paging import prefetched
-from nact_persistence_postgres._rows import Rows, stored_event, stored_snapshot
+from nact_persistence_postgres._rows import Rows, listed, stored_event, stored_snapshot
 from nact_persistence_postgres._sessions import Connection, Sessions
 from nact_persistence_postgres._tables import Tables
 from nact_persistence_postgres._together import Together
@@ -73,7 +73,7 @@ class Reader:
         self._sessions = sessions
         self._page_size = page_size
         self._first_pages = Together(self._fetch_first_pages)
-        self._snapshots = Together(partial(self._rows, tables.sql.latest_snapshots))
+        self._snapshots = Together(self._fetch_snapshots)
 
     async def aclose(self) -> None:
         """Returns when nothing is read for several keys at once any more."""
@@ -122,8 +122,11 @@ class Reader:
         rows = await self._first_pages.rows((key, after, size), read_alone)
         return alone or await self._checked_page(Window(key, after, size, ()), rows)
 
-    async def _fetch_first_pages(self, *values: object) -> Rows:
-        return await self._rows(self._tables.sql.first_pages, *values, _LARGE)
+    async def _fetch_first_pages(self, keys: Sequence[str], after: Sequence[int], sizes: Sequence[int]) -> Rows:
+        return await self._rows(self._tables.sql.first_pages, keys, listed(after), listed(sizes), _LARGE)
+
+    async def _fetch_snapshots(self, keys: Sequence[str], up_to: Sequence[int]) -> Rows:
+        return await self._rows(self._tables.sql.latest_snapshots, keys, listed(up_to))
 
     async def _page(self, key: str, after: int, limit: int | None, tags: Sequence[str]) -> Page:
         size = self._page_size if limit is None else min(limit, self._page_size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID, uuid5
 
@@ -24,6 +24,8 @@ Row: TypeAlias = "asyncpg.Record | tuple[Any, ...]"
 """Of an event: sequence_nr, data, created_at, is_deleted, tags, event_id; of a snapshot the first three of these."""
 
 Rows: TypeAlias = "Sequence[Row]"
+
+NO_TAGS = "{}"
 
 MAX_KEY_BYTES = 2600
 """An entry of a Postgres index takes 2704 bytes, the sequence number and its own bookkeeping included."""
@@ -61,7 +63,7 @@ class RowMaker:
             event.sequence_number,
             _checked_time(event.created_at),
             self._encode_event(event.data).decode(),
-            array_text(event.tags) if event.tags else "{}",
+            array_text(event.tags) if event.tags else NO_TAGS,
             event_id,
         )
 
@@ -91,6 +93,11 @@ class RowMaker:
         if len(key) * 4 > MAX_KEY_BYTES and len(key.encode()) > MAX_KEY_BYTES:
             raise InvalidEventError(f"the persistence key {key:.60}... is longer than {MAX_KEY_BYTES} bytes in UTF-8")
         return key
+
+
+def listed(numbers: Iterable[int]) -> str:
+    """The numbers as the statements take them; see `Statements`."""
+    return ",".join(map(str, numbers))
 
 
 def array_text(tags: Collection[str]) -> str:

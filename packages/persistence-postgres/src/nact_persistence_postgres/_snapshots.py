@@ -8,7 +8,7 @@ from nact.errors import InvalidEventError, NactError
 from nact.persistence import Outcome
 from nact_persistence_postgres._errors import RACED, REFUSED
 from nact_persistence_postgres._lane import Lane
-from nact_persistence_postgres._rows import SnapshotRow
+from nact_persistence_postgres._rows import SnapshotRow, listed
 from nact_persistence_postgres._sessions import Connection, Trying
 from nact_persistence_postgres._tables import Tables
 from nact_persistence_postgres._writer import copied
@@ -32,7 +32,8 @@ class SnapshotWriter:
 
     async def _store(self, rows: Sequence[SnapshotRow], trying: Trying) -> list[Outcome]:
         last = {row[:2]: row for row in rows}
-        values = [*zip(*last.values(), strict=True)]
+        keys, numbers, times, texts = zip(*last.values(), strict=True)
+        values = keys, listed(numbers), listed(times), texts
 
         async def put(connection: Connection) -> str:
             return await connection.execute(self._tables.put_snapshots, *values)

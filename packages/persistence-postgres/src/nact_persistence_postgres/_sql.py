@@ -16,6 +16,9 @@ class Statements:
     """The statements for one pair of tables.
 
     Columns are named and cast, never `*`: a column added later, or a codec set on the user's pool, changes nothing.
+
+    Lists of numbers are given as text, `1,2,3` (`_rows.listed`): of arrays asyncpg knows those of text only. About any
+    others each new connection would have to ask the server first, which takes it 10 ms.
     """
 
     def __init__(self, schema: str | None, event_table: str, snapshot_table: str) -> None:
@@ -28,21 +31,30 @@ class Statements:
     def append(self, data_type: DataType, *, remembers: bool) -> str:
         """Inserts rows that follow one another in runs: consecutive numbers of one key.
 
-        $8 and $9 name the runs, by key and first number, of which it has to be checked that they are next; none of
+        $7 and $8 name the runs, by key and first number, of which it has to be checked that they are next; none of
         the others' rows are. With `remembers`, nothing at all is taken if events were deleted since the engine last
         looked: see `last_deletion`.
         """
         highest = f"(SELECT max(sequence_nr) FROM {self.events} WHERE persistence_key = h.key)"
-        unchanged = f"({self.last_deletion}) = $10 AND " if remembers else ""
-        # The subquery doesn't depend on the row, so it runs once, and before there are rows of this statement.
+        unchanged = f"({self.last_deletion}) = $9 AND " if remembers else ""
+        # The subqueries don't depend on the row, so they run once, and before there are rows of this statement.
         return (
             f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id) "
             f"SELECT g.key, g.number, g.created_at, g.data::{data_type}, g.tags::text[], g.event_id "
-            "FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::boolean[]) "
-            "AS g(key, number, created_at, data, tags, event_id, is_known) "
-            f"WHERE {unchanged}(g.is_known OR g.key IN ("
-            "SELECT h.key FROM unnest($8::text[], $9::bigint[]) AS h(key, first) "
+            f"FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}, $4::text[], $5::text[], $6::text[]) "
+            "AS g(key, number, created_at, data, tags, event_id) "
+            f"WHERE {unchanged}(g.key NOT IN (SELECT unnest($7::text[])) OR g.key IN ("
+            f"SELECT h.key FROM unnest($7::text[], {_numbers(8)}) AS h(key, first) "
             f"WHERE h.first = 1 + coalesce({highest}, 0)))"
+        )
+
+    def append_plain(self, data_type: DataType) -> str:
+        """Inserts rows without tags that are known to be next, unless events were deleted since: the usual `append`."""
+        return (
+            f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id) "
+            f"SELECT g.key, g.number, g.created_at, g.data::{data_type}, '{{}}', g.event_id "
+            f"FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}, $4::text[], $5::text[]) "
+            f"AS g(key, number, created_at, data, event_id) WHERE ({self.last_deletion}) = $6"
         )
 
     def append_one(self, data_type: DataType) -> str:
@@ -63,21 +75,21 @@ class Statements:
         return (
             "SELECT e.sequence_nr IS NOT NULL AS found, e.event_id, "
             f"coalesce((SELECT max(sequence_nr) FROM {self.events} WHERE persistence_key = g.key), 0) AS highest "
-            "FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS g(key, number, place) "
+            f"FROM unnest($1::text[], {_numbers(2)}) WITH ORDINALITY AS g(key, number, place) "
             f"LEFT JOIN {self.events} e ON e.persistence_key = g.key AND e.sequence_nr = g.number ORDER BY g.place"
         )
 
     def put_snapshots(self, data_type: DataType, *, replaces: bool) -> str:
         """Without the privilege to delete, the row that was added last counts."""
         replace = (
-            f"WITH replaced AS (DELETE FROM {self.snapshots} s USING unnest($1::text[], $2::bigint[]) "
+            f"WITH replaced AS (DELETE FROM {self.snapshots} s USING unnest($1::text[], {_numbers(2)}) "
             "AS g(key, number) WHERE s.persistence_key = g.key AND s.sequence_nr = g.number) "
         )
         return (
             f"{replace if replaces else ''}"
             f"INSERT INTO {self.snapshots} (persistence_key, sequence_nr, created_at, data) "
             f"SELECT g.key, g.number, g.created_at, g.data::{data_type} "
-            "FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) AS g(key, number, created_at, data)"
+            f"FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}, $4::text[]) AS g(key, number, created_at, data)"
         )
 
     @cached_property
@@ -134,7 +146,7 @@ class Statements:
     def first_pages(self) -> str:
         """For each (key, number, count): as `page`, without tags; the place of the question comes last."""
         return (
-            "SELECT e.*, g.place FROM unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY "
+            f"SELECT e.*, g.place FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}) WITH ORDINALITY "
             "AS g(key, after, size, place) CROSS JOIN LATERAL ("
             "SELECT sequence_nr, CASE WHEN pg_column_size(data) <= $4 THEN data::text END, created_at, is_deleted, "
             f"nullif(tags, '{{}}'), event_id FROM {self.events} "
@@ -166,7 +178,7 @@ class Statements:
     def latest_snapshots(self) -> str:
         """For each (key, number): as `latest_snapshot`; the place of the question comes last."""
         return (
-            "SELECT s.*, g.place FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS g(key, up_to, place) "
+            f"SELECT s.*, g.place FROM unnest($1::text[], {_numbers(2)}) WITH ORDINALITY AS g(key, up_to, place) "
             f"CROSS JOIN LATERAL (SELECT sequence_nr, data::text, created_at FROM {self.snapshots} "
             "WHERE persistence_key = g.key AND sequence_nr <= g.up_to AND NOT is_deleted "
             "ORDER BY sequence_nr DESC, ordering DESC LIMIT 1) AS s ORDER BY g.place"
@@ -181,6 +193,10 @@ class Statements:
             f"SELECT ({least} > k.key ORDER BY persistence_key LIMIT 1) FROM k WHERE k.key IS NOT NULL) "
             "SELECT key FROM k WHERE key IS NOT NULL LIMIT $2"
         )
+
+
+def _numbers(parameter: int) -> str:
+    return f"string_to_array(${parameter}::text, ',')::bigint[]"
 
 
 def qualified(schema: str | None, table: str) -> str:

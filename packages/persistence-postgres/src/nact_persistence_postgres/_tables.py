@@ -18,6 +18,7 @@ class Tables:
         is_sorted_by_code_point: Keys that begin alike stand side by side.
         rows: Makes the rows to store.
         append_one: Takes one row that is known to be next; guarded by the last deletion.
+        append_plain: Takes rows without tags that are known to be next; guarded by the last deletion.
         append: Takes what is known to be next, and checks the rest; guarded by the last deletion.
         append_checked: Checks everything.
     """
@@ -31,6 +32,7 @@ class Tables:
     may_delete_snapshots: bool
     rows: RowMaker = field(init=False)
     append_one: str = field(init=False)
+    append_plain: str = field(init=False)
     append: str = field(init=False)
     append_checked: str = field(init=False)
     put_snapshots: str = field(init=False)
@@ -40,6 +42,7 @@ class Tables:
             events=self.event_data, snapshots=self.snapshot_data, max_key_characters=self.max_key_characters
         )
         self.append_one = self.sql.append_one(self.event_data)
+        self.append_plain = self.sql.append_plain(self.event_data)
         self.append = self.sql.append(self.event_data, remembers=True)
         self.append_checked = self.sql.append(self.event_data, remembers=False)
         self.put_snapshots = self.sql.put_snapshots(self.snapshot_data, replaces=self.may_delete_snapshots)

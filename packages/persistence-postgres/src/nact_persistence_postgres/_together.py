@@ -23,7 +23,8 @@ class _Question:
 class Together:
     """Gathers questions about one key each, as a `GroupCommit` does with writes.
 
-    Who asks while nobody else does asks alone, and at once.
+    Who asks while nobody else does asks alone, and at once; but right after a round trip that was shared, where more
+    of the same kind are likely to come, it waits for the end of the event loop's pass.
 
     Args:
         fetch: Fetches the answers to several questions, given a list for each of their values. The last column of a
@@ -34,6 +35,7 @@ class Together:
         self._fetch = fetch
         self._group: GroupCommit[_Question] = GroupCommit(self._answer, max_items=_AT_ONCE)
         self._asking = 0
+        self._was_shared = False
 
     async def rows(self, values: tuple[object, ...], alone: Callable[[], Awaitable[Rows]]) -> Rows:
         """The rows that answer the question; those of `alone` if it is the only one, or the others may have spoilt it.
@@ -43,7 +45,7 @@ class Together:
         """
         self._asking += 1
         try:
-            if self._asking > 1:
+            if self._asking > 1 or self._was_shared:
                 question = _Question(values)
                 try:
                     await self._group.submit(question)
@@ -61,7 +63,8 @@ class Together:
         await self._group.aclose()
 
     async def _answer(self, questions: Sequence[_Question]) -> Sequence[Outcome]:
-        if len(questions) > 1:
+        self._was_shared = len(questions) > 1
+        if self._was_shared:
             found = await self._fetch(*map(list, zip(*[question.values for question in questions], strict=True)))
             answers: list[list[Row]] = [[] for _ in questions]
             for row in found:

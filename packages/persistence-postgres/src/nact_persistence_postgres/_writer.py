@@ -17,7 +17,7 @@ from nact.errors import EngineUnavailableError, InvalidEventError, NactError, Se
 from nact.persistence import Outcome
 from nact_persistence_postgres._errors import RACED, REFUSED
 from nact_persistence_postgres._lane import Lane
-from nact_persistence_postgres._rows import EventRow, old_event_id
+from nact_persistence_postgres._rows import NO_TAGS, EventRow, listed, old_event_id
 from nact_persistence_postgres._seen import Seen
 from nact_persistence_postgres._sessions import Connection, Trying
 from nact_persistence_postgres._tables import Tables
@@ -130,18 +130,21 @@ class Writer:
         self, items: Sequence[Append], rows: Sequence[EventRow], *, check_all: bool
     ) -> tuple[str, Sequence[object]]:
         """What stores the rows: a plain INSERT, as far as they are known to be next."""
-        known: list[bool] = []
         unknown: dict[str, int] = {}
-        key, is_known = "", False
+        key = ""
         for item in items:
             if item.key != key:  # a run begins
-                key, is_known = item.key, not check_all and self._seen.get(item.key) == item.first - 1
-                if not is_known:
+                key = item.key
+                if check_all or self._seen.get(key) != item.first - 1:
                     unknown[key] = item.first
-            known += [is_known] * len(item.rows)
-        if len(rows) == 1 and is_known:
+        if not unknown and len(rows) == 1:
             return self._tables.append_one, [*rows[0], self._seen.last_deletion]
-        values: list[object] = [*zip(*rows, strict=True), known, list(unknown), list(unknown.values())]
+        # A list for each column. (`zip` would make as many iterators as there are rows, for the collector to visit.)
+        keys, texts, tags, ids = ([row[column] for row in rows] for column in (0, 3, 4, 5))
+        numbers, times = listed([row[1] for row in rows]), listed([row[2] for row in rows])
+        if not unknown and tags.count(NO_TAGS) == len(tags):
+            return self._tables.append_plain, [keys, numbers, times, texts, ids, self._seen.last_deletion]
+        values = [keys, numbers, times, texts, tags, ids, list(unknown), listed(unknown.values())]
         if check_all:
             return self._tables.append_checked, values
         return self._tables.append, [*values, self._seen.last_deletion]
@@ -149,7 +152,7 @@ class Writer:
     async def _undecided(self, items: Sequence[Append], trying: Trying) -> list[Append]:
         """Asks the journal about each item, and settles those that are stored or refused. The others are still next."""
         keys = [row[0] for item in items for row in item.rows]
-        numbers = [row[1] for item in items for row in item.rows]
+        numbers = listed(row[1] for item in items for row in item.rows)
 
         async def ask(connection: Connection) -> tuple[int, list[asyncpg.Record]]:
             last_deletion = await connection.fetchval(self._tables.sql.last_deletion) if self._tables.remembers else 0

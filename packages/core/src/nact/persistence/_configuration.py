@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nact.errors import KeyInUseError
 from nact.persistence._protocol import check_protocol
-from nact.persistence.engine import PersistenceEngine
+from nact.persistence.engine import PersistenceEngine, SnapshotStore
 
 if TYPE_CHECKING:
     from nact._cell import Cell
@@ -21,6 +21,7 @@ class Persistence:
 
     def __init__(self, engine: PersistenceEngine, max_recoveries: int, observer: Observer | None = None) -> None:
         self.engine = engine
+        self.snapshot_store = engine if isinstance(engine, SnapshotStore) else None  # asked once: it takes 5 us
         self.observer = observer
         self.recoveries = asyncio.Semaphore(max_recoveries)
         self.failed_snapshots = 0

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection, Coroutine, Sequence
-from inspect import CORO_CREATED, getcoroutinestate
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 from nact._observing import UNWATCHED, watched
 from nact.errors import (
@@ -23,6 +22,7 @@ from nact.errors import (
 from nact.persistence._reading import Reader
 from nact.persistence._recovery import recover_state
 from nact.persistence._snapshots import Snapshots
+from nact.persistence._writes import all_done, remembered
 from nact.persistence.context import PersistentContext
 from nact.persistence.engine import AtomicBatches
 from nact.persistence.records import PersistedEvent
@@ -32,11 +32,6 @@ if TYPE_CHECKING:
     from nact._cell import Cell
     from nact.persistence._configuration import Persistence
     from nact.persistence._options import JournalOptions
-
-T = TypeVar("T")
-
-WRITES_REMEMBERED: Final = 100
-"""A message that persists more often has those that are done forgotten now and then."""
 
 
 class Journal:
@@ -158,7 +153,7 @@ class Journal:
 
     def persist(self, cell: Cell, msg: Any, tags: Collection[str]) -> Coroutine[Any, Any, PersistedEvent]:
         self._check_may_persist(cell)
-        return self._begin(self._persist(msg, tags))
+        return remembered(self._persist(msg, tags), self._writes)
 
     def persist_all(
         self, cell: Cell, msgs: Sequence[Any], tags: Collection[str]
@@ -168,21 +163,41 @@ class Journal:
             raise PersistUsageError(f"{self.persistence.engine!r} can't store several events atomically")
         if isinstance(msgs, str | bytes) or not isinstance(msgs, Sequence):
             raise PersistUsageError(f"persist_all takes a sequence of events, not {msgs!r:.200}")
-        return self._begin(self._persist_all(self.persistence.engine, msgs, tags))
+        return remembered(self._persist_all(self.persistence.engine, msgs, tags), self._writes)
 
     async def _persist(self, msg: Any, tags: Collection[str]) -> PersistedEvent:
-        await self._my_turn()
+        if self._writing or self.astray is not None:
+            await self._my_turn()
         event = self._event(msg, tags, 1)
-        await self._store(self.persistence.engine.persist(event), 1)
+        self._writing = True
+        try:
+            await self._watched(self.persistence.engine.persist(event), 1)
+        except BaseException as error:
+            self._failed(error)
+            raise
+        self._succeeded(1)
         return event
 
     async def _persist_all(
         self, engine: AtomicBatches, msgs: Sequence[Any], tags: Collection[str]
     ) -> Sequence[PersistedEvent]:
-        await self._my_turn()
+        if self._writing or self.astray is not None:
+            await self._my_turn()
         events = [self._event(msg, tags, place) for place, msg in enumerate(msgs, 1)]
-        await self._store(engine.persist_all(events), len(events))
+        self._writing = True
+        try:
+            await self._watched(engine.persist_all(events), len(events))
+        except BaseException as error:
+            self._failed(error)
+            raise
+        self._succeeded(len(events))
         return events
+
+    def _watched(self, write: Awaitable[None], count: int) -> Awaitable[None]:
+        observer = self.persistence.observer
+        if observer is None:
+            return write
+        return watched(write, observer.persisting(self.key, self.sequence_number + 1, count))
 
     async def _my_turn(self) -> None:
         while self._writing:
@@ -199,36 +214,31 @@ class Journal:
             tags=tags,  # type: ignore[arg-type]  # any collection; the record sorts them
         )
 
-    async def _store(self, write: Awaitable[None], count: int) -> None:
-        self._writing = True
-        try:
-            observer, first = self.persistence.observer, self.sequence_number + 1
-            await (write if observer is None else watched(write, observer.persisting(self.key, first, count)))
-        except (InvalidEventError, EngineClosedError):
-            raise
-        except (Exception, asyncio.CancelledError) as error:
-            if not (isinstance(error, EngineUnavailableError) and error.outcome_known):
-                self.astray = error
-            raise
-        else:
-            self.sequence_number += count
-            self._stored = True
-        finally:
-            self._writing = False
-            if self._turn is not None:
-                self._turn.set_result(None)
-                self._turn = None
+    # Not one coroutine for all of a write: it would be one more to make, to resume and to collect for each event.
+
+    def _succeeded(self, count: int) -> None:
+        self.sequence_number += count
+        self._stored = True
+        self._pass_turn()
+
+    def _failed(self, error: BaseException) -> None:
+        is_known = isinstance(error, InvalidEventError | EngineClosedError) or (
+            isinstance(error, EngineUnavailableError) and error.outcome_known
+        )
+        if isinstance(error, Exception | asyncio.CancelledError) and not is_known:
+            self.astray = error
+        self._pass_turn()
+
+    def _pass_turn(self) -> None:
+        self._writing = False
+        if self._turn is not None:
+            self._turn.set_result(None)
+            self._turn = None
 
     async def _write_in_progress(self) -> None:
         if self._turn is None:
             self._turn = asyncio.get_running_loop().create_future()
         await asyncio.wait([self._turn])  # not awaited itself: one who is cancelled would cancel it for the others
-
-    def _begin(self, write: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
-        if len(self._writes) >= WRITES_REMEMBERED:
-            self._writes = [write for write in self._writes if write.cr_frame is not None]
-        self._writes.append(cast("CoroutineType[Any, Any, Any]", write))
-        return write
 
     def _check_may_persist(self, cell: Cell) -> None:
         if not self.recovered:
@@ -240,9 +250,6 @@ class Journal:
 
     def _check_writes(self) -> None:
         """The message is done. If a write of it isn't, nobody knows what the state stands for."""
-        for write in self._writes:
-            if write.cr_frame is not None and self.astray is None:
-                self.astray = PersistUsageError("the handler returned before its ctx.persist was done: await it")
-            if getcoroutinestate(write) == CORO_CREATED:
-                write.close()
+        if not all_done(self._writes) and self.astray is None:
+            self.astray = PersistUsageError("the handler returned before its ctx.persist was done: await it")
         self._writes.clear()

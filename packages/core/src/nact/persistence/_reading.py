@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nact.errors import CorruptJournalError
 from nact.persistence._options import Codec
-from nact.persistence.engine import HighestSequenceNumber, SnapshotStore
+from nact.persistence.engine import HighestSequenceNumber
 from nact.persistence.records import PersistedEvent
 
 if TYPE_CHECKING:
@@ -129,8 +129,8 @@ class Reader:
         return self.position >= begins_at
 
     async def _readable_start(self) -> Start:
-        store, key = self._engine, self._snapshot_key
-        if key is None or not isinstance(store, SnapshotStore):
+        store, key = self._persistence.snapshot_store, self._snapshot_key
+        if key is None or store is None:
             return Start(None, 0)
         while self._rejected_at is None or self._rejected_at > 1:
             try:

@@ -10,6 +10,7 @@ import asyncio
 import copy
 import os
 from collections.abc import Callable
+from threading import get_ident
 from typing import Generic, Protocol, TypeVar
 
 from nact.errors import EngineClosedError, NactError
@@ -51,6 +52,7 @@ class Lifecycle(Generic[S]):
         self._session: S | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
+        self._thread = 0  # in which `_loop` ran when it was last looked at
         self._is_ready = False
         self._opening: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -78,7 +80,9 @@ class Lifecycle(Generic[S]):
         """
         if self._is_closed:
             self.check_open()
-        return self._session if self._is_ready and self._loop is asyncio.get_running_loop() else None
+        # A thread runs one loop at a time. (`get_running_loop` is a system call before Python 3.12.)
+        is_here = self._is_ready and self._thread == get_ident() and self._loop is not None and self._loop.is_running()
+        return self._session if is_here else None
 
     async def opened(self) -> S:
         """The open session. One opening serves all who wait for it, and goes on when one of them is cancelled.
@@ -110,6 +114,7 @@ class Lifecycle(Generic[S]):
     def _begin(self) -> asyncio.Task[None]:
         self._check_place()
         loop = asyncio.get_running_loop()
+        self._thread = get_ident()
         if self._opening is None or self._loop is not loop:
             self._session, self._loop, self._process = self._make_session(), loop, os.getpid()
             self._is_ready = False

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection, Sequence
-from os import urandom
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -16,6 +16,11 @@ JsonValue: TypeAlias = Any
 
 MAX_SEQUENCE_NUMBER = 2**63 - 1
 
+IDS_AT_ONCE: Final = 256
+_spare_ids: list[str] = []
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_spare_ids.clear)
+
 
 def now_ms() -> int:
     """The time as the journal writes it: milliseconds since 1970-01-01 UTC."""
@@ -23,12 +28,23 @@ def now_ms() -> int:
 
 
 def new_event_id() -> str:
-    """A fresh UUID (version 4), as text. Made by hand: `uuid4` would be a seventh of the time of a persist."""
-    digits = urandom(16).hex()
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
+    """A fresh UUID (version 4), as text. Made many at once: a system call for each was a seventh of a persist."""
+    try:
+        return _spare_ids.pop()
+    except IndexError:
+        ids = _new_ids()
+        event_id = ids.pop()
+        _spare_ids.extend(ids)  # not one by one: threads may do this side by side
+        return event_id
 
 
-class PersistedEvent(msgspec.Struct, frozen=True, kw_only=True):
+def _new_ids() -> list[str]:
+    digits = os.urandom(16 * IDS_AT_ONCE).hex()
+    each = [digits[start : start + 32] for start in range(0, len(digits), 32)]
+    return [f"{one[:8]}-{one[8:12]}-4{one[13:16]}-8{one[17:20]}-{one[20:]}" for one in each]
+
+
+class PersistedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # JSON values hold no cycles
     """One event of one key's journal.
 
     Attributes:
