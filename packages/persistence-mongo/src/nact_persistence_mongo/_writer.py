@@ -46,6 +46,15 @@ class Append:
     def settle(self, outcome: Outcome) -> None:
         self.outcome, self.is_settled = outcome, True
 
+    # Most stand alone in their batch, and are a run by themselves.
+
+    @property
+    def items(self) -> Sequence[Append]:
+        return (self,)
+
+    def document(self) -> RawBSONDocument:
+        return journal_document(self.key, self.first, self.events)
+
 
 @dataclass(slots=True, eq=False)
 class _Run:
@@ -57,18 +66,13 @@ class _Run:
     size: int
     items: list[Append]
 
-    def takes(self, item: Append) -> bool:
-        is_next = item.first == self.last + 1 and self.size + item.size <= MAX_DOCUMENT
-        return is_next and not item.is_suspect and not self.items[0].is_suspect
-
     def take(self, item: Append) -> None:
         self.items.append(item)
         self.last = item.last
         self.size += item.size
 
     def document(self) -> RawBSONDocument:
-        events = self.items[0].events if len(self.items) == 1 else [each for item in self.items for each in item.events]
-        return journal_document(self.key, self.first, events)
+        return journal_document(self.key, self.first, [each for item in self.items for each in item.events])
 
 
 class Writer:
@@ -118,7 +122,7 @@ class Writer:
                 if not item.is_settled:
                     item.settle(for_one(error))
 
-    async def _known(self, runs: list[_Run], trying: Trying) -> list[_Run]:
+    async def _known(self, runs: list[_Run | Append], trying: Trying) -> list[_Run | Append]:
         """Those runs behind whose place a document is known to end."""
         unknown = [(run.key, run.first - 1) for run in runs if not self._seen.ends_at(run.key, run.first - 1)]
         if not unknown:
@@ -126,7 +130,7 @@ class Writer:
         await self._reader.ends(unknown, trying)
         return [run for run in runs if self._seen.ends_at(run.key, run.first - 1)]
 
-    async def _insert(self, runs: list[_Run], trying: Trying) -> None:
+    async def _insert(self, runs: list[_Run | Append], trying: Trying) -> None:
         """Settles the runs that are stored. Those that are refused as duplicates may be stored as well."""
         documents = [run.document() for run in runs]
         inserted = await trying.run(lambda: self._inserts.insert(documents))
@@ -156,19 +160,26 @@ class Writer:
             _decide(mine, highest, ids)
 
 
-def _runs(items: Sequence[Append]) -> list[_Run]:
+def _runs(items: Sequence[Append]) -> list[_Run | Append]:
     """The items in their order; of a key, those from its first one on that follow one another."""
-    runs: dict[str, _Run] = {}
+    runs: dict[str, _Run | Append] = {}
     ended: set[str] = set()
     for item in items:
-        run = runs.get(item.key)
-        if run is None:
-            runs[item.key] = _Run(item.key, item.first, item.last, item.size, [item])
-        elif item.key not in ended and run.takes(item):
-            run.take(item)
-        else:
+        run = runs.setdefault(item.key, item)
+        if run is item:
+            continue
+        if item.key in ended or not _follows(item, run):
             ended.add(item.key)
+            continue
+        if isinstance(run, Append):
+            run = runs[item.key] = _Run(run.key, run.first, run.last, run.size, [run])
+        run.take(item)
     return list(runs.values())
+
+
+def _follows(item: Append, run: _Run | Append) -> bool:
+    is_next = item.first == run.last + 1 and run.size + item.size <= MAX_DOCUMENT
+    return is_next and not item.is_suspect and not run.items[0].is_suspect
 
 
 def _ranges(items: Sequence[Append], highest: int) -> list[tuple[int, int]]:
@@ -192,7 +203,7 @@ def _decide(items: Sequence[Append], highest: int, ids: dict[int, str]) -> None:
             item.settle(SequenceConflictError(item.key, item.first, highest))
 
 
-def _refuse(run: _Run, failure: dict[str, Any]) -> None:
+def _refuse(run: _Run | Append, failure: dict[str, Any]) -> None:
     """The server says no to a document: because of its validation rules, say."""
     if len(run.items) == 1:
         item = run.items[0]
@@ -204,7 +215,7 @@ def _refuse(run: _Run, failure: dict[str, Any]) -> None:
 
 
 def append_of(key: str, first: int, events: Sequence[bytes], ids: Sequence[str]) -> Append:
-    """The item for events whose documents are made.
+    """The item for the events of a batch, whose documents are made.
 
     Raises:
         InvalidEventError: They don't fit into one document.

@@ -24,7 +24,7 @@ from nact_persistence_mongo._documents import event_bson, snapshot_document
 from nact_persistence_mongo._driver import Source
 from nact_persistence_mongo._replay import Replay
 from nact_persistence_mongo._session import Session, Setup
-from nact_persistence_mongo._writer import append_of
+from nact_persistence_mongo._writer import Append, append_of
 
 
 class MongoPersistenceEngine:
@@ -134,7 +134,8 @@ class MongoPersistenceEngine:
     async def persist(self, event: PersistedEvent) -> None:
         self._life.check_open()
         check_batch((event,))
-        item = append_of(event.key, event.sequence_number, (event_bson(event),), (event.event_id,))
+        document, number = event_bson(event), event.sequence_number
+        item = Append(event.key, number, number, (document,), (event.event_id,), len(document))
         await (self._life.ready() or await self._life.opened()).commit.submit(item, size=item.size)
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------
