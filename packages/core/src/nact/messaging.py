@@ -97,7 +97,7 @@ def _made(factory: Callable[[ActorRef[Any]], Any], reply: Reply) -> Any:
     try:
         return factory(reply)
     except BaseException:
-        _ = reply.close()
+        reply.close().cancel()  # whoever watches the question learns of its end
         raise
 
 

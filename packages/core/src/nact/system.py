@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, final
 from nact._family import Family
 from nact._options import check_name
 from nact._replies import Reply
+from nact._repr import shortly
 from nact._resources import Resources
 from nact._scheduler import Scheduler
 from nact._timers import Timers
@@ -166,7 +167,9 @@ class ActorSystem(ActorRef[Any]):
         if self.observer is not None:
             self.observer.dead_letter()
         if dead_letters_logger.isEnabledFor(logging.INFO):
-            dead_letters_logger.info("%s has stopped; dropped %.200r", ref.path, msg, extra={"nact_actor": ref.path})
+            dead_letters_logger.info(
+                "%s has stopped; dropped %s", ref.path, shortly(msg), extra={"nact_actor": ref.path}
+            )
 
     def log_fault(self, ref: ActorRef[Any], what: str, error: BaseException) -> None:
         """Logs an error in the actor's name."""

@@ -145,6 +145,20 @@ async def test_a_message_to_a_stopped_actor_is_a_dead_letter(caplog: pytest.LogC
     assert record.__dict__["nact_actor"] == "shop://till"
 
 
+async def test_a_dead_letter_that_cannot_be_shown_is_one_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    class Shy:
+        def __repr__(self) -> str:
+            raise RuntimeError("don't look")
+
+    caplog.set_level(logging.INFO, logger="nact.dead_letters")
+    async with start(name="shop") as system:
+        ref = spawn(system, silent, "till")
+        stop(ref)
+        dispatch(ref, Shy())
+    (record,) = caplog.records
+    assert record.getMessage().endswith("dropped <Shy, whose repr raised RuntimeError>")
+
+
 async def test_the_messages_that_waited_for_a_stopped_actor_are_dead_letters() -> None:
     async with start() as system:
         ref = spawn(system, silent)

@@ -244,3 +244,16 @@ async def test_a_handler_that_is_interrupted_before_it_begins_leaves_nothing_beh
     with pytest.raises(ActorStoppedError):
         await answer
     gc.collect()  # a coroutine that was never awaited would say so now
+
+
+async def test_a_question_that_cannot_be_made_ends_its_span() -> None:
+    def refuse(_: ActorRef[Any]) -> Any:
+        raise ValueError("not today")
+
+    telemetry = Telemetry()
+    async with start(telemetry.plugin()) as system:
+        actor = spawn(system, tell_span)
+        with pytest.raises(ValueError, match="not today"):
+            query(actor, refuse, PATIENCE)
+        await ask(actor)
+    assert len(telemetry.spans("nact query")) == 2
