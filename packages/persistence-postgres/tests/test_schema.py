@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from nact.errors import CorruptJournalError, EngineUnavailableError, InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import PostgresStorage
-from nact_persistence_postgres import PostgresPersistenceEngine
+from nact_persistence_postgres import PostgresPersistenceEngine, _ddl
 
 pytestmark = pytest.mark.anyio
 
@@ -59,10 +59,10 @@ async def test_ten_starters_at_once_bring_old_tables_up_to_date(
     await make_old_tables(database, schema)
     engines = [PostgresPersistenceEngine(server.bare_url, schema=schema) for _ in range(10)]
     await asyncio.gather(*[engine.persist(event(f"k{n}", 1)) for n, engine in enumerate(engines)])
-    indexes = await database.fetch("SELECT indexdef FROM pg_indexes WHERE schemaname = $1", schema)
-    assert len(indexes) == len(set(indexes)) == 5
     for engine in engines:
         await engine.aclose()
+    indexes = await database.fetch("SELECT indexdef FROM pg_indexes WHERE schemaname = $1", schema)
+    assert len(indexes) == len(set(indexes)) == 5
 
 
 async def test_an_old_journal_is_continued_without_being_rewritten(
@@ -212,3 +212,22 @@ async def test_an_index_that_was_left_unfinished_is_built_again(
         pass
     valid = "SELECT count(*) FROM pg_index WHERE indrelid = $1::regclass AND indisvalid"
     assert await database.fetchval(valid, f"{quoted(schema)}.snapshot_store") == 2
+
+
+async def test_an_engine_that_is_late_to_build_an_index_builds_no_second_one(
+    server: PostgresStorage, schema: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_old_tables(database, schema)
+    build_indexes = _ddl.build_indexes
+
+    async def build_late(*args: Any, **kwargs: Any) -> None:
+        monkeypatch.setattr(_ddl, "build_indexes", build_indexes)
+        async with PostgresPersistenceEngine(server.bare_url, schema=schema):
+            pass
+        await build_indexes(*args, **kwargs)
+
+    monkeypatch.setattr(_ddl, "build_indexes", build_late)
+    async with PostgresPersistenceEngine(server.bare_url, schema=schema):
+        pass
+    assert _ddl.build_indexes is build_indexes
+    assert len(await database.fetch("SELECT FROM pg_indexes WHERE schemaname = $1", schema)) == 5

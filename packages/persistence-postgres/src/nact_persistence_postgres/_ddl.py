@@ -12,6 +12,8 @@ New tables are those of nact for JavaScript (nact-persistence-postgres 8), which
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from nact_persistence_postgres._catalog import Table
 from nact_persistence_postgres._sessions import Connection
 from nact_persistence_postgres._sql import Statements, quoted
@@ -64,16 +66,17 @@ async def make(connection: Connection, sql: Statements, events: Table, snapshots
 
 
 async def build_indexes(
-    connection: Connection, sql: Statements, wanted: list[tuple[str, str | None]], *, is_pooled: bool
+    connection: Connection, sql: Statements, look: Callable[[], Awaitable[tuple[Table, Table]]], *, is_pooled: bool
 ) -> None:
     """Builds indexes on tables in use, while they are written to. If another engine is at it, does nothing.
 
     That lock is only tried: who waits for one holds a snapshot, for the end of which the building of an index waits.
+    What is missing is asked with the lock in hand: another engine may have been done with it just before.
     """
     if is_pooled:
         async with connection.transaction():
             await lock(connection, sql)
-            for definition, unfinished in wanted:
+            for definition, unfinished in missing_indexes(sql, *await look()):
                 if unfinished is None:
                     await connection.execute(f"CREATE {definition}")
         return
@@ -81,7 +84,7 @@ async def build_indexes(
     if not await connection.fetchval("SELECT pg_try_advisory_lock($1, hashtext($2))", *place):
         return
     try:
-        for definition, unfinished in wanted:
+        for definition, unfinished in missing_indexes(sql, *await look()):
             if unfinished is not None:
                 await connection.execute(f"DROP INDEX CONCURRENTLY {unfinished}")
             await connection.execute(f"CREATE {definition.replace('INDEX', 'INDEX CONCURRENTLY', 1)}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from nact.errors import CorruptJournalError, EngineUnavailableError
 from nact_persistence_postgres import _ddl
@@ -27,8 +26,7 @@ _ADDED_COLUMNS = {"event_id"}
 _PLACE = ("persistence_key", "sequence_nr")
 
 
-@dataclass(slots=True, frozen=True)
-class _Found:
+class _Found(NamedTuple):
     events: Table
     snapshots: Table
 
@@ -50,15 +48,15 @@ async def opened(connection: Connection, sql: Statements, name: str, *, create: 
     found = await _look(connection, sql)
     _check_ours(name, sql, found)
     if create:
-        if _ddl.missing(found.events, found.snapshots):
+        if _ddl.missing(*found):
             async with connection.transaction():
                 await _ddl.lock(connection, sql)
                 found = await _look(connection, sql)
                 _check_ours(name, sql, found)
-                await _ddl.make(connection, sql, found.events, found.snapshots)
+                await _ddl.make(connection, sql, *found)
             found = await _look(connection, sql)
-        if wanted := _ddl.missing_indexes(sql, found.events, found.snapshots):
-            await _ddl.build_indexes(connection, sql, wanted, is_pooled=is_pooled)
+        if _ddl.missing_indexes(sql, *found):
+            await _ddl.build_indexes(connection, sql, lambda: _look(connection, sql), is_pooled=is_pooled)
             found = await _look(connection, sql)
     _check_complete(name, sql, found)
     return _tables(sql, found)

@@ -1,0 +1,98 @@
+"""What an engine can be given: URLs, clients and databases of either driver, in their event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mongo_servers.events import event, numbers
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient, MongoClient
+
+from nact_conformance.containers import MongoStorage
+from nact_persistence_mongo import MongoPersistenceEngine
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_either_drivers_client_can_be_given_and_stays_open(client: Any, key: str) -> None:
+    for source, name in ((client, "laws"), (client["laws"], None)):
+        async with MongoPersistenceEngine(source, database=name) as engine:
+            number = await engine.highest_sequence_number(key) + 1
+            await engine.persist(event(key, number))
+            assert (await numbers(engine, key))[-1] == number
+    assert (await client.admin.command("ping"))["ok"] == 1
+
+
+async def test_a_client_in_another_event_loop_is_a_clear_error(client: Any, key: str) -> None:
+    await client.admin.command("ping")
+
+    async def elsewhere() -> None:
+        async with MongoPersistenceEngine(client) as engine:
+            await engine.persist(event(key, 1))
+
+    with pytest.raises(RuntimeError, match="event loop"):
+        await asyncio.to_thread(asyncio.run, elsewhere())
+
+
+async def test_an_engine_in_use_by_another_event_loop_is_a_clear_error(
+    engine: MongoPersistenceEngine, key: str
+) -> None:
+    await engine.persist(event(key, 1))
+    with pytest.raises(RuntimeError, match="event loop"):
+        await asyncio.to_thread(asyncio.run, engine.persist(event(key, 2)))
+
+
+async def test_an_engine_that_is_left_open_warns(server: MongoStorage, key: str) -> None:
+    engine = MongoPersistenceEngine(server.bare_url)
+    await engine.persist(event(key, 1))
+    session = await engine._life.opened()
+    forget = [engine]
+    del engine
+    with pytest.warns(ResourceWarning, match="not closed"):
+        forget.clear()
+    await session.aclose()
+
+
+async def test_closing_ends_the_drivers_threads(server: MongoStorage, key: str) -> None:
+    def drivers() -> set[threading.Thread]:
+        return {thread for thread in threading.enumerate() if thread.name.startswith("pymongo")}
+
+    earlier = drivers()  # of clients that other tests closed: they end on their own time
+    async with MongoPersistenceEngine(server.bare_url) as engine:
+        await engine.persist(event(key, 1))
+        mine = drivers() - earlier
+        assert mine
+    assert not mine & drivers()
+
+
+@pytest.mark.parametrize("make", [lambda: MongoClient(connect=False), object], ids=["MongoClient", "object"])
+async def test_anything_else_is_refused_as_a_source(make: Callable[[], Any]) -> None:
+    with pytest.raises(TypeError, match="Motor"):
+        MongoPersistenceEngine(make())
+
+
+async def test_a_client_made_outside_of_any_loop_works_in_this_one(server: MongoStorage, key: str) -> None:
+    url = server.bare_url
+    made: AsyncMongoClient[Any] = await asyncio.to_thread(AsyncMongoClient, url)
+    async with MongoPersistenceEngine(made, database="laws") as engine:
+        await engine.persist(event(key, 1))
+    await made.close()
+
+
+async def test_motor_is_what_a_url_gets(server: MongoStorage, key: str) -> None:
+    async with MongoPersistenceEngine(server.bare_url) as engine:
+        await engine.persist(event(key, 1))
+        session = await engine._life.opened()
+        assert isinstance(session._databases._owned, AsyncIOMotorClient)
+
+
+async def test_the_engine_names_what_a_write_waits_for() -> None:
+    url = "mongodb://user:secret@localhost/contacts"
+    assert "w='majority', journal=True" in repr(MongoPersistenceEngine(url))
+    weaker = repr(MongoPersistenceEngine(url, w=1, journal=False))
+    assert "w=1, journal=False" in weaker
+    assert "secret" not in weaker
