@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from nact.persistence import GroupCommit
@@ -15,6 +16,10 @@ from nact_persistence_mongo._seen import Seen
 from nact_persistence_mongo._sizes import Sizes
 from nact_persistence_mongo._snapshots import Snapshots
 from nact_persistence_mongo._writer import Append, Writer
+
+
+_LANES = 2
+"""So many batches are in flight at once, of different keys: one is worked on while the other becomes durable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +52,7 @@ class Session:
         self.reader = Reader(collections, seen, sizes, setup.timeout)
         inserts = Inserts(self._databases.database, setup.event_collection, setup.w, journal=setup.journal)
         writer = Writer(inserts, self.reader, seen, sizes, self.in_flight, timeout=setup.timeout)
-        self.commit: GroupCommit[Append] = GroupCommit(writer.write, max_items=setup.max_batch)
+        self._lanes = [GroupCommit(writer.write, max_items=setup.max_batch) for _ in range(_LANES)]
         self.deletion = Deletion(collections.events, self.reader, setup.timeout)
         self.snapshots = Snapshots(collections.snapshots, setup.timeout)
 
@@ -63,8 +68,13 @@ class Session:
         used = [self._collections.events, self._collections.snapshots]
         await prepare(self._databases.database, used, trying, create=create)
 
+    def persist(self, item: Append) -> asyncio.Future[None]:
+        """Await what this returns; it raises the item's outcome. Items of one key keep their order."""
+        return self._lanes[hash(item.key) % _LANES].submit(item, size=item.size)
+
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes what was opened."""
-        await self.commit.aclose()
+        for lane in self._lanes:
+            await lane.aclose()
         await self.in_flight.all_settled()
         await self._databases.aclose()

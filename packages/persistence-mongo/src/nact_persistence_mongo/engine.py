@@ -68,7 +68,7 @@ class MongoPersistenceEngine:
         w: int | str = "majority",
         journal: bool = True,
         timeout: float = 20.0,
-        max_batch: int = 500,
+        max_batch: int = 250,
         page_size: int = 1000,
     ) -> None:
         _settings.checked_collections(event_collection, snapshot_collection)
@@ -136,7 +136,7 @@ class MongoPersistenceEngine:
         check_batch((event,))
         document, number = event_bson(event), event.sequence_number
         item = Append(event.key, number, number, (document,), (event.event_id,), len(document))
-        await (self._life.ready() or await self._life.opened()).commit.submit(item, size=item.size)
+        await (self._life.ready() or await self._life.opened()).persist(item)
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ class MongoPersistenceEngine:
             return
         ids = [event.event_id for event in events]
         item = append_of(events[0].key, events[0].sequence_number, [event_bson(event) for event in events], ids)
-        await (self._life.ready() or await self._life.opened()).commit.submit(item, size=item.size)
+        await (self._life.ready() or await self._life.opened()).persist(item)
 
     # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------
 

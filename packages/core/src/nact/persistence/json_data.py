@@ -70,12 +70,14 @@ def _is_exact(value: JsonValue, depth: int) -> bool:
         return False
     if kind is dict:
         for name, item in value.items():
-            if type(name) is not str or not is_unicode(name) or not _is_exact(item, depth - 1):
+            if type(name) is not str or not (name.isascii() or is_unicode(name)):
+                return False
+            if not (type(item) is str and item.isascii()) and not _is_exact(item, depth - 1):  # most save a call
                 return False
         return True
     if kind is list:
         for item in value:
-            if not _is_exact(item, depth - 1):
+            if not (type(item) is str and item.isascii()) and not _is_exact(item, depth - 1):
                 return False
         return True
     return False
