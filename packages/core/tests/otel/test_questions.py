@@ -254,6 +254,6 @@ async def test_a_question_that_cannot_be_made_ends_its_span() -> None:
     async with start(telemetry.plugin()) as system:
         actor = spawn(system, tell_span)
         with pytest.raises(ValueError, match="not today"):
-            query(actor, refuse, PATIENCE)
+            _ = query(actor, refuse, PATIENCE)
         await ask(actor)
     assert len(telemetry.spans("nact query")) == 2

@@ -17,7 +17,6 @@ from nact_persistence_mongo._sizes import Sizes
 from nact_persistence_mongo._snapshots import Snapshots
 from nact_persistence_mongo._writer import Append, Writer
 
-
 _LANES = 2
 """So many batches are in flight at once, of different keys: one is worked on while the other becomes durable."""
 

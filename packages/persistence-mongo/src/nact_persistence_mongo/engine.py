@@ -48,7 +48,7 @@ class MongoPersistenceEngine:
         journal: Whether they must have it on disk. If not, it may be lost when a server is killed.
         timeout: For how many seconds a call is tried until it raises `EngineUnavailableError`. The default lets
             a replica set find a new primary.
-        max_batch: So many writes share a round trip, at most.
+        max_batch: So many writes share a round trip, at most. Two are on their way at once, for different keys.
         page_size: How many documents a replay reads at once, at most.
 
     Raises:

@@ -70,14 +70,14 @@ def _is_exact(value: JsonValue, depth: int) -> bool:
         return False
     if kind is dict:
         for name, item in value.items():
-            if type(name) is not str or not (name.isascii() or is_unicode(name)):
-                return False
-            if not (type(item) is str and item.isascii()) and not _is_exact(item, depth - 1):  # most save a call
+            is_name = type(name) is str and (name.isascii() or is_unicode(name))
+            is_plain = type(item) is str and item.isascii()  # as most are, which saves a call
+            if not is_name or not (is_plain or _is_exact(item, depth - 1)):
                 return False
         return True
     if kind is list:
         for item in value:
-            if not (type(item) is str and item.isascii()) and not _is_exact(item, depth - 1):
+            if not _is_exact(item, depth - 1):
                 return False
         return True
     return False
