@@ -29,6 +29,13 @@ _SILENCE = 5_000
 """Milliseconds until a node is believed to be gone: longer than its restart, so that nobody has to unlearn it."""
 
 
+_TRIES = 3
+
+
+class PortTakenError(Exception):
+    """A node has ended: somebody else took one of its ports before it did."""
+
+
 class RedisCluster:
     """A `ServerStorage`: killing, pausing and cutting it off concerns all three nodes, if it isn't said which.
 
@@ -67,12 +74,7 @@ class RedisCluster:
     def start(self) -> None:
         if not self._containers:
             start_reaper()
-            for proxy in self._proxies:
-                proxy.start()
-            for node in range(3):
-                self._create(node)
-                self._await(node, Redis.ping)
-            self._join()
+            self._make_all()
         for node in range(3):
             self._docker(node).start()
         self.await_state()
@@ -82,6 +84,7 @@ class RedisCluster:
     def stop(self) -> None:
         while self._containers:
             self._containers.pop().stop()
+        self.ports.clear()
         for proxy in self._proxies:
             proxy.stop()
 
@@ -146,6 +149,23 @@ class RedisCluster:
             for client in (arriving, leaving):
                 client.execute_command("CLUSTER SETSLOT", slot, "NODE", names[1])
 
+    def _make_all(self) -> None:
+        """Makes the cluster, or nothing of it."""
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                for proxy in self._proxies:
+                    proxy.start()
+                for node in range(3):
+                    self._create(node)
+                    self._await(node, Redis.ping)
+                self._join()
+            except BaseException as error:
+                self.stop()
+                if not (tries_left and isinstance(error, PortTakenError)):
+                    raise
+            else:
+                return
+
     def _create(self, node: int) -> None:
         port = free_port(_BUS)
         own = {"port": port, "cluster-enabled": "yes", "cluster-node-timeout": _SILENCE}
@@ -185,7 +205,8 @@ class RedisCluster:
                     if is_ready(client):
                         return
             except (RedisError, OSError):
-                pass
+                if self._status(node) == "exited":
+                    raise PortTakenError(self._docker(node).logs().decode()[-500:]) from None
             assert time.monotonic() < give_up, f"node {node} isn't ready"
             time.sleep(0.05)
 
