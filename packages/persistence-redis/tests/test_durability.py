@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from redis_servers.clients import client_of, run
 from redis_servers.servers import EVERYSEC, NEVER, NEWEST_IMAGE, OLDEST_IMAGE, VOLATILE
 
@@ -184,6 +185,23 @@ async def test_settings_that_changed_while_the_server_was_away_are_noticed(
         server.proxy.mend()
         with pytest.raises(EngineUnavailableError, match="set appendfsync always"):
             await engine.persist(second)
+
+
+async def test_they_are_noticed_too_when_the_drivers_health_check_mends_the_connection(
+    start_server: StartServer, numbered: Numbered, key: str
+) -> None:
+    server = start_server(NEWEST_IMAGE, *DURABLE)
+    first, second = numbered(key, 1, 2)
+    async with Redis(port=server.proxy.port, health_check_interval=3600) as client:
+        async with RedisPersistenceEngine(client) as engine:
+            await engine.persist(first)
+            connection = await client.connection_pool.get_connection()
+            connection.next_health_check = 0  # it is due
+            await client.connection_pool.release(connection)
+            run(server, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            server.proxy.lose_request()
+            with pytest.raises(EngineUnavailableError, match="set noeviction"):
+                await engine.persist(second)
 
 
 async def test_a_replica_that_is_missing_is_waited_for(start_server: StartServer, numbered: Numbered, key: str) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from redis import Redis as BlockingRedis
 from redis.asyncio.connection import SSLConnection
 from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedSSLConnection
 
@@ -35,7 +38,15 @@ def test_options_behind_the_question_mark_are_the_engines_and_the_drivers() -> N
         ("redis://host?durability=none&durability=none", "twice"),
         ("redis://host?replicas=some", "replicas must be a whole number"),
         ("redis://host?prefix={}", "without braces"),
+        ("redis://host?protocol=5", "option.*protocol"),
+        ("redis://host/contacts", "number of a database.*'contacts'"),
+        ("redis://host/1/2", "number of a database.*'1/2'"),
+        ("redis://host/1?db=2", "database 1 and database 2"),
+        ("redis://a,b/0", "names one host"),
+        ("redis+cluster://host/3", "no other database than 0.*names 3"),
+        ("redis+cluster://host?db=3", "no other database than 0.*names 3"),
         ("redis+sentinel://host", "names the service"),
+        ("redis+sentinel://host/service/0", "names the service.*'service/0'"),
         ("redis+cluster://a,b:x", "names a host 'b:x'"),
         ("redis://host?timeout=0", "timeout must be"),
         ("redis://host?wishes=3", "option.*wishes"),
@@ -45,6 +56,19 @@ def test_options_behind_the_question_mark_are_the_engines_and_the_drivers() -> N
 def test_a_url_that_says_something_else_is_refused(url: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         engine_from_url(url)
+
+
+@pytest.mark.parametrize("source", [BlockingRedis(), b"redis://host", None], ids=["redis.Redis", "bytes", "None"])
+def test_what_is_neither_a_url_nor_an_asyncio_client_is_refused(source: Any) -> None:
+    with pytest.raises(TypeError, match=r"Redis or RedisCluster of redis\.asyncio"):
+        RedisPersistenceEngine(source)
+
+
+@pytest.mark.parametrize("password", ["1/secret", "1#secret"])
+def test_a_password_that_ends_the_host_early_is_refused_and_not_shown(password: str) -> None:
+    with pytest.raises(ValueError, match="%2F or %23") as refused:
+        engine_from_url(f"redis://:{password}@host/0")
+    assert "secret" not in str(refused.value)
 
 
 def test_a_password_is_not_shown() -> None:

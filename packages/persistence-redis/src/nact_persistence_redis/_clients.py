@@ -12,6 +12,7 @@ from redis.asyncio.connection import Connection, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from nact_persistence_redis._cluster import Cluster, Place
 from nact_persistence_redis._lines import Pool
@@ -47,28 +48,25 @@ class Options:
         }
 
 
-def checked_url(url: str) -> str:
-    """The URL.
+def checked_source(source: object) -> str | Client:
+    """The URL or the client.
 
     Raises:
-        ValueError: It can't be used; the message doesn't hold it, since it may have a password in it.
+        TypeError: It is neither.
+        ValueError: It is a URL that can't be used; the message holds neither user nor password.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in SCHEMES:
-        raise ValueError(f"the URL must begin with one of {', '.join(SCHEMES)}, not {parts.scheme!r}")
-    if parts.scheme != "unix":
-        for _ in _hosts(url):
-            pass
-        _check_options(_driver_options(url))
-    if parts.scheme.endswith("+sentinel") and not parts.path.strip("/"):
-        raise ValueError("a Sentinel URL names the service: redis+sentinel://host1,host2/service")
-    return url
+    if isinstance(source, str):
+        return _checked_url(source)
+    if not isinstance(source, Redis | RedisCluster):
+        given = f"{type(source).__module__}.{type(source).__name__}"
+        raise TypeError(f"expected a URL, or a Redis or RedisCluster of redis.asyncio, not {given}")
+    return source
 
 
 def shown(url: str) -> str:
     """The URL without its user, password and options."""
     parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def servers_of_client(client: Client, options: Options) -> Servers:
@@ -126,16 +124,45 @@ def _sentinel(url: str, options: Options, *, is_tls: bool) -> Servers:
     return OneServer(pool, max_connections=options.max_connections, watchers=sentinel.sentinels)
 
 
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES:
+        raise ValueError(f"the URL must begin with one of {', '.join(SCHEMES)}, not {parts.scheme!r}")
+    if parts.scheme != "unix":
+        if "@" in parts.path or parts.fragment:
+            raise ValueError("a '/' or '#' in a user's name or password is written %2F or %23 in a URL")
+        hosts, options, path = list(_hosts(url)), _driver_options(url), parts.path.removeprefix("/")
+        _check_options(options)
+        _check_place(parts.scheme.partition("+")[2], hosts, path, options.get("db"))
+    return url
+
+
+def _check_place(kind: str, hosts: list[Place], path: str, database: int | None) -> None:
+    """The driver would take database 0 where it can't read the path."""
+    if kind == "sentinel":
+        if not path or "/" in path:
+            raise ValueError(f"a Sentinel URL names the service, redis+sentinel://host1,host2/service, not {path!r}")
+        return
+    if path and not (path.isascii() and path.isdigit()):
+        raise ValueError(f"behind the host stands the number of a database, redis://host/0, not {path!r}")
+    if path and database not in {None, int(path)}:
+        raise ValueError(f"the URL names database {path} and database {database}")
+    if kind == "cluster" and (database or int(path or 0)):
+        raise ValueError(f"a cluster has no other database than 0, and the URL names {database or path}")
+    if kind == "" and len(hosts) > 1:
+        raise ValueError("the URL of one server names one host; of a cluster's, redis+cluster://host1,host2")
+
+
 def _check_options(options: dict[str, Any]) -> None:
     """The driver itself would say it at the first use."""
     known = {name: value for name, value in options.items() if not name.startswith("sentinel_") and name != "ssl"}
     try:
         (SSLConnection if "ssl" in options else Connection)(**known)
-    except TypeError as error:
+    except (TypeError, RedisError) as error:
         raise ValueError(f"the URL has an option that redis-py doesn't know: {error}") from error
 
 
-def _hosts(url: str) -> Iterator[tuple[str, int]]:
+def _hosts(url: str) -> Iterator[Place]:
     """The hosts of `scheme://user:password@host:port,host:port/...`."""
     parts = urlsplit(url)
     default = _PORTS.get(parts.scheme.partition("+")[2], 6379)

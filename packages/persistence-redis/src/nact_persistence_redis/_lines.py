@@ -130,7 +130,8 @@ async def _is_usable(connection: _Connection) -> bool:
 
 
 async def _replies(connection: _Connection, commands: Sequence[Command]) -> list[Reply]:
-    await connection.send_packed_command(packed(commands))
+    # With a health check, the driver might connect anew in here, to a server that nobody has asked for its settings.
+    await connection.send_packed_command(packed(commands), check_health=False)
     return [await _reply(connection) for _ in commands]
 
 

@@ -23,7 +23,7 @@ from nact.persistence.records import (
     sorted_tags,
 )
 from nact_persistence_redis import _settings
-from nact_persistence_redis._clients import Options, checked_url, servers_of_client, servers_of_url, shown
+from nact_persistence_redis._clients import Options, checked_source, servers_of_client, servers_of_url, shown
 from nact_persistence_redis._durability import Durability, IfWeaker
 from nact_persistence_redis._names import Names
 from nact_persistence_redis._records import event_fields
@@ -55,7 +55,7 @@ class RedisPersistenceEngine:
         page_size: How many events a replay reads at once, at most.
 
     Raises:
-        ValueError: One of these can't be.
+        TypeError, ValueError: One of these can't be.
     """
 
     protocol_versions: ClassVar[tuple[int, ...]] = (1,)
@@ -74,7 +74,7 @@ class RedisPersistenceEngine:
         max_connections: int = 16,
         page_size: int = 1000,
     ) -> None:
-        self._source = checked_url(url_or_client) if isinstance(url_or_client, str) else url_or_client
+        self._source = checked_source(url_or_client)
         self._setup = setup = Setup(
             names=Names(_settings.checked_prefix(prefix)),
             durability=_settings.checked_durability(durability),
