@@ -221,6 +221,25 @@ async def test_a_replica_that_is_missing_is_waited_for(start_server: StartServer
         assert client.xlen(f"nact:{{{key}}}:events") == 1
 
 
+@pytest.mark.parametrize("image", [OLDEST_IMAGE, NEWEST_IMAGE])
+async def test_what_a_replica_does_not_confirm_is_not_acknowledged(
+    start_server: StartServer, numbered: Numbered, key: str, image: str
+) -> None:
+    server, replica = start_server(image, *DURABLE), start_server(image, *DURABLE)
+    first, second = numbered(key, 1, 2)
+    run(replica, "REPLICAOF", server.address, 6379)
+    async with RedisPersistenceEngine(server.bare_url, replicas=1, retry_for=60) as patient:
+        await patient.persist(first)
+        replica.pause()
+        async with RedisPersistenceEngine(server.bare_url, replicas=1, timeout=1, retry_for=0.2) as hasty:
+            with pytest.raises(EngineUnavailableError, match="enough replicas") as raised:
+                await hasty.persist(second)
+            assert not raised.value.outcome_known
+        replica.resume()
+        await patient.persist(second)
+        assert [event async for event in patient.events(key)] == [first, second]
+
+
 async def test_an_outcome_that_was_lost_stays_unknown_when_the_server_is_refused_meanwhile(
     start_server: StartServer, numbered: Numbered, key: str
 ) -> None:

@@ -1,5 +1,7 @@
 """A Redis Cluster of three primaries, in containers on the host's own network, each behind a proxy.
 
+If it is asked for, a fourth node follows the first one, and takes its place when it dies.
+
 The nodes tell clients the ports of the proxies (`cluster-announce-port`), so that these stand in every client's way,
 redirections included; among themselves they talk past them.
 """
@@ -25,10 +27,8 @@ from nact_conformance.proxy import Tally, TcpProxy
 _PATIENCE = 60.0
 _BUS = 10_000
 """The nodes talk on ports so far above those for clients."""
-_SILENCE = 5_000
-"""Milliseconds until a node is believed to be gone: longer than its restart, so that nobody has to unlearn it."""
-
-
+_PRIMARIES = 3
+REPLICA = 3
 _TRIES = 3
 
 
@@ -37,21 +37,26 @@ class PortTakenError(Exception):
 
 
 class RedisCluster:
-    """A `ServerStorage`: killing, pausing and cutting it off concerns all three nodes, if it isn't said which.
+    """A `ServerStorage`: killing, pausing and cutting it off concerns all nodes, if it isn't said which.
 
-    Without replicas: while a node is down, its slots are.
+    While a node without a replica is down, its slots are.
 
     Args:
         image: What to run.
+        silence: So many milliseconds until a node is believed to be gone. Be longer than its restart, so that nobody
+            has to unlearn it.
+        has_replica: Whether the first node has one.
     """
 
-    def __init__(self, image: str) -> None:
+    def __init__(self, image: str, *, silence: int = 5000, has_replica: bool = False) -> None:
         self.version = image
         self.ports: list[int] = []
         self._image = image
+        self._silence = silence
         self._containers: list[DockerContainer] = []
         tally = Tally()
-        self._proxies = [TcpProxy("127.0.0.1", 0, tally=tally) for _ in range(3)]
+        self._nodes = range(_PRIMARIES + has_replica)
+        self._proxies = [TcpProxy("127.0.0.1", 0, tally=tally) for _ in self._nodes]
 
     @property
     def url(self) -> str:
@@ -75,7 +80,7 @@ class RedisCluster:
         if not self._containers:
             start_reaper()
             self._make_all()
-        for node in range(3):
+        for node in self._nodes:
             self._docker(node).start()
         self.await_state()
         with self.client(0) as client:
@@ -89,22 +94,22 @@ class RedisCluster:
             proxy.stop()
 
     def kill(self, *nodes: int) -> None:
-        running = [self._docker(node) for node in nodes or range(3) if self._status(node) == "running"]
+        running = [self._docker(node) for node in nodes or self._nodes if self._status(node) == "running"]
         for container in running:
             container.kill()
         for container in running:
             container.wait()
 
     def restart(self, *nodes: int) -> None:
-        self.kill(*nodes or range(3))
+        self.kill(*nodes)
         self.start()
 
     def pause(self) -> None:
-        for node in range(3):
+        for node in self._nodes:
             self._docker(node).pause()
 
     def resume(self) -> None:
-        for node in range(3):
+        for node in self._nodes:
             if self._status(node) == "paused":
                 self._docker(node).unpause()
 
@@ -118,12 +123,17 @@ class RedisCluster:
 
     def await_state(self) -> None:
         """Returns when all nodes say that all slots are served."""
-        for node in range(3):
+        for node in self._nodes:
             self._await(node, _has_all_slots)
+
+    def await_failover(self) -> None:
+        """Returns when the replica has taken the first node's place."""
+        self._await(REPLICA, lambda client: client.info("replication")["role"] == "master")
+        self._await(1, _has_all_slots)
 
     def node_of(self, name: str) -> int:
         """The node that has this Redis key."""
-        for node in range(3):
+        for node in self._nodes:
             with self.client(node) as client:
                 try:
                     client.exists(name)
@@ -155,7 +165,7 @@ class RedisCluster:
             try:
                 for proxy in self._proxies:
                     proxy.start()
-                for node in range(3):
+                for node in self._nodes:
                     self._create(node)
                     self._await(node, Redis.ping)
                 self._join()
@@ -168,7 +178,7 @@ class RedisCluster:
 
     def _create(self, node: int) -> None:
         port = free_port(_BUS)
-        own = {"port": port, "cluster-enabled": "yes", "cluster-node-timeout": _SILENCE}
+        own = {"port": port, "cluster-enabled": "yes", "cluster-node-timeout": self._silence}
         told = {"cluster-announce-port": self._proxies[node].port, "cluster-announce-bus-port": port + _BUS}
         # A node that is down takes its own slots with it, and no others.
         settings: dict[str, object] = {**own, **told, "cluster-require-full-coverage": "no"}
@@ -179,18 +189,23 @@ class RedisCluster:
         self._proxies[node].retarget("127.0.0.1", port)
 
     def _join(self) -> None:
-        """Gives each node a third of the slots, and has them meet."""
+        """Gives each primary a third of the slots, and has all nodes meet."""
         bounds = [0, 5461, 10923, 16384]
-        for node in range(3):
+        for node in range(_PRIMARIES):
             with self.client(node) as client:
                 client.execute_command("CLUSTER ADDSLOTSRANGE", bounds[node], bounds[node + 1] - 1)
                 client.execute_command("CLUSTER SET-CONFIG-EPOCH", node + 1)
         self._await(0, self._has_met_the_others)
+        for node in self._nodes[_PRIMARIES:]:
+            with self.client(0) as client:
+                first = client.execute_command("CLUSTER MYID")
+            self._await(node, lambda client: client.execute_command("CLUSTER REPLICATE", first))
+            self._await(node, lambda client: client.info("replication").get("master_link_status") == "up")
 
     def _has_met_the_others(self, first: Redis) -> bool:
         """A node that is slow may miss an invitation, which isn't repeated."""
         told: Any = first.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
-        if int(told["cluster_known_nodes"]) == 3:
+        if int(told["cluster_known_nodes"]) == len(self._nodes):
             return True
         for port in self.ports[1:]:
             first.execute_command("CLUSTER MEET", "127.0.0.1", port)  # type: ignore[no-untyped-call]
