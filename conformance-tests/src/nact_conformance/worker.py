@@ -47,6 +47,18 @@ async def read(engine: PersistenceEngine, order: Order) -> None:
     say(numbers=[event.sequence_number async for event in engine.events(order["key"])])
 
 
+async def follow(engine: PersistenceEngine, order: Order) -> None:
+    """Reads what is new again and again until it has so many events; tells their numbers, and which weren't whole."""
+    key, numbers, torn = order["key"], [0], []
+    while numbers[-1] < order["count"]:
+        async for event in engine.events(key, after=numbers[-1]):
+            numbers.append(event.sequence_number)
+            if event.data != filler(key, event.sequence_number, order["size"]):
+                torn.append(event.sequence_number)
+        await asyncio.sleep(0)
+    say(numbers=numbers[1:], torn=torn)
+
+
 async def persist(engine: PersistenceEngine, order: Order) -> None:
     """Persists the given event."""
     await engine.persist(msgspec.convert(order["event"], PersistedEvent))
@@ -102,7 +114,7 @@ async def delete(engine: PersistenceEngine, order: Order) -> None:
 
 
 ORDERS: dict[str, Callable[[PersistenceEngine, Order], Awaitable[None]]] = {
-    "append": append, "delete": delete, "persist": persist, "read": read, "snapshots": snapshots,
+    "append": append, "delete": delete, "follow": follow, "persist": persist, "read": read, "snapshots": snapshots,
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from good_engines.files import Change, FileEngine
 
-from nact.errors import EngineUnavailableError, SequenceConflictError
+from nact.errors import CorruptJournalError, EngineUnavailableError, SequenceConflictError
 from nact.persistence import PersistedEvent
 from nact.persistence.records import check_batch
 from saboteurs.sabotage import caught_by
@@ -143,3 +143,23 @@ class LeavesALockFile(FileEngine):
         await super()._change(change)
         await asyncio.sleep(0.02)
         lock.unlink()  # noqa: ASYNC240
+
+
+@caught_by("P-11")
+class ReadsWhatIsHalfWritten(FileEngine):
+    """Doesn't lock the file to read it, and takes half of a line that is being written for a broken one."""
+
+    async def _catch_up(self) -> None:
+        with self._path.open("ab+") as file:
+            await self._read(file)
+            file.seek(self._read_to)
+            if file.read():
+                raise CorruptJournalError("its last line has no end", "")
+
+    async def _write(self, file: BinaryIO, line: bytes) -> None:
+        half = len(line) // 2
+        file.seek(self._read_to)
+        file.write(line[:half])
+        file.flush()
+        time.sleep(0.002)  # noqa: ASYNC251
+        await super()._write(file, line)

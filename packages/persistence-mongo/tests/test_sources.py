@@ -13,7 +13,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, MongoClient
 
 from nact_conformance.containers import MongoStorage
-from nact_persistence_mongo import MongoPersistenceEngine
+from nact_persistence_mongo import MongoPersistenceEngine, engine_from_url
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +67,32 @@ async def test_closing_ends_the_drivers_threads(server: MongoStorage, key: str) 
         mine = drivers() - earlier
         assert mine
     assert not mine & drivers()
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://host", "must begin with mongodb://"),
+        ("mongodb://", "at least one host"),
+        ("mongodb://host:0/contacts", "Port must be"),
+        ("mongodb://host/contacts.events", "names a collection, 'events'"),
+        ("mongodb://host/?retrywishes=true", "Unknown option"),
+        ("mongodb+srv://host/?retrywishes=true", "Unknown option"),
+        ("mongodb://host/?readPreference=often", "read preference"),
+        ("mongodb://host/?tls=true&tlsCAFile=/nowhere/ca.pem", "not readable"),
+        ("mongodb://me:hu/sh@host/", "can't be used"),
+    ],
+)
+async def test_a_url_that_cannot_be_used_is_refused_at_once(url: str, told: str) -> None:
+    for make in (MongoPersistenceEngine, engine_from_url):
+        with pytest.raises(ValueError, match=told) as refused:
+            make(url)
+        assert "hu" not in str(refused.value)
+
+
+async def test_a_url_that_the_name_service_completes_is_taken() -> None:
+    engine_from_url("mongodb+srv://me:secret@host/contacts?retryWrites=true&timeout=30")
+    engine_from_url("mongodb+srv://host")
 
 
 @pytest.mark.parametrize("make", [lambda: MongoClient(connect=False), object], ids=["MongoClient", "object"])

@@ -44,3 +44,32 @@ def test_an_option_that_cannot_be_is_refused(options: str) -> None:
 def test_a_name_that_postgres_would_cut_short_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="name"):
         PostgresPersistenceEngine("postgresql://localhost/db", **options)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "told"),
+    [
+        ("host=localhost", "must begin with postgresql://"),
+        ("postgresql://one:5432,two:x/db", "names a host 'two:x'"),
+        ("postgresql://one:70000/db", "names a host 'one:70000'"),
+        ("postgresql://me:1/hush@host/db", "%2F or %23"),
+        ("postgresql://me:1#hush@host/db", "%2F or %23"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused_at_once(dsn: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told) as refused:
+        PostgresPersistenceEngine(dsn)
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "dsn", ["postgresql://", "postgres:///db?host=/run", "postgresql://me:p%2Fw@[::1]:1,%2Frun/db"]
+)
+def test_a_url_that_libpq_takes_is_taken(dsn: str) -> None:
+    assert "p%2Fw" not in repr(PostgresPersistenceEngine(dsn))
+
+
+@pytest.mark.parametrize("source", [None, b"postgresql://localhost/db", object()], ids=["None", "bytes", "object"])
+def test_what_is_neither_a_url_nor_a_pool_is_refused(source: Any) -> None:
+    with pytest.raises(TypeError, match="a URL or a pool of asyncpg"):
+        PostgresPersistenceEngine(source)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 from redis.asyncio import RedisCluster as Client
 from redis.crc import key_slot
-from redis_servers.cluster import REPLICA, RedisCluster
+from redis_servers.cluster import RedisCluster
 from redis_servers.servers import NEWEST_IMAGE, OLDEST_IMAGE
+from redis_servers.writers import Writers
 
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
@@ -59,44 +59,26 @@ async def test_a_node_that_is_down_takes_its_own_keys_with_it_and_no_others(
 
 
 @pytest.mark.anyio
-async def test_writers_do_not_notice_a_node_that_is_killed_and_soon_back(
-    cluster: RedisCluster, key: str, numbered: Numbered
-) -> None:
-    async with RedisPersistenceEngine(cluster.url.partition("?")[0], retry_for=30) as engine:
-
-        async def write(actor: str) -> None:
-            for event in numbered(actor, 1, 40):
-                await engine.persist(event)
-
-        writers = asyncio.gather(*[write(f"{key}-{actor}") for actor in range(30)])
+async def test_writers_do_not_notice_a_node_that_is_killed_and_soon_back(cluster: RedisCluster, key: str) -> None:
+    writers = Writers([f"{key}-{actor}" for actor in range(30)], count=40)
+    async with RedisPersistenceEngine(cluster.bare_url, retry_for=30) as engine:
+        writing = writers.start(engine)
+        await writers.halfway.wait()
         await asyncio.to_thread(cluster.kill, 1)
         await asyncio.to_thread(cluster.restart, 1)
-        await writers
-        for actor in range(30):
-            numbers = [event.sequence_number async for event in engine.events(f"{key}-{actor}")]
-            assert numbers == list(range(1, 41))
+        await writing
+        await writers.check(engine)
 
 
 @pytest.mark.anyio
-async def test_writers_do_not_notice_that_the_nodes_forgot_their_scripts(
-    cluster: RedisCluster, key: str, numbered: Numbered
-) -> None:
+async def test_writers_do_not_notice_that_the_nodes_forgot_their_scripts(cluster: RedisCluster, key: str) -> None:
+    writers = Writers([f"{key}-{actor}" for actor in range(30)], count=40)
     async with engine_from_url(cluster.url) as engine:
-
-        async def write(actor: str) -> None:
-            for event in numbered(actor, 1, 40):
-                await engine.persist(event)
-
-        writers = asyncio.gather(*[write(f"{key}-{actor}") for actor in range(30)])
-        with ExitStack() as stack:
-            nodes = [stack.enter_context(cluster.client(node)) for node in range(3)]
-            while not writers.done():
-                for node in nodes:
-                    await asyncio.to_thread(node.script_flush)
-        await writers
-        for actor in range(30):
-            numbers = [event.sequence_number async for event in engine.events(f"{key}-{actor}")]
-            assert numbers == list(range(1, 41))
+        writing = writers.start(engine)
+        while not writing.done():
+            await asyncio.to_thread(cluster.forget_scripts)
+        await writing
+        await writers.check(engine)
 
 
 @pytest.mark.anyio
@@ -104,37 +86,24 @@ async def test_a_replica_takes_its_primarys_place_and_has_what_it_confirmed(
     cluster_with_replica: RedisCluster, key: str, numbered: Numbered
 ) -> None:
     """Keys of the first node, whose replica confirms each event; and a bystander's, of another node."""
-    cluster, halfway, acknowledged = cluster_with_replica, asyncio.Event(), {}
-    actors = [_key_on(cluster, f"{key}-{actor}", 0) for actor in range(10)]
-    (bystander,) = numbered(_key_on(cluster, key, 1), 1, 1)
-
-    async def write(engine: RedisPersistenceEngine, actor: str) -> None:
-        for event in numbered(actor, 1, 40):
-            await engine.persist(event)
-            acknowledged[actor] = event.sequence_number
-            if event.sequence_number == 20:
-                halfway.set()
-                await promoted.wait() if actor == actors[0] else None
-
-    promoted = asyncio.Event()
-    # The other nodes have no replica.
+    cluster = cluster_with_replica
+    writers = Writers([_key_on(cluster, f"{key}-{actor}", 0) for actor in range(10)], count=40)
+    writers.may_end.clear()
+    # The other nodes have no replica, and are accepted all the same.
     async with RedisPersistenceEngine(cluster.bare_url, replicas=1, if_weaker="accept", retry_for=60) as engine:
-        writers = asyncio.gather(*[write(engine, actor) for actor in actors])
-        await halfway.wait()
+        writing = writers.start(engine)
+        await writers.halfway.wait()
         await asyncio.to_thread(cluster.kill, 0)
+        acknowledged = dict(writers.acknowledged)
         async with engine_from_url(cluster.url) as other:
-            await other.persist(bystander)
-            before = dict(acknowledged)
+            await other.persist_all(numbered(_key_on(cluster, key, 1), 1, 1))
             await asyncio.to_thread(cluster.await_failover)
-            for actor, number in before.items():
+            for actor, number in acknowledged.items():
                 assert await other.highest_sequence_number(actor) >= number
-        assert cluster.node_of(NAMES.events(actors[0]).decode()) == REPLICA
-        promoted.set()
+        writers.may_end.set()
         await asyncio.to_thread(cluster.start)  # the first node comes back, and follows the new primary
-        await writers
-        for actor in actors:
-            numbers = [event.sequence_number async for event in engine.events(actor)]
-            assert numbers == list(range(1, 41))
+        await writing
+        await writers.check(engine)
 
 
 @pytest.mark.anyio

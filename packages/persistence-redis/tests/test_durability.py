@@ -192,16 +192,16 @@ async def test_they_are_noticed_too_when_the_drivers_health_check_mends_the_conn
 ) -> None:
     server = start_server(NEWEST_IMAGE, *DURABLE)
     first, second = numbered(key, 1, 2)
-    async with Redis(port=server.proxy.port, health_check_interval=3600) as client:
-        async with RedisPersistenceEngine(client) as engine:
-            await engine.persist(first)
-            connection = await client.connection_pool.get_connection()
-            connection.next_health_check = 0  # it is due
-            await client.connection_pool.release(connection)
-            run(server, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-            server.proxy.lose_request()
-            with pytest.raises(EngineUnavailableError, match="set noeviction"):
-                await engine.persist(second)
+    client = Redis(port=server.proxy.port, health_check_interval=3600)
+    async with client, RedisPersistenceEngine(client) as engine:
+        await engine.persist(first)
+        connection = await client.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+        connection.next_health_check = 0  # it is due
+        await client.connection_pool.release(connection)
+        run(server, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        server.proxy.lose_request()
+        with pytest.raises(EngineUnavailableError, match="set noeviction"):
+            await engine.persist(second)
 
 
 async def test_a_replica_that_is_missing_is_waited_for(start_server: StartServer, numbered: Numbered, key: str) -> None:

@@ -14,6 +14,7 @@ from nact_conformance.trial import Trial, event
 from nact_conformance.worker import filler
 
 SIZE = 3_000
+LARGE = 400_000
 
 
 class ProcessLaws:
@@ -171,6 +172,21 @@ class ProcessLaws:
             if turn >= 1 and workers:
                 await workers.pop(0).kill_at_work()
                 await trial.client.persist(event(trial.key(), 1))
+
+    @law("P-11", Need.OTHER_PROCESSES, guarantee=8)
+    async def test_a_reader_meets_no_event_that_another_process_is_still_writing(self, trial: Trial) -> None:
+        """One appends large events, another reads them as soon as it can: each is whole, or not yet there."""
+        key, count = trial.key(), 10 * trial.settings.rounds
+        writer, reader = await trial.process(), await trial.process()
+        reader.order("follow", key=key, count=count, size=LARGE)
+        writer.order("append", key=key, count=count, size=LARGE)
+        await writer.acked(count)
+        answer = await reader.answer()
+        trial.expect(answer.get("error"), None, "a reader meets no event that isn't whole")
+        trial.expect_numbers(
+            answer["numbers"], range(1, count + 1), "a journal that grows is dense whenever it is read"
+        )
+        trial.expect(answer["torn"], [], "each event is whole whenever it is read")
 
 
 async def _killed_while(trial: Trial, count: int, do: str, **what: object) -> list[dict[str, Any]]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri, split_options
+
 from nact_persistence_mongo._driver import Source, is_database, is_source
 
 _LONGEST_WAIT = 86_400
@@ -11,14 +14,33 @@ _LONGEST_WAIT = 86_400
 
 def checked_source(source: str | Source, database: str | None) -> str | Source:
     if isinstance(source, str):
-        if not source.startswith(("mongodb://", "mongodb+srv://")):
-            raise ValueError("the URL must begin with mongodb:// or mongodb+srv://")
+        _check_url(source)
     elif not is_source(source):
         given = f"{type(source).__module__}.{type(source).__name__}"
         raise TypeError(f"expected a URL, or a client or a database of Motor or of PyMongo's async API, not {given}")
     elif is_database(source) and database is not None:
         raise ValueError("database must not be given with a database")
     return source
+
+
+def _check_url(url: str) -> None:
+    """The driver would say some of this at the first use, and only warn of an option that it doesn't know.
+
+    Raises:
+        ValueError: The URL can't be used. The message holds neither user nor password.
+    """
+    if not url.startswith(("mongodb://", "mongodb+srv://")):
+        raise ValueError("the URL must begin with mongodb:// or mongodb+srv://")
+    try:
+        if url.startswith("mongodb://"):
+            collection = parse_uri(url)["collection"]
+        else:  # its hosts are the name service's to tell
+            options, collection = url.partition("?")[2], None
+            split_options(options) if options else None
+    except (ValueError, PyMongoError, OSError) as error:
+        raise ValueError(f"the URL can't be used: {error}") from error
+    if collection is not None:
+        raise ValueError(f"the URL names a collection, {collection!r}, where there is only the name of a database")
 
 
 def checked_database(name: str | None) -> str | None:

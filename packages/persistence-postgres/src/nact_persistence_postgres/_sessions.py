@@ -13,7 +13,7 @@ from asyncpg.pool import PoolConnectionProxy
 from nact.errors import EngineUnavailableError
 from nact_persistence_postgres._errors import keeps_connection, may_pass, translated
 from nact_persistence_postgres._hosts import connect
-from nact_persistence_postgres._settings import Settings, without_secrets
+from nact_persistence_postgres._settings import Settings
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -77,7 +77,7 @@ class Sessions:
         self._dsn = source if isinstance(source, str) else None
         self._pool = None if isinstance(source, str) else source
         self._settings = settings
-        self.name = without_secrets(source) if isinstance(source, str) else "the given pool"
+        self.name = settings.name
         self.owns_pool = isinstance(source, str)
         self.is_pooled = False
         """Whether a pooler such as PgBouncer stands between, so that only a transaction has one server connection."""

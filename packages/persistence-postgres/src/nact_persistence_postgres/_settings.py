@@ -20,8 +20,9 @@ Ssl: TypeAlias = SSLContext | Literal["disable", "prefer", "allow", "require", "
 
 @dataclass(slots=True, kw_only=True)
 class Settings:
-    """What the engine was told, checked."""
+    """What the engine was told, checked; and what it calls the database or pool."""
 
+    name: str
     create: bool
     schema: str | None
     event_table: str
@@ -50,6 +51,20 @@ class Settings:
             raise ValueError("statement_timeout must be longer than 0 seconds")
 
 
+def checked_source(source: object) -> str:
+    """What to call the database or the pool in errors and logs: without user and password.
+
+    Raises:
+        TypeError: It is neither a URL nor a pool.
+        ValueError: It is a URL that can't be used.
+    """
+    if isinstance(source, str):
+        return _checked_dsn(source)
+    if not callable(getattr(source, "acquire", None)):
+        raise TypeError(f"expected a URL or a pool of asyncpg, not {type(source).__module__}.{type(source).__name__}")
+    return "the given pool"
+
+
 def checked_name(what: str, name: object) -> str:
     """The name of a schema or table, if Postgres can take all of it."""
     if not isinstance(name, str) or not name or "\0" in name or not is_unicode(name):
@@ -59,10 +74,19 @@ def checked_name(what: str, name: object) -> str:
     return name
 
 
-def without_secrets(dsn: str) -> str:
-    """The hosts and the database that a DSN names: what may stand in a log."""
+def _checked_dsn(dsn: str) -> str:
     parts = urlsplit(dsn)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ValueError("the URL must begin with postgresql://")
+    if "@" in parts.path or parts.fragment:
+        raise ValueError("a '/' or '#' in a user's name or password is written %2F or %23 in a URL")
+    hosts = parts.netloc.rpartition("@")[2]
+    for place in hosts.split(","):
+        try:
+            _ = urlsplit(f"//{place}").port
+        except ValueError as error:
+            raise ValueError(f"the URL names a host {place!r}: {error}") from error
+    return f"{parts.scheme}://{hosts}{parts.path}"
 
 
 def _check_int(name: str, value: object, least: int) -> None:

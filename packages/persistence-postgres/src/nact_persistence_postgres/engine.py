@@ -22,7 +22,7 @@ from nact.persistence.records import (
 from nact_persistence_postgres._deletion import Deletion
 from nact_persistence_postgres._journal import Journal
 from nact_persistence_postgres._sessions import Pool
-from nact_persistence_postgres._settings import Settings, Ssl, without_secrets
+from nact_persistence_postgres._settings import Settings, Ssl, checked_source
 from nact_persistence_postgres._writer import Append
 
 
@@ -54,7 +54,7 @@ class PostgresPersistenceEngine:
         page_size: How many events a replay reads at once, at most.
 
     Raises:
-        ValueError: One of these can't be.
+        TypeError, ValueError: One of these can't be.
     """
 
     protocol_versions: ClassVar[tuple[int, ...]] = (1,)
@@ -75,7 +75,8 @@ class PostgresPersistenceEngine:
         reconnect_timeout: float = 10.0,
         page_size: int = 1000,
     ) -> None:
-        settings = Settings(
+        self._settings = settings = Settings(
+            name=checked_source(dsn_or_pool),
             create=create_if_not_exists,
             schema=schema,
             event_table=f"{table_prefix}{event_table}",
@@ -87,12 +88,10 @@ class PostgresPersistenceEngine:
             reconnect_timeout=reconnect_timeout,
             page_size=page_size,
         )
-        self._settings = settings
-        self._name = without_secrets(dsn_or_pool) if isinstance(dsn_or_pool, str) else "the given pool"
         self._life = Lifecycle(lambda: Journal(dsn_or_pool, settings), repr(self))
 
     def __repr__(self) -> str:
-        return f"PostgresPersistenceEngine({self._name!r})"
+        return f"PostgresPersistenceEngine({self._settings.name!r})"
 
     def __del__(self) -> None:
         # Only warns. (A constructor that failed left no attributes.)

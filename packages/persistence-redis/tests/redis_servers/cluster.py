@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import methodcaller
 from typing import Any
 
 from redis import Redis
@@ -28,7 +29,6 @@ _PATIENCE = 60.0
 _BUS = 10_000
 """The nodes talk on ports so far above those for clients."""
 _PRIMARIES = 3
-REPLICA = 3
 _TRIES = 3
 
 
@@ -126,9 +126,14 @@ class RedisCluster:
         for node in self._nodes:
             self._await(node, _has_all_slots)
 
+    def forget_scripts(self) -> None:
+        for node in self._nodes:
+            with self.client(node) as client:
+                client.script_flush()
+
     def await_failover(self) -> None:
         """Returns when the replica has taken the first node's place."""
-        self._await(REPLICA, lambda client: client.info("replication")["role"] == "master")
+        self._await(self._nodes[-1], lambda client: client.info("replication")["role"] == "master")
         self._await(1, _has_all_slots)
 
     def node_of(self, name: str) -> int:
@@ -198,8 +203,8 @@ class RedisCluster:
         self._await(0, self._has_met_the_others)
         for node in self._nodes[_PRIMARIES:]:
             with self.client(0) as client:
-                first = client.execute_command("CLUSTER MYID")
-            self._await(node, lambda client: client.execute_command("CLUSTER REPLICATE", first))
+                follow: Any = ("CLUSTER REPLICATE", client.execute_command("CLUSTER MYID"))
+            self._await(node, methodcaller("execute_command", *follow))
             self._await(node, lambda client: client.info("replication").get("master_link_status") == "up")
 
     def _has_met_the_others(self, first: Redis) -> bool:
