@@ -89,6 +89,7 @@ async def test_a_replica_takes_its_primarys_place_and_has_what_it_confirmed(
     cluster = cluster_with_replica
     writers = Writers([_key_on(cluster, f"{key}-{actor}", 0) for actor in range(10)], count=40)
     writers.may_end.clear()
+    bystander = _key_on(cluster, key, 1)
     # The other nodes have no replica, and are accepted all the same.
     async with RedisPersistenceEngine(cluster.bare_url, replicas=1, if_weaker="accept", retry_for=60) as engine:
         writing = writers.start(engine)
@@ -96,7 +97,7 @@ async def test_a_replica_takes_its_primarys_place_and_has_what_it_confirmed(
         await asyncio.to_thread(cluster.kill, 0)
         acknowledged = dict(writers.acknowledged)
         async with engine_from_url(cluster.url) as other:
-            await other.persist_all(numbered(_key_on(cluster, key, 1), 1, 1))
+            await other.persist_all(numbered(bystander, 1, 1))
             await asyncio.to_thread(cluster.await_failover)
             for actor, number in acknowledged.items():
                 assert await other.highest_sequence_number(actor) >= number

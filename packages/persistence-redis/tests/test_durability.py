@@ -1,11 +1,10 @@
-"""What a server promises, held against what was asked for; and what that means when the power goes."""
+"""Servers that promise too little, and what that means when the power goes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -16,91 +15,10 @@ from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
 from nact_conformance.containers import DURABLE, RedisStorage
 from nact_persistence_redis import RedisPersistenceEngine
-from nact_persistence_redis._durability import Promise
-from nact_persistence_redis._server_settings import ServerSettings
 
 pytestmark = pytest.mark.anyio
 Numbered = Callable[..., list[PersistedEvent]]
 StartServer = Callable[..., RedisStorage]
-
-
-def settings(**changed: Any) -> ServerSettings:
-    safe: dict[str, Any] = {
-        "version": (7, 0),
-        "is_replica": False,
-        "replicas": 0,
-        "appends": True,
-        "syncs": "always",
-        "evicts": "noeviction",
-    }
-    return ServerSettings(**{**safe, **changed})
-
-
-@pytest.mark.parametrize(
-    ("changed", "told"),
-    [
-        ({"appends": False}, "set appendonly yes"),
-        ({"syncs": "everysec"}, "set appendfsync always"),
-        ({"syncs": "no", "version": (6, 2)}, "set appendfsync always"),
-        ({"evicts": "allkeys-lru"}, "set noeviction"),
-        ({"is_replica": True}, "follows another server"),
-    ],
-)
-def test_a_server_that_promises_less_is_refused(changed: dict[str, Any], told: str) -> None:
-    with pytest.raises(EngineUnavailableError, match=told):
-        Promise("always", "refuse", 0, 1.0).check(settings(**changed))
-
-
-@pytest.mark.parametrize("changed", [{"version": (8, 0)}, {"version": (8, 0), "evicts": "volatile-lru"}])
-def test_a_server_that_promises_enough_is_taken(changed: dict[str, Any]) -> None:
-    Promise("always", "refuse", 0, 1.0).check(settings(**changed))
-
-
-def test_missing_replicas_are_refused() -> None:
-    with pytest.raises(EngineUnavailableError, match="1 replicas"):
-        Promise("always", "refuse", 2, 1.0).check(settings(replicas=1))
-
-
-def test_what_the_server_does_not_tell_is_said_to_be_unknown(caplog: pytest.LogCaptureFixture) -> None:
-    Promise("always", "refuse", 0, 1.0).check(settings(syncs=None, evicts=None))
-    assert "CONFIG GET" in caplog.text
-
-
-def test_a_possible_failover_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    Promise("always", "refuse", 0, 1.0).check(settings(replicas=1))
-    assert "failover" in caplog.text
-
-
-def test_the_same_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    promise = Promise("always", "warn", 0, 1.0)
-    promise.check(settings(syncs="everysec"))
-    promise.check(settings(syncs="everysec"))
-    assert caplog.text.count("set appendfsync always") == 1
-
-
-def test_the_servers_reply_is_enough_where_it_comes_after_the_fsync() -> None:
-    assert Promise("always", "refuse", 0, 1.0).confirmation(settings(version=(8, 0))) is None
-
-
-def test_where_the_fsync_comes_later_it_is_waited_for() -> None:
-    confirmation = Promise("always", "refuse", 1, 1.0).confirmation(settings(version=(7, 2), syncs="everysec"))
-    assert confirmation is not None
-    assert confirmation.commands == (("WAIT", 1, 100), ("WAITAOF", 1, 1, 1000))
-    assert confirmation.holds([1, 1])
-    assert confirmation.holds([1, 2])
-    assert not confirmation.holds([0, 1])
-    assert not confirmation.holds([1, 0])
-
-
-def test_an_older_server_confirms_replicas_only() -> None:
-    confirmation = Promise("always", "refuse", 2, 1.0).confirmation(settings())
-    assert confirmation is not None
-    assert confirmation.commands == (("WAIT", 2, 1000),)
-    assert confirmation.holds(2)
-    assert not confirmation.holds(1)
-
-
-# --- on servers --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("image", [OLDEST_IMAGE, NEWEST_IMAGE])
@@ -109,6 +27,22 @@ async def test_a_server_without_append_only_file_is_refused_at_opening(start_ser
     with pytest.raises(EngineUnavailableError, match="set appendonly yes") as refused:
         await engine.__aenter__()
     assert refused.value.outcome_known
+    await engine.aclose()
+
+
+@pytest.mark.parametrize("image", [OLDEST_IMAGE, NEWEST_IMAGE])
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(VOLATILE, "set appendonly yes"), ((*DURABLE, "--maxmemory-policy", "allkeys-lru"), "noeviction")],
+)
+async def test_one_that_does_not_tell_its_settings_still_tells_this(
+    start_server: StartServer, image: str, options: tuple[str, ...], told: str
+) -> None:
+    server = start_server(image, *options)
+    run(server, "ACL", "SETUSER", "guest", "on", ">secret", "~*", "+@all", "-config")
+    engine = RedisPersistenceEngine(server.bare_url.replace("//", "//guest:secret@"))
+    with pytest.raises(EngineUnavailableError, match=told):
+        await engine.__aenter__()
     await engine.aclose()
 
 
@@ -219,6 +153,22 @@ async def test_a_replica_that_is_missing_is_waited_for(start_server: StartServer
     await engine.aclose()
     with client_of(replica) as client:
         assert client.xlen(f"nact:{{{key}}}:events") == 1
+
+
+async def test_a_server_that_follows_another_one_is_refused_until_it_is_promoted(
+    start_server: StartServer, numbered: Numbered, key: str
+) -> None:
+    server, replica = start_server(NEWEST_IMAGE, *DURABLE), start_server(NEWEST_IMAGE, *DURABLE)
+    run(replica, "REPLICAOF", server.address, 6379)
+    hasty = RedisPersistenceEngine(replica.bare_url, retry_for=0.1)
+    with pytest.raises(EngineUnavailableError, match="name its master"):
+        await hasty.persist(numbered(key, 1, 1)[0])
+    await hasty.aclose()
+    patient = RedisPersistenceEngine(replica.bare_url, retry_for=60)
+    persisting = asyncio.create_task(patient.persist(numbered(key, 1, 1)[0]))
+    await asyncio.to_thread(run, replica, "REPLICAOF", "NO", "ONE")
+    await persisting
+    await patient.aclose()
 
 
 @pytest.mark.parametrize("image", [OLDEST_IMAGE, NEWEST_IMAGE])

@@ -80,8 +80,22 @@ async def test_a_server_that_was_never_reached_has_stored_nothing_for_certain(
 ) -> None:
     server.cut_off()
     engine = RedisPersistenceEngine(server.bare_url, retry_for=0.1)
+    with pytest.raises(EngineUnavailableError, match="can't be reached"):
+        await engine.__aenter__()
     with pytest.raises(EngineUnavailableError, match="can't be reached") as raised:
         await engine.persist(numbered(key, 1, 1)[0])
     assert raised.value.outcome_known
     assert raised.value.__cause__ is not None
     await engine.aclose()
+
+
+async def test_a_connection_that_broke_while_it_was_idle_has_sent_nothing_for_certain(
+    server: RedisStorage, key: str, numbered: Numbered
+) -> None:
+    first, second = numbered(key, 1, 2)
+    async with RedisPersistenceEngine(server.bare_url, retry_for=0.1) as engine:
+        await engine.persist(first)
+        await asyncio.to_thread(server.cut_off)
+        with pytest.raises(EngineUnavailableError, match="can't be reached") as raised:
+            await engine.persist(second)
+        assert raised.value.outcome_known

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from redis_servers.sentinel import WatchedPair
 from redis_servers.servers import NEWEST_IMAGE, OLDEST_IMAGE
 from redis_servers.writers import Writers
 
+from nact.persistence import PersistedEvent
 from nact_persistence_redis import RedisPersistenceEngine
 
 pytestmark = pytest.mark.anyio
@@ -38,3 +39,13 @@ async def test_what_a_replica_confirmed_survives_a_failover_and_writers_carry_on
         await asyncio.to_thread(pair.bring_back_as_replica)
         await writing
         await writers.check(engine)
+
+
+async def test_sentinels_that_are_silent_or_gone_are_passed_over(
+    pair: WatchedPair, key: str, numbered: Callable[..., list[PersistedEvent]]
+) -> None:
+    pair.freeze_watcher(0)
+    pair.kill_watcher(1)
+    async with RedisPersistenceEngine(pair.url) as engine:
+        await engine.persist_all(numbered(key, 1, 3))
+        assert await engine.highest_sequence_number(key) == 3

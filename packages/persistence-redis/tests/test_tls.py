@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from redis.asyncio import RedisCluster
 from redis_servers.servers import NEWEST_IMAGE, OLDEST_IMAGE
 from redis_servers.tls import Certificates, tls_server
 
@@ -84,5 +85,15 @@ async def test_a_clusters_nodes_are_reached_by_tls(
 ) -> None:
     events = numbered(key, 1, 3)
     async with engine_from_url(f"rediss+cluster://127.0.0.1:{tls_cluster.port}/?{certificates.query}") as engine:
+        await engine.persist_all(events)
+        assert [event async for event in engine.events(key)] == events
+
+
+async def test_a_cluster_client_that_uses_tls_is_followed(
+    tls_cluster: ContainerStorage, certificates: Certificates, key: str, numbered: Numbered
+) -> None:
+    events = numbered(key, 1, 3)
+    url = f"rediss://127.0.0.1:{tls_cluster.port}/?{certificates.query}"
+    async with RedisCluster.from_url(url) as client, RedisPersistenceEngine(client) as engine:
         await engine.persist_all(events)
         assert [event async for event in engine.events(key)] == events

@@ -87,7 +87,6 @@ def servers_of_url(url: str, options: Options) -> Servers:
     scheme, _, kind = urlsplit(url).scheme.partition("+")
     if kind == "cluster":
         settings = _driver_options(url)
-        settings.pop("db", None)
         is_tls = settings.pop("ssl", False)
         return _cluster(list(_hosts(url)), settings, options, SSLConnection if is_tls else Connection)
     if kind == "sentinel":
@@ -115,8 +114,10 @@ def _cluster(
 def _sentinel(url: str, options: Options, *, is_tls: bool) -> Servers:
     settings = {**_driver_options(url), **options.for_driver(), "ssl": is_tls}
     watchers = {name[len("sentinel_") :]: settings.pop(name) for name in list(settings) if name.startswith("sentinel_")}
-    watchers |= {"socket_timeout": options.timeout, "socket_connect_timeout": options.timeout}
-    sentinel = Sentinel(list(_hosts(url)), sentinel_kwargs=watchers)  # type: ignore[no-untyped-call]
+    hosts = list(_hosts(url))
+    share = options.timeout / (len(hosts) + 1)  # a Sentinel that is silent leaves time to ask the others
+    watchers |= {"retry": Retry(NoBackoff(), 0), "socket_timeout": share, "socket_connect_timeout": share}
+    sentinel = Sentinel(hosts, sentinel_kwargs=watchers)  # type: ignore[no-untyped-call]
     service = unquote(urlsplit(url).path.strip("/"))
     pool: Pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]
         service, sentinel, max_connections=options.max_connections, **settings

@@ -19,6 +19,9 @@ from nact_persistence_redis._lines import Lines, Pool, Reply
 Place: TypeAlias = tuple[str, int]
 """A node's host and port."""
 
+_LEAST = 0.5
+"""So many seconds a node has at least."""
+
 
 class Cluster:
     """The primaries of a cluster, each with a pool of its own.
@@ -27,7 +30,7 @@ class Cluster:
         seeds: Nodes to begin with; one that answers is enough.
         make_pool: Makes connections to a node.
         remap: Where a node really is, for clusters that tell other addresses than those that lead there.
-        timeout: For asking a node, in seconds.
+        timeout: For asking all nodes, in seconds, if there aren't too many.
         max_connections: To one node.
     """
 
@@ -77,13 +80,13 @@ class Cluster:
                 await self._find()
 
     async def _find(self) -> None:
-        """Asks one node after another, until one tells."""
+        """Asks one node after another, until one tells. Those that are silent share the time for one round trip."""
         failure: BaseException | None = None
-        for place in dict.fromkeys([*self._primaries, *self._seeds]):
+        places = dict.fromkeys([*self._primaries, *self._seeds])
+        share = max(_LEAST, self._timeout / len(places))
+        for place in places:
             try:
-                (reply,) = await self.lines.exchange(
-                    self._pool_of(place), lambda: [("CLUSTER", "SLOTS")], self._timeout
-                )
+                (reply,) = await self.lines.exchange(self._pool_of(place), lambda: [("CLUSTER", "SLOTS")], share)
             except InterruptedExchange as interrupted:
                 failure = interrupted.__cause__
                 continue

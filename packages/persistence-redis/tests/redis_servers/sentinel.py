@@ -36,6 +36,7 @@ class WatchedPair:
     def __init__(self, image: str) -> None:
         self._image = image
         self._containers: list[DockerContainer] = []
+        self._watchers: list[DockerContainer] = []
         self.ports: list[int] = []
         self.watchers: list[int] = []
 
@@ -48,13 +49,14 @@ class WatchedPair:
         for follows in ((), ("--replicaof", "127.0.0.1")):
             port = free_port()
             to = (*follows, str(self.ports[0])) if follows else ()
-            self._run("redis-server", "--port", str(port), *DURABLE, *to)
+            self._containers.append(self._running("redis-server", "--port", str(port), *DURABLE, *to))
             self.ports.append(port)
         self._await(self.ports[0], lambda client: client.info("replication").get("slave0", {}).get("state") == "online")
         for _ in range(3):
             port = free_port()
             config = _SENTINEL.format(port=port, service=SERVICE, primary=self.ports[0]).replace("\n", "\\n")
-            self._run("sh", "-c", f"printf '{config}' > /tmp/s.conf && exec redis-server /tmp/s.conf --sentinel")
+            start = f"printf '{config}' > /tmp/s.conf && exec redis-server /tmp/s.conf --sentinel"
+            self._watchers.append(self._running("sh", "-c", start))
             self.watchers.append(port)
         for port in self.watchers:
             self._await(port, Redis.ping)
@@ -64,8 +66,9 @@ class WatchedPair:
             self._await(port, _knows_everybody)
 
     def stop(self) -> None:
-        while self._containers:
-            self._containers.pop().stop()
+        for containers in (self._containers, self._watchers):
+            while containers:
+                containers.pop().stop()
 
     def kill_primary(self) -> None:
         """Returns when the replica has been promoted."""
@@ -81,14 +84,19 @@ class WatchedPair:
         with _client(self.ports[0]) as client:
             client.replicaof("127.0.0.1", self.ports[1])
 
+    def freeze_watcher(self, place: int) -> None:
+        self._watchers[place].get_wrapped_container().pause()
+
+    def kill_watcher(self, place: int) -> None:
+        self._watchers[place].get_wrapped_container().kill()
+
     @staticmethod
     def _primary(watcher: Redis) -> int:
         told: Any = watcher.sentinel_get_master_addr_by_name(SERVICE)
         return int(told[1])
 
-    def _run(self, *command: str) -> None:
-        container = DockerContainer(self._image).with_command(list(command)).with_kwargs(network_mode="host")
-        self._containers.append(container.start())
+    def _running(self, *command: str) -> DockerContainer:
+        return DockerContainer(self._image).with_command(list(command)).with_kwargs(network_mode="host").start()
 
     @staticmethod
     def _await(port: int, is_ready: Callable[[Redis], bool]) -> None:

@@ -1,0 +1,132 @@
+"""What a server says of itself, held against what was asked for."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from nact.errors import EngineUnavailableError
+from nact_persistence_redis._durability import Durability, Promise
+from nact_persistence_redis._errors import PassingWeaknessError
+from nact_persistence_redis._server_settings import ServerSettings
+
+
+def settings(**changed: Any) -> ServerSettings:
+    safe: dict[str, Any] = {
+        "version": (7, 0),
+        "is_replica": False,
+        "replicas": 0,
+        "appends": True,
+        "syncs": "always",
+        "evicts": "noeviction",
+    }
+    return ServerSettings(**{**safe, **changed})
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"appends": False}, "set appendonly yes"),
+        ({"syncs": "everysec"}, "set appendfsync always"),
+        ({"syncs": "no", "version": (6, 2)}, "set appendfsync always"),
+        ({"evicts": "allkeys-lru"}, "set noeviction"),
+        ({"is_replica": True}, "follows another server"),
+    ],
+)
+def test_a_server_that_promises_less_is_refused(changed: dict[str, Any], told: str) -> None:
+    with pytest.raises(EngineUnavailableError, match=told):
+        Promise("always", "refuse", 0, 1.0).check(settings(**changed))
+
+
+@pytest.mark.parametrize(
+    ("durability", "changed"),
+    [
+        ("always", {"version": (8, 0)}),
+        ("always", {"version": (8, 0), "evicts": "volatile-lru"}),
+        ("always", {"version": (7, 2), "syncs": "everysec"}),
+        ("everysec", {"syncs": "everysec"}),
+        ("none", {"syncs": "no"}),
+        ("none", {"appends": False, "evicts": "allkeys-lru"}),
+    ],
+)
+def test_a_server_that_promises_enough_is_taken(durability: Durability, changed: dict[str, Any]) -> None:
+    Promise(durability, "refuse", 0, 1.0).check(settings(**changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"syncs": "no"}, "set appendfsync everysec"),
+        ({"appends": False}, "set appendonly yes"),
+        ({"evicts": "allkeys-lfu"}, "set noeviction"),
+    ],
+)
+def test_everysec_is_a_promise_too(changed: dict[str, Any], told: str) -> None:
+    with pytest.raises(EngineUnavailableError, match=told):
+        Promise("everysec", "refuse", 0, 1.0).check(settings(**changed))
+
+
+def test_what_may_soon_be_over_is_told_from_what_stays() -> None:
+    with pytest.raises(PassingWeaknessError):
+        Promise("always", "refuse", 1, 1.0).check(settings(replicas=0))
+    with pytest.raises(EngineUnavailableError) as refused:
+        Promise("always", "refuse", 1, 1.0).check(settings(replicas=0, syncs="no"))
+    assert not isinstance(refused.value, PassingWeaknessError)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [({"syncs": "everysec"}, "last two seconds"), ({"appends": False}, "since the last dump")],
+)
+def test_what_a_weaker_durability_can_lose_is_said(
+    caplog: pytest.LogCaptureFixture, changed: dict[str, Any], told: str
+) -> None:
+    caplog.set_level(logging.INFO, "nact.persistence.redis")
+    Promise("none", "refuse", 0, 1.0).check(settings(**{"syncs": "no", **changed}))
+    assert told in caplog.text
+
+
+def test_missing_replicas_are_refused() -> None:
+    with pytest.raises(EngineUnavailableError, match="1 replicas"):
+        Promise("always", "refuse", 2, 1.0).check(settings(replicas=1))
+
+
+def test_what_the_server_does_not_tell_is_said_to_be_unknown(caplog: pytest.LogCaptureFixture) -> None:
+    Promise("always", "refuse", 0, 1.0).check(settings(syncs=None, evicts=None))
+    assert "CONFIG GET" in caplog.text
+
+
+def test_a_possible_failover_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    Promise("always", "refuse", 0, 1.0).check(settings(replicas=1))
+    assert "failover" in caplog.text
+
+
+def test_the_same_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    promise = Promise("always", "warn", 0, 1.0)
+    promise.check(settings(syncs="everysec"))
+    promise.check(settings(syncs="everysec"))
+    assert caplog.text.count("set appendfsync always") == 1
+
+
+def test_the_servers_reply_is_enough_where_it_comes_after_the_fsync() -> None:
+    assert Promise("always", "refuse", 0, 1.0).confirmation(settings(version=(8, 0))) is None
+
+
+def test_where_the_fsync_comes_later_it_is_waited_for() -> None:
+    confirmation = Promise("always", "refuse", 1, 1.0).confirmation(settings(version=(7, 2), syncs="everysec"))
+    assert confirmation is not None
+    assert confirmation.commands == (("WAIT", 1, 100), ("WAITAOF", 1, 1, 1000))
+    assert confirmation.holds([1, 1])
+    assert confirmation.holds([1, 2])
+    assert not confirmation.holds([0, 1])
+    assert not confirmation.holds([1, 0])
+
+
+def test_an_older_server_confirms_replicas_only() -> None:
+    confirmation = Promise("always", "refuse", 2, 1.0).confirmation(settings())
+    assert confirmation is not None
+    assert confirmation.commands == (("WAIT", 2, 1000),)
+    assert confirmation.holds(2)
+    assert not confirmation.holds(1)
