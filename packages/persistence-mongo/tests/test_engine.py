@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from mongo_servers.events import event, numbers
+from pymongo import AsyncMongoClient
 from pymongo.database import Database
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from nact.errors import (
     CorruptJournalError,
@@ -24,6 +26,25 @@ pytestmark = pytest.mark.anyio
 Shell = Database[dict[str, Any]]
 
 
+class InsertsUnderWay(CommandListener):
+    """How many inserts were under way at once, at most."""
+
+    def __init__(self) -> None:
+        self._now: set[int] = set()
+        self.most = 0
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name == "insert":
+            self._now.add(event.request_id)
+            self.most = max(self.most, len(self._now))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        self._now.discard(event.request_id)
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        self._now.discard(event.request_id)
+
+
 async def test_writes_of_one_key_that_wait_together_are_stored_in_one_round_trip(
     engine: MongoPersistenceEngine, shell: Shell, key: str
 ) -> None:
@@ -31,6 +52,14 @@ async def test_writes_of_one_key_that_wait_together_are_stored_in_one_round_trip
     await asyncio.gather(*(engine.persist(event(key, number)) for number in range(2, 52)))
     assert await numbers(engine, key) == list(range(1, 52))
     assert shell["event_journal"].count_documents({"key": key}) < 10
+
+
+async def test_two_batches_are_on_their_way_at_once_and_no_more(server: MongoStorage, key: str) -> None:
+    inserts = InsertsUnderWay()
+    client: AsyncMongoClient[Any] = AsyncMongoClient(server.bare_url, event_listeners=[inserts])
+    async with client, MongoPersistenceEngine(client, database="laws") as engine:
+        await asyncio.gather(*(engine.persist(event(f"{key}-{n}", 1)) for n in range(1500)))
+    assert inserts.most == 2
 
 
 async def test_new_keys_that_are_read_at_once_share_round_trips(
