@@ -4,14 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
+from time import monotonic
 from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
 Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
-_Call: TypeAlias = "tuple[asyncio.AbstractEventLoop, asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]] | None"
+
+_LONGEST_HOLD = 0.001
+"""So many seconds a result waits at most for those of the next calls, to wake the event loop together with them."""
+
+
+class _Answers:
+    """What became of calls, on its way to their event loop, which is woken once for all that it hasn't seen yet."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._given: deque[tuple[asyncio.Future[Any], object, BaseException | None]] = deque()
+        self._is_woken = False
+
+    def give(self, done: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
+        """Called by the thread, as `wake` is. The loop may not see it before it is woken."""
+        self._given.append((done, result, error))
+
+    def wake(self) -> None:
+        if not self._is_woken:
+            self._is_woken = True
+            with suppress(RuntimeError):  # that loop is closed: nobody waits any more
+                self.loop.call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        self._is_woken = False  # first: what is given from now on may come too late for this time
+        while self._given:
+            done, result, error = self._given.popleft()
+            if done.done():
+                continue
+            if error is None:
+                done.set_result(result)
+            else:
+                done.set_exception(error)
+
+
+_Call: TypeAlias = "tuple[_Answers, asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]] | None"
 
 
 class Worker:
@@ -25,15 +62,18 @@ class Worker:
         self._name = name
         self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._answers: _Answers | None = None
 
     def call(self, function: Callable[[*Ts], R], *args: *Ts) -> asyncio.Future[R]:
         """What `function(*args)` returns or raises. If that is cancelled, it still runs, and its result is dropped."""
-        loop = asyncio.get_running_loop()
+        loop, answers = asyncio.get_running_loop(), self._answers
+        if answers is None or answers.loop is not loop:
+            answers = self._answers = _Answers(loop)
         done: asyncio.Future[R] = loop.create_future()
         if self._thread is None:
             self._thread = threading.Thread(target=_run, args=(self._calls,), name=self._name, daemon=True)
             self._thread.start()
-        self._calls.put((loop, done, function, args))
+        self._calls.put((answers, done, function, args))
         return done
 
     async def aclose(self, last_call: Callable[[], None]) -> None:
@@ -42,26 +82,24 @@ class Worker:
             await self.call(last_call)
             self._calls.put(None)
             self._thread.join()
-            self._thread = None
+            self._thread = self._answers = None
 
 
 def _run(calls: SimpleQueue[_Call]) -> None:
+    answers, woken_at = None, 0.0
     while (call := calls.get()) is not None:
-        loop, done, function, args = call
+        if answers is not None and answers is not call[0]:
+            answers.wake()
+        answers, done, function, args = call
         result, error = None, None
         try:
             result = function(*args)
         except BaseException as raised:  # noqa: BLE001 - it is raised again where the call was made
             error = raised
-        with suppress(RuntimeError):  # that loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_settle, done, result, error)
-        del call, loop, done, function, args, result, error  # or they'd live until the next call
-
-
-def _settle(done: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
-    if done.done():
-        return
-    if error is None:
-        done.set_result(result)
-    else:
-        done.set_exception(error)
+        answers.give(done, result, error)
+        if calls.empty() or monotonic() > woken_at + _LONGEST_HOLD:
+            answers.wake()
+            woken_at = monotonic()
+        del call, done, function, args, result, error  # or they'd live until the next call
+    if answers is not None:
+        answers.wake()
