@@ -23,7 +23,8 @@ from testcontainers.core.container import DockerContainer
 from nact_conformance.containers import DURABLE
 from nact_conformance.containers.ports import free_port
 from nact_conformance.containers.reaper import start_reaper
-from nact_conformance.proxy import Tally, TcpProxy
+from nact_conformance.proxy import TcpProxy
+from nact_conformance.tally import Tally
 
 _PATIENCE = 60.0
 _BUS = 10_000

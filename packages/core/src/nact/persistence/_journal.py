@@ -12,17 +12,11 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from nact._observing import UNWATCHED, watched
-from nact.errors import (
-    EngineClosedError,
-    EngineUnavailableError,
-    InvalidEventError,
-    PersistUsageError,
-    SequenceConflictError,
-)
+from nact.errors import PersistUsageError, SequenceConflictError
 from nact.persistence._reading import Reader
 from nact.persistence._recovery import recover_state
 from nact.persistence._snapshots import Snapshots
-from nact.persistence._writes import all_done, remembered
+from nact.persistence._writes import all_done, is_harmless, remembered
 from nact.persistence.context import PersistentContext
 from nact.persistence.engine import AtomicBatches
 from nact.persistence.records import PersistedEvent
@@ -222,10 +216,7 @@ class Journal:
         self._pass_turn()
 
     def _failed(self, error: BaseException) -> None:
-        is_known = isinstance(error, InvalidEventError | EngineClosedError) or (
-            isinstance(error, EngineUnavailableError) and error.outcome_known
-        )
-        if isinstance(error, Exception | asyncio.CancelledError) and not is_known:
+        if isinstance(error, Exception | asyncio.CancelledError) and not is_harmless(error):
             self.astray = error
         self._pass_turn()
 

@@ -1,4 +1,4 @@
-"""The writes that a message began: it isn't done before they are."""
+"""The writes that a message began: it isn't done before they are. And what their errors tell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Coroutine, Iterable
 from inspect import CORO_CREATED, getcoroutinestate
 from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
+
+from nact.errors import EngineClosedError, EngineUnavailableError, InvalidEventError
 
 T = TypeVar("T")
 
@@ -30,3 +32,10 @@ def all_done(writes: Iterable[CoroutineType[Any, Any, Any]]) -> bool:
             if getcoroutinestate(write) == CORO_CREATED:
                 write.close()
     return is_done
+
+
+def is_harmless(error: BaseException) -> bool:
+    """Whether memory agrees with the journal after a write that ended so: it stored nothing, nor did anybody else."""
+    if isinstance(error, EngineUnavailableError):
+        return error.outcome_known
+    return isinstance(error, InvalidEventError | EngineClosedError)
