@@ -147,6 +147,19 @@ async def test_a_cluster_client_that_was_passed_in_stays_open(
         assert await client.exists(NAMES.events(key)) == 1
 
 
+@pytest.mark.anyio
+async def test_a_client_that_knows_where_the_nodes_really_are_is_believed(
+    cluster: RedisCluster, key: str, numbered: Numbered
+) -> None:
+    keys = [_key_on(cluster, key, node) for node in range(3)]
+    client = Client(host="127.0.0.1", port=cluster.ports[0], address_remap=cluster.past_the_proxies)
+    async with client, RedisPersistenceEngine(client) as engine:
+        before = cluster.proxy.round_trips
+        for each in keys:
+            await engine.persist_all(numbered(each, 1, 3))
+        assert cluster.proxy.round_trips == before
+
+
 def _key_on(cluster: RedisCluster, key: str, node: int) -> str:
     """A key of this node."""
     names = (f"{key}-{number}" for number in range(1000))

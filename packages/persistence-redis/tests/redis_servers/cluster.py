@@ -73,6 +73,11 @@ class RedisCluster:
         """That of the first node. It counts together with the others."""
         return self._proxies[0]
 
+    def past_the_proxies(self, place: tuple[str, int]) -> tuple[str, int]:
+        """Where the node really is that announces this place."""
+        ports = {proxy.port: port for proxy, port in zip(self._proxies, self.ports, strict=True)}
+        return place[0], ports.get(place[1], place[1])
+
     def client(self, node: int) -> Redis:
         """Goes straight to the node."""
         return Redis(port=self.ports[node], retry=Retry(NoBackoff(), 0), socket_timeout=5)
