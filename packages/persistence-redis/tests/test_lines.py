@@ -9,7 +9,8 @@ import pytest
 from redis.asyncio import Redis
 
 from nact_conformance.containers import RedisStorage
-from nact_persistence_redis._clients import Options, servers_of_url
+from nact_persistence_redis._address import address_of
+from nact_persistence_redis._clients import Options, servers_of
 from nact_persistence_redis._errors import InterruptedExchange
 from nact_persistence_redis._servers import Servers
 
@@ -19,7 +20,7 @@ TIMEOUT = 20.0
 
 @pytest.fixture
 async def servers(server: RedisStorage) -> AsyncIterator[Servers]:
-    servers = servers_of_url(server.bare_url, Options(timeout=TIMEOUT, max_connections=4))
+    servers = servers_of(address_of(server.bare_url), Options(timeout=TIMEOUT, max_connections=4))
     yield servers
     await servers.aclose()
 

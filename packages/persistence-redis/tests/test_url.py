@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 from redis import Redis as BlockingRedis
-from redis.asyncio.connection import SSLConnection
+from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedSSLConnection
 
 from nact.persistence import engine_from_url
 from nact_persistence_redis import RedisPersistenceEngine
-from nact_persistence_redis._clients import Options, servers_of_url
+from nact_persistence_redis._address import Address, address_of
+from nact_persistence_redis._clients import Options, servers_of
 from nact_persistence_redis._cluster import Cluster
 from nact_persistence_redis._servers import OneServer
 
@@ -28,7 +29,8 @@ def test_options_behind_the_question_mark_are_the_engines_and_the_drivers() -> N
     engine = engine_from_url("redis://host/0?durability=everysec&replicas=1&protocol=3&client_name=me")
     assert isinstance(engine, RedisPersistenceEngine)
     assert (engine._setup.durability, engine._setup.replicas) == ("everysec", 1)
-    assert engine._source == "redis://host/0?protocol=3&client_name=me"
+    assert isinstance(engine._source, Address)
+    assert engine._source.options == {"protocol": 3, "client_name": "me", "db": 0}
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,9 @@ def test_options_behind_the_question_mark_are_the_engines_and_the_drivers() -> N
         ("redis://host?timeout=0", "timeout must be"),
         ("redis://host?wishes=3", "option.*wishes"),
         ("redis+cluster://host?wishes=3", "option.*wishes"),
+        ("redis+unix:///run/redis.sock?wishes=3", "option.*wishes"),
+        ("redis+unix://host/run/redis.sock", "names its file, and no host"),
+        ("redis+unix://", "names its file"),
     ],
 )
 def test_a_url_that_says_something_else_is_refused(url: str, told: str) -> None:
@@ -76,7 +81,7 @@ def test_a_password_is_not_shown() -> None:
 
 
 async def test_a_plain_url_is_one_server_without_hidden_retries() -> None:
-    servers = servers_of_url("redis://me:secret@host:7000/2", OPTIONS)
+    servers = servers_of(address_of("redis://me:secret@host:7000/2"), OPTIONS)
     assert isinstance(servers, OneServer)
     settings = servers.pool(b"").connection_kwargs
     assert (settings["host"], settings["port"], settings["db"]) == ("host", 7000, 2)
@@ -85,13 +90,20 @@ async def test_a_plain_url_is_one_server_without_hidden_retries() -> None:
 
 
 async def test_two_s_mean_tls() -> None:
-    pool = servers_of_url("rediss://host/0?ssl_ca_certs=ca.pem", OPTIONS).pool(b"")
+    pool = servers_of(address_of("rediss://host/0?ssl_ca_certs=ca.pem"), OPTIONS).pool(b"")
     assert issubclass(pool.connection_class, SSLConnection)
     assert pool.connection_kwargs["ssl_ca_certs"] == "ca.pem"
 
 
+async def test_a_socket_is_named_by_its_file() -> None:
+    pool = servers_of(address_of("redis+unix://me:secret@/run/redis%20one.sock?db=2"), OPTIONS).pool(b"")
+    assert pool.connection_class is UnixDomainSocketConnection
+    settings = pool.connection_kwargs
+    assert (settings["path"], settings["db"], settings["username"]) == ("/run/redis one.sock", 2, "me")
+
+
 async def test_a_cluster_url_names_several_nodes() -> None:
-    servers = servers_of_url("redis+cluster://me:secret@one,two:7001", OPTIONS)
+    servers = servers_of(address_of("redis+cluster://me:secret@one,two:7001"), OPTIONS)
     assert isinstance(servers, Cluster)
     assert servers._seeds == [("one", 6379), ("two", 7001)]
     settings = servers.pool_at("three", 7002).connection_kwargs
@@ -100,7 +112,7 @@ async def test_a_cluster_url_names_several_nodes() -> None:
 
 async def test_a_sentinel_url_names_the_watchers_and_the_service() -> None:
     url = "rediss+sentinel://me:secret@one,two:7001/journal?db=3&sentinel_password=watch"
-    pool = servers_of_url(url, OPTIONS).pool(b"")
+    pool = servers_of(address_of(url), OPTIONS).pool(b"")
     assert isinstance(pool, SentinelConnectionPool)
     assert pool.service_name == "journal"
     assert issubclass(pool.connection_class, SentinelManagedSSLConnection)

@@ -23,7 +23,8 @@ from nact.persistence.records import (
     sorted_tags,
 )
 from nact_persistence_redis import _settings
-from nact_persistence_redis._clients import Options, checked_source, servers_of_client, servers_of_url, shown
+from nact_persistence_redis._address import Address
+from nact_persistence_redis._clients import Options, Source, checked_source, servers_of
 from nact_persistence_redis._durability import Durability, IfWeaker
 from nact_persistence_redis._names import Names
 from nact_persistence_redis._records import event_fields
@@ -42,8 +43,8 @@ class RedisPersistenceEngine:
     Used by one event loop at a time, and by one process: after a fork, make a new one.
 
     Args:
-        url_or_client: As in `redis://host/0`, `rediss+cluster://host1,host2`, `redis+sentinel://host1,host2/service`;
-            or a client of redis-py, which stays open when the engine is closed.
+        url_or_client: As in `redis://host/0`, `rediss+cluster://host1,host2`, `redis+sentinel://host1,host2/service`,
+            `redis+unix:///run/redis.sock`; or a client of redis-py, which stays open when the engine is closed.
         prefix: Begins the name of everything in Redis.
         durability: What has to survive: `"always"` everything, `"everysec"` all but the last two seconds, `"none"`.
         if_weaker: Whether a server that promises less is refused, warned of, or accepted.
@@ -89,7 +90,7 @@ class RedisPersistenceEngine:
         self._life = Lifecycle(partial(_session, self._source, setup, options), repr(self))
 
     def __repr__(self) -> str:
-        source = shown(self._source) if isinstance(self._source, str) else type(self._source).__name__
+        source = self._source.shown if isinstance(self._source, Address) else type(self._source).__name__
         return f"RedisPersistenceEngine({source!r}, {self.durability})"
 
     @property
@@ -192,7 +193,5 @@ class RedisPersistenceEngine:
         await (self._life.ready() or await self._life.opened()).writer.delete_snapshots(check_key(key), number)
 
 
-def _session(source: str | Redis | RedisCluster, setup: Setup, options: Options) -> Session:
-    if isinstance(source, str):
-        return Session(setup, servers_of_url(source, options))
-    return Session(setup, servers_of_client(source, options))
+def _session(source: Source, setup: Setup, options: Options) -> Session:
+    return Session(setup, servers_of(source, options))

@@ -17,6 +17,7 @@ _known_packages = {
     "postgres": "nact-persistence-postgres",
     "redis": "nact-persistence-redis",
     "rediss": "nact-persistence-redis",
+    "redis+unix": "nact-persistence-redis",
     "redis+cluster": "nact-persistence-redis",
     "rediss+cluster": "nact-persistence-redis",
     "redis+sentinel": "nact-persistence-redis",

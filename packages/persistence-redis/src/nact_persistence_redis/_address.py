@@ -1,0 +1,125 @@
+"""What a URL says: one server, one behind a file, a cluster, or what Sentinel calls the master."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+    parse_url,
+)
+from redis.exceptions import RedisError
+
+from nact_persistence_redis._cluster import Place
+
+SCHEMES = ("redis", "rediss", "redis+unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel")
+CLUSTER, SENTINEL, UNIX = "cluster", "sentinel", "unix"
+
+_PORT, _SENTINELS_PORT = 6379, 26379
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A URL that can be used.
+
+    Attributes:
+        shown: The URL without user, password and options.
+        kind: What it leads to: `CLUSTER`, `SENTINEL`, `UNIX`, or the empty text for one server.
+        connection: The driver's kind of connection.
+        places: Hosts and ports; none for `UNIX`.
+        path: The file for `UNIX`, the service's name for `SENTINEL`.
+        options: Of the connections.
+        watcher_options: Of the connections to Sentinels.
+    """
+
+    shown: str
+    kind: str
+    connection: type[AbstractConnection]
+    places: tuple[Place, ...]
+    path: str
+    options: dict[str, Any]
+    watcher_options: dict[str, Any]
+
+
+def address_of(url: str) -> Address:
+    """What the URL says. The driver would pass over some of what can't be, and take database 0, say.
+
+    Raises:
+        ValueError: It can't be used; the message holds neither user nor password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES:
+        raise ValueError(f"the URL must begin with one of {', '.join(SCHEMES)}, not {parts.scheme!r}")
+    if "@" in parts.path or parts.fragment:
+        raise ValueError("a '/' or '#' in a user's name or password is written %2F or %23 in a URL")
+    scheme, _, kind = parts.scheme.partition("+")
+    connection = UnixDomainSocketConnection if kind == UNIX else SSLConnection if scheme == "rediss" else Connection
+    places, path, options = tuple(_places(parts, kind)), unquote(parts.path.removeprefix("/")), _options(parts, scheme)
+    watcher_options = {name: options.pop(name) for name in list(options) if name.startswith(f"{SENTINEL}_")}
+    _check_options(connection, options)
+    _check_place(kind, places, path)
+    if kind in {"", CLUSTER}:
+        options["db"] = _database(kind, path, options.get("db"))
+    return Address(
+        shown=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}",
+        kind=kind,
+        connection=connection,
+        places=places,
+        path=f"/{path}" if kind == UNIX else path,
+        options=options,
+        watcher_options={name.removeprefix(f"{SENTINEL}_"): value for name, value in watcher_options.items()},
+    )
+
+
+def _places(parts: SplitResult, kind: str) -> Iterator[Place]:
+    """The hosts of `scheme://user:password@host:port,host:port/...`."""
+    hosts = parts.netloc.rpartition("@")[2]
+    for host in hosts.split(",") if hosts or kind != UNIX else ():
+        try:
+            one = urlsplit(f"//{host}")
+            yield one.hostname or "localhost", one.port or (_SENTINELS_PORT if kind == SENTINEL else _PORT)
+        except ValueError as error:
+            raise ValueError(f"the URL names a host {host!r}: {error}") from error
+
+
+def _options(parts: SplitResult, scheme: str) -> dict[str, Any]:
+    """What the user, the password and the part behind `?` say, in the driver's words."""
+    user, at, _ = parts.netloc.rpartition("@")
+    found = dict(parse_url(urlunsplit((scheme, f"{user}{at}localhost", "", parts.query, ""))))
+    for name in ("host", "port", "connection_class"):
+        found.pop(name, None)
+    return found
+
+
+def _check_options(connection: type[AbstractConnection], options: dict[str, Any]) -> None:
+    """The driver itself would say it at the first use."""
+    try:
+        connection(**options)
+    except (TypeError, RedisError) as error:
+        raise ValueError(f"the URL has an option that redis-py doesn't know: {error}") from error
+
+
+def _check_place(kind: str, places: tuple[Place, ...], path: str) -> None:
+    if kind == "" and len(places) > 1:
+        raise ValueError("the URL of one server names one host; of a cluster's, redis+cluster://host1,host2")
+    if kind == SENTINEL and (not path or "/" in path):
+        raise ValueError(f"a Sentinel URL names the service, redis+sentinel://host1,host2/service, not {path!r}")
+    if kind == UNIX and (places or not path):
+        raise ValueError("the URL of a socket names its file, and no host: redis+unix:///run/redis.sock?db=0")
+
+
+def _database(kind: str, path: str, option: int | None) -> int:
+    if path and not (path.isascii() and path.isdigit()):
+        raise ValueError(f"behind the host stands the number of a database, redis://host/0, not {path!r}")
+    if path and option not in {None, int(path)}:
+        raise ValueError(f"the URL names database {path} and database {option}")
+    database = int(path) if path else option or 0
+    if kind == CLUSTER and database != 0:
+        raise ValueError(f"a cluster has no other database than 0, and the URL names {database}")
+    return database
