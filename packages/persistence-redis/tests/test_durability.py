@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from redis.asyncio import Redis
 from redis_servers.clients import client_of, run
-from redis_servers.servers import EVERYSEC, NEVER, NEWEST_IMAGE, OLDEST_IMAGE, VOLATILE
+from redis_servers.servers import EVERYSEC, NEWEST_IMAGE, OLDEST_IMAGE, VOLATILE
 
 from nact.errors import EngineUnavailableError
-from nact.persistence import PersistedEvent
+from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import DURABLE, RedisStorage
 from nact_persistence_redis import RedisPersistenceEngine
 
@@ -75,22 +75,45 @@ async def test_everysec_loses_acknowledged_events_when_the_power_goes_and_says_s
         assert await engine.highest_sequence_number(key) == len(kept)
 
 
+async def persist(engine: RedisPersistenceEngine, key: str) -> None:
+    await engine.persist(PersistedEvent(key=key, sequence_number=2, data=2, event_id="the second"))
+
+
+async def delete_events(engine: RedisPersistenceEngine, key: str) -> None:
+    await engine.delete_events(key, up_to=1)
+
+
+async def take_snapshot(engine: RedisPersistenceEngine, key: str) -> None:
+    await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data=2))
+
+
+async def delete_snapshots(engine: RedisPersistenceEngine, key: str) -> None:
+    await engine.delete_snapshots(key, up_to=1)
+
+
+@pytest.mark.parametrize("write", [persist, delete_events, take_snapshot, delete_snapshots])
 async def test_what_is_not_confirmed_is_not_acknowledged_neither_at_first_nor_when_it_comes_again(
-    start_server: StartServer, numbered: Numbered, key: str
+    start_server: StartServer, numbered: Numbered, key: str, write: Callable[..., Awaitable[None]]
 ) -> None:
-    """`appendfsync no` never confirms; but a connection that wrote nothing, as a retry may, gets confirmed at once."""
-    server = start_server(NEWEST_IMAGE, *NEVER)
-    (event,) = numbered(key, 1, 1)
-    async with RedisPersistenceEngine(server.bare_url, timeout=1.5, retry_for=0.2) as engine:
+    """`appendfsync no` never confirms; but a connection that wrote nothing, as a retry may, gets confirmed at once.
+
+    This user may not know the setting.
+    """
+    server = start_server(NEWEST_IMAGE, *DURABLE)
+    run(server, "ACL", "SETUSER", "guest", "reset", "on", ">secret", "~*", "+@all", "-config")
+    url = server.bare_url.replace("//", "//guest:secret@")
+    async with RedisPersistenceEngine(url, timeout=1.5, retry_for=0.2) as engine:
+        await engine.persist_all(numbered(key, 1, 1))
+        await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data=1))
+        run(server, "CONFIG", "SET", "appendfsync", "no")
         for _ in range(2):
-            with pytest.raises(EngineUnavailableError, match="confirmed") as raised:
-                await engine.persist(event)
-            assert not raised.value.outcome_known
             server.proxy.cut()
             server.proxy.mend()
+            with pytest.raises(EngineUnavailableError, match="confirmed") as raised:
+                await write(engine, key)
+            assert not raised.value.outcome_known
         run(server, "CONFIG", "SET", "appendfsync", "always")
-        await engine.persist(event)
-        assert [found async for found in engine.events(key)] == [event]
+        await write(engine, key)
 
 
 async def test_with_always_the_fsync_is_waited_for_on_a_server_with_everysec(

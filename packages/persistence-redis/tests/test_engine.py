@@ -123,6 +123,31 @@ async def test_a_full_memory_refuses_a_batch_whole(
     assert await engine.highest_sequence_number(key) == 1
 
 
+async def test_a_full_memory_can_be_made_room_in(
+    engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
+) -> None:
+    await engine.persist_all(numbered(key, 1, 9))
+    await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=9, data=1))
+    await shell.config_set("maxmemory", 1)
+    try:
+        await engine.delete_events(key, up_to=8)
+        await engine.delete_snapshots(key, up_to=9)
+    finally:
+        await shell.config_set("maxmemory", 0)
+    assert [event.sequence_number async for event in engine.events(key)] == [8, 9]
+    assert await engine.latest_snapshot(key) is None
+
+
+async def test_a_long_journal_is_deleted_in_parts_so_that_others_can_write_between(
+    engine: RedisPersistenceEngine, server: RedisStorage, key: str, numbered: Numbered
+) -> None:
+    await engine.persist_all(numbered(key, 1, 12_000))
+    before = server.proxy.round_trips
+    await engine.delete_events(key, up_to=12_000)
+    assert server.proxy.round_trips - before == 3
+    assert [event.is_deleted async for event in engine.events(key)] == [True]
+
+
 async def test_what_was_sent_before_a_refusal_may_have_been_stored(
     server: RedisStorage, engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
 ) -> None:

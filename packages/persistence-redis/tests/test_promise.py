@@ -31,6 +31,7 @@ def settings(**changed: Any) -> ServerSettings:
         ({"appends": False}, "set appendonly yes"),
         ({"syncs": "everysec"}, "set appendfsync always"),
         ({"syncs": "no", "version": (6, 2)}, "set appendfsync always"),
+        ({"syncs": "no", "version": (8, 0)}, "half a minute.*set appendfsync always"),
         ({"evicts": "allkeys-lru"}, "set noeviction"),
         ({"is_replica": True}, "follows another server"),
     ],
@@ -122,6 +123,21 @@ def test_where_the_fsync_comes_later_it_is_waited_for() -> None:
     assert confirmation.holds([1, 2])
     assert not confirmation.holds([0, 1])
     assert not confirmation.holds([1, 0])
+
+
+def test_a_server_that_never_syncs_and_is_accepted_isnt_waited_for() -> None:
+    promise, never = Promise("always", "accept", 0, 1.0), settings(version=(8, 0), syncs="no")
+    promise.check(never)
+    assert promise.confirmation(never) is None
+    replicated = Promise("always", "accept", 1, 1.0).confirmation(never)
+    assert replicated is not None
+    assert replicated.commands == (("WAIT", 1, 1000),)
+
+
+def test_a_server_that_does_not_tell_when_it_syncs_is_waited_for() -> None:
+    confirmation = Promise("always", "refuse", 0, 1.0).confirmation(settings(version=(8, 0), syncs=None))
+    assert confirmation is not None
+    assert confirmation.commands == (("WAITAOF", 1, 0, 1000),)
 
 
 def test_an_older_server_confirms_replicas_only() -> None:

@@ -67,7 +67,7 @@ class Promise:
 
     def confirmation(self, server: ServerSettings) -> Confirmation | None:
         """How this server confirms a write; `None` where its reply alone says enough."""
-        if self._durability == "always" and _can_confirm_fsync(server):
+        if self._durability == "always" and server.syncs != "no" and _can_confirm_fsync(server):
             if server.syncs == "always" and not self._replicas:
                 return None
             synced: Command = ("WAITAOF", 1, self._replicas, self._wait)
@@ -113,13 +113,15 @@ class Promise:
             return found
         if server.appends is False:
             found.append("it has no append-only file: set appendonly yes")
-        elif self._durability == "always" and server.syncs in {"everysec", "no"} and not _can_confirm_fsync(server):
-            found.append(f"appendfsync is {server.syncs}, {_loss(server)}: set appendfsync always")
-        elif self._durability == "everysec" and server.syncs == "no":
-            found.append("appendfsync is no: set appendfsync everysec")
+        elif server.syncs == "no" or (server.syncs == "everysec" and self._needs_always(server)):
+            found.append(f"appendfsync is {server.syncs}, {_loss(server)}: set appendfsync {self._durability}")
         if server.evicts is not None and server.evicts.startswith("allkeys-"):
             found.append(f"maxmemory-policy is {server.evicts}, which throws events away: set noeviction")
         return found
+
+    def _needs_always(self, server: ServerSettings) -> bool:
+        """Whether nothing but a sync at each write, before its reply, keeps what was asked for."""
+        return self._durability == "always" and not _can_confirm_fsync(server)
 
     def _misplaced(self, server: ServerSettings) -> list[str]:
         """What may be over when a failover is."""
@@ -133,9 +135,9 @@ class Promise:
         remarks = []
         if server.appends is None or server.syncs is None or server.evicts is None:
             remarks.append("the server doesn't let this user read its settings (CONFIG GET): what survives isn't known")
-        elif self._durability == "always" and server.appends and server.syncs != "always":
+        elif self._durability == "always" and server.appends and server.syncs == "everysec":
             remarks.append(
-                f"appendfsync is {server.syncs}: every write waits for the next fsync (WAITAOF), up to a second; "
+                "appendfsync is everysec: every write waits for the next fsync (WAITAOF), up to a second; "
                 "appendfsync always is faster"
             )
         if self._durability == "always" and server.replicas > self._replicas == 0:
@@ -150,4 +152,6 @@ def _can_confirm_fsync(server: ServerSettings) -> bool:
 def _loss(server: ServerSettings) -> str:
     if server.appends is False:
         return "what was acknowledged since the last dump is lost when the server dies"
+    if server.syncs == "no":
+        return "what was acknowledged in the last half a minute can be lost when the machine dies"
     return "what was acknowledged in the last two seconds can be lost when the machine dies"

@@ -137,8 +137,12 @@ return outcomes
 """
 )
 
+# Who has no memory left has to be able to delete.
+_ALSO_WHEN_FULL = "#!lua flags=allow-oom\n"
+
 DELETE_EVENTS = Script(
-    _COMMON
+    _ALSO_WHEN_FULL
+    + _COMMON
     + """
 -- KEYS: the stream. ARGV: delete up to this number, at most so many events. Returns 1 when that is done.
 local stream = KEYS[1]
@@ -176,3 +180,16 @@ PUT_SNAPSHOT = Script("""
 redis.call('ZREMRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2])
 return redis.call('ZADD', KEYS[1], 0, ARGV[3])
 """)
+
+DELETE_SNAPSHOTS = Script(
+    _ALSO_WHEN_FULL
+    + """
+-- KEYS: snapshots. ARGV: the last place of those to delete. Writes also if there are none, as `touch` does for events.
+local deleted = redis.call('ZREMRANGEBYLEX', KEYS[1], '-', ARGV[1])
+if deleted == 0 then
+  redis.call('ZADD', KEYS[1], 0, '~')
+  redis.call('ZREMRANGEBYLEX', KEYS[1], '[~', '[~')
+end
+return deleted
+"""
+)

@@ -96,9 +96,9 @@ class Writer:
         await self._submit(name, Single(Request(name, command, snapshot.key, script)), len(member))
 
     async def delete_snapshots(self, key: str, up_to: int) -> None:
-        name = self._names.snapshots(key)
-        command = ("ZREMRANGEBYLEX", name, "-", b"(" + padded(up_to) + b"!")
-        await self._submit(name, Single(Request(name, command, key)))
+        name, script = self._names.snapshots(key), _scripts.DELETE_SNAPSHOTS
+        command = script.short((name,), b"(" + padded(up_to) + b"!")
+        await self._submit(name, Single(Request(name, command, key, script)))
 
     def _submit(self, name: bytes, item: Item, size: int = 0) -> asyncio.Future[None]:
         pool = self._link.servers.pool(name)

@@ -16,5 +16,4 @@ VALKEY = RedisStorage(VALKEY_IMAGE, query="?protocol=3&retry_for=0.5", program="
 CLUSTER = RedisCluster(OLDEST_IMAGE)
 
 EVERYSEC = ("--appendonly", "yes", "--appendfsync", "everysec")
-NEVER = ("--appendonly", "yes", "--appendfsync", "no")
 VOLATILE = ("--appendonly", "no", "--save", "")
