@@ -116,6 +116,17 @@ async def test_what_is_not_confirmed_is_not_acknowledged_neither_at_first_nor_wh
         await write(engine, key)
 
 
+async def test_who_may_not_ask_for_a_confirmation_is_told_so(
+    start_server: StartServer, numbered: Numbered, key: str
+) -> None:
+    server = start_server(NEWEST_IMAGE, *EVERYSEC)
+    run(server, "ACL", "SETUSER", "guest", "reset", "on", ">secret", "~*", "+@all", "-waitaof")
+    async with RedisPersistenceEngine(server.bare_url.replace("//", "//guest:secret@"), retry_for=3600) as engine:
+        with pytest.raises(EngineUnavailableError, match="ACL") as refused:
+            await engine.persist(numbered(key, 1, 1)[0])
+        assert not refused.value.outcome_known
+
+
 async def test_with_always_the_fsync_is_waited_for_on_a_server_with_everysec(
     start_server: StartServer, numbered: Numbered, key: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -119,10 +119,10 @@ def test_where_the_fsync_comes_later_it_is_waited_for() -> None:
     confirmation = Promise("always", "refuse", 1, 1.0).confirmation(settings(version=(7, 2), syncs="everysec"))
     assert confirmation is not None
     assert confirmation.commands == (("WAIT", 1, 100), ("WAITAOF", 1, 1, 1000))
-    assert confirmation.holds([1, 1])
-    assert confirmation.holds([1, 2])
-    assert not confirmation.holds([0, 1])
-    assert not confirmation.holds([1, 0])
+    assert confirmation.doubt([1, 1]) is None
+    assert confirmation.doubt([1, 2]) is None
+    assert isinstance(confirmation.doubt([0, 1]), TimeoutError)
+    assert isinstance(confirmation.doubt([1, 0]), TimeoutError)
 
 
 def test_a_server_that_never_syncs_and_is_accepted_isnt_waited_for() -> None:
@@ -144,5 +144,5 @@ def test_an_older_server_confirms_replicas_only() -> None:
     confirmation = Promise("always", "refuse", 2, 1.0).confirmation(settings())
     assert confirmation is not None
     assert confirmation.commands == (("WAIT", 2, 1000),)
-    assert confirmation.holds(2)
-    assert not confirmation.holds(1)
+    assert confirmation.doubt(2) is None
+    assert isinstance(confirmation.doubt(1), TimeoutError)

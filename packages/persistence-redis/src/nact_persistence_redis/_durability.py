@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from operator import ge
 from typing import Literal, TypeAlias
+
+from redis.exceptions import ResponseError
 
 from nact.errors import EngineUnavailableError
 from nact_persistence_redis._errors import PassingWeaknessError
@@ -39,12 +42,14 @@ class Confirmation:
     commands: tuple[Command, ...]
     counts: tuple[int, ...]
 
-    def holds(self, reply: Reply) -> bool:
-        """Whether this reply reaches the counts."""
+    def doubt(self, reply: Reply) -> Exception | None:
+        """Why it isn't certain that what was written has arrived; `None` if this reply reaches the counts."""
+        if isinstance(reply, ResponseError):
+            return reply
         reached = reply if isinstance(reply, list) else [reply]
-        return len(reached) == len(self.counts) and all(
-            isinstance(count, int) and count >= wanted for count, wanted in zip(reached, self.counts, strict=True)
-        )
+        if len(reached) == len(self.counts) and all(map(ge, reached, self.counts)):
+            return None
+        return TimeoutError("it wasn't confirmed that the disk, or enough replicas, have it")
 
 
 class Promise:

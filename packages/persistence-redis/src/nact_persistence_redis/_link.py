@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from redis.exceptions import AskError, MovedError, NoScriptError, ResponseError
+from redis.exceptions import AskError, MovedError, NoPermissionError, NoScriptError, ResponseError
 
 from nact.errors import EngineClosedError, NactError
 from nact_persistence_redis._durability import Confirmation, Promise
@@ -180,25 +180,26 @@ class Link:
             return _commands(questions, confirmation, with_scripts)
 
         replies = await self.servers.lines.exchange(pool, compose, self._timeout, greet=self._check)
-        is_durable = confirmation is None or confirmation.holds(replies[-1])
+        doubt = None if confirmation is None else confirmation.doubt(replies[-1])
         place, forgotten = 0, []
         for question in questions:
             place += question.asked_at is not None
             if isinstance(replies[place], NoScriptError) and not with_scripts:
                 forgotten.append(question)
             else:
-                self._take(question, replies[place], is_durable)
+                self._take(question, replies[place], doubt)
             place += 1
         return forgotten
 
-    def _take(self, question: Question, reply: Reply, is_durable: bool) -> None:
+    def _take(self, question: Question, reply: Reply, doubt: Exception | None) -> None:
         question.asked_at = None
         if not isinstance(reply, ResponseError):
-            if is_durable:
+            if doubt is None:
                 question.settle(reply)
-            else:
-                question.maybe_done = True
-                question.cause = TimeoutError("it wasn't confirmed that the disk, or enough replicas, have it")
+                return
+            question.maybe_done, question.cause = True, doubt
+            if isinstance(doubt, NoPermissionError):
+                question.refuse(doubt)
         elif isinstance(reply, AskError) and not isinstance(reply, MovedError):
             question.asked_at = self.servers.pool_at(reply.host, reply.port)
             question.cause = reply
