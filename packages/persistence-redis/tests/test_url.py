@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from redis import Redis as BlockingRedis
-from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedSSLConnection
 
 from nact.persistence import engine_from_url
@@ -48,6 +48,9 @@ def test_options_behind_the_question_mark_are_the_engines_and_the_drivers() -> N
         ("redis+cluster://host/3", "no other database than 0.*names 3"),
         ("redis+cluster://host?db=3", "no other database than 0.*names 3"),
         ("redis+sentinel://host", "names the service"),
+        ("redis://host?sentinel_password=x", "option.*sentinel_password"),
+        ("redis+sentinel://host/service?sentinel_wishes=3", "option.*wishes"),
+        ("redis+sentinel://host/service?sentinel_ssl=yes", "sentinel_ssl must be true or false"),
         ("redis+sentinel://host/service/0", "names the service.*'service/0'"),
         ("redis+cluster://a,b:x", "names a host 'b:x'"),
         ("redis://host?timeout=0", "timeout must be"),
@@ -122,3 +125,12 @@ async def test_a_sentinel_url_names_the_watchers_and_the_service() -> None:
         ("one", 26379, "watch"),
         ("two", 7001, "watch"),
     ]
+
+
+async def test_sentinels_are_reached_by_tls_if_the_url_says_so() -> None:
+    for said, kind in (("sentinel_ssl=true&sentinel_ssl_ca_certs=ca.pem&", SSLConnection), ("", Connection)):
+        pool = servers_of(address_of(f"redis+sentinel://one,two/journal?{said}db=3"), OPTIONS).pool(b"")
+        assert isinstance(pool, SentinelConnectionPool)
+        for sentinel in pool.sentinel_manager.sentinels:
+            assert sentinel.connection_pool.connection_class is kind
+            assert sentinel.connection_pool.connection_kwargs.get("ssl_ca_certs") == ("ca.pem" if said else None)

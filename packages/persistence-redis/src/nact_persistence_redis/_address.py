@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
+from redis.asyncio import Redis
 from redis.asyncio.connection import (
     AbstractConnection,
     Connection,
@@ -20,6 +21,9 @@ from nact_persistence_redis._cluster import Place
 
 SCHEMES = ("redis", "rediss", "redis+unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel")
 CLUSTER, SENTINEL, UNIX = "cluster", "sentinel", "unix"
+
+_WATCHERS = "sentinel_"
+"""Begins the names of options for connections to Sentinels."""
 
 _PORT, _SENTINELS_PORT = 6379, 26379
 
@@ -60,8 +64,11 @@ def address_of(url: str) -> Address:
         raise ValueError("a '/' or '#' in a user's name or password is written %2F or %23 in a URL")
     scheme, _, kind = parts.scheme.partition("+")
     connection = UnixDomainSocketConnection if kind == UNIX else SSLConnection if scheme == "rediss" else Connection
-    places, path, options = tuple(_places(parts, kind)), unquote(parts.path.removeprefix("/")), _options(parts, scheme)
-    watcher_options = {name: options.pop(name) for name in list(options) if name.startswith(f"{SENTINEL}_")}
+    places, path = tuple(_places(parts, kind)), unquote(parts.path.removeprefix("/"))
+    watcher_options: dict[str, Any] = {}
+    if kind == SENTINEL:
+        watcher_options, parts = _watcher_options(parts)
+    options = _options(parts, scheme)
     _check_options(connection, options)
     _check_place(kind, places, path)
     if kind in {"", CLUSTER}:
@@ -73,7 +80,7 @@ def address_of(url: str) -> Address:
         places=places,
         path=f"/{path}" if kind == UNIX else path,
         options=options,
-        watcher_options={name.removeprefix(f"{SENTINEL}_"): value for name, value in watcher_options.items()},
+        watcher_options=watcher_options,
     )
 
 
@@ -97,7 +104,21 @@ def _options(parts: SplitResult, scheme: str) -> dict[str, Any]:
     return found
 
 
-def _check_options(connection: type[AbstractConnection], options: dict[str, Any]) -> None:
+def _watcher_options(parts: SplitResult) -> tuple[dict[str, Any], SplitResult]:
+    """What is for the connections to Sentinels (`sentinel_password=...`), and the URL without that."""
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    theirs = dict(pair for pair in pairs if pair[0].startswith(_WATCHERS))
+    rest = [pair for pair in pairs if pair[0] not in theirs]
+    uses_tls = theirs.pop(f"{_WATCHERS}ssl", "false")
+    if uses_tls not in {"true", "false"}:
+        raise ValueError(f"the option {_WATCHERS}ssl must be true or false, not {uses_tls!r}")
+    query = urlencode({name.removeprefix(_WATCHERS): text for name, text in theirs.items()})
+    found = {**_options(SplitResult("", "", "", query, ""), "redis"), "ssl": uses_tls == "true"}
+    _check_options(Redis, found)
+    return found, parts._replace(query=urlencode(rest))
+
+
+def _check_options(connection: Callable[..., object], options: dict[str, Any]) -> None:
     """The driver itself would say it at the first use."""
     try:
         connection(**options)
