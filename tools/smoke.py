@@ -8,7 +8,7 @@ import sys
 import nact
 
 # Nothing is there to be reached, and nothing is tried: a constructor does no I/O.
-URLS = {"memory": "memory://", "sqlite": "sqlite:///smoke.db"}
+URLS = {"memory": "memory://", "redis+unix": "redis+unix:///run/redis.sock", "sqlite": "sqlite:///smoke.db"}
 
 
 def check_module(name: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import RedisCluster as Client
 from redis.crc import key_slot
 from redis_servers.cluster import RedisCluster
-from redis_servers.servers import NEWEST_IMAGE, OLDEST_IMAGE
+from redis_servers.servers import VERSIONS
 from redis_servers.writers import Writers
 
 from nact.errors import EngineUnavailableError
@@ -22,7 +22,7 @@ Numbered = Callable[..., list[PersistedEvent]]
 NAMES = Names("nact:")
 
 
-@pytest.fixture(scope="module", params=[OLDEST_IMAGE, NEWEST_IMAGE], ids=["oldest", "newest"])
+@pytest.fixture(scope="module", params=VERSIONS, ids=["oldest", "newest"])
 def cluster(request: pytest.FixtureRequest, containers: None) -> Iterator[RedisCluster]:
     cluster = RedisCluster(request.param)
     cluster.start()
@@ -30,7 +30,7 @@ def cluster(request: pytest.FixtureRequest, containers: None) -> Iterator[RedisC
     cluster.stop()
 
 
-@pytest.fixture(params=[OLDEST_IMAGE, NEWEST_IMAGE], ids=["oldest", "newest"])
+@pytest.fixture(params=VERSIONS, ids=["oldest", "newest"])
 def cluster_with_replica(request: pytest.FixtureRequest, containers: None) -> Iterator[RedisCluster]:
     cluster = RedisCluster(request.param, silence=1500, has_replica=True)
     cluster.start()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from redis_servers.sentinel import WatchedPair
-from redis_servers.servers import NEWEST_IMAGE, OLDEST_IMAGE
+from redis_servers.servers import VERSIONS
 from redis_servers.writers import Writers
 
 from nact.persistence import PersistedEvent
@@ -16,7 +16,7 @@ from nact_persistence_redis import RedisPersistenceEngine
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=[OLDEST_IMAGE, NEWEST_IMAGE], ids=["oldest", "newest"])
+@pytest.fixture(params=VERSIONS, ids=["oldest", "newest"])
 def pair(request: pytest.FixtureRequest, containers: None) -> Iterator[WatchedPair]:
     pair = WatchedPair(request.param)
     pair.start()
