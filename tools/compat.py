@@ -33,7 +33,7 @@ IN_MEMORY = [
 def compat(session: nox.Session, engine: str, versions: str) -> None:
     """Try the laws with the oldest and the newest core that an engine admits, and on its lowest direct dependencies.
 
-    In short, on one server of each engine; ``-- --whole`` for all. Needs uv, and Docker for engines with servers.
+    On the lowest, an engine's other tests as well. In short, on one server of each engine; ``-- --whole`` for all. Needs uv, and Docker for engines with servers.
     With NACT_MATRIX=short, only the lowest dependencies, of engines without servers.
     """
     if os.environ.get("NACT_MATRIX") == "short" and (versions != "lowest" or engine not in WITHOUT_SERVERS):
@@ -48,6 +48,8 @@ def compat(session: nox.Session, engine: str, versions: str) -> None:
     session.log(f"{package.name} {package.version} and {kit.name} {kit.version} from the work tree, with {core}")
     install_from_wheels(session, core, package, kit, lowest=versions == "lowest")
     try_laws(session, engine, whole="--whole" in session.posargs)
+    if versions == "lowest" and engine != "memory":
+        try_other_tests(session, package)
 
 
 def install_from_wheels(session: nox.Session, core: Core, *packages: Package, lowest: bool) -> None:
@@ -72,3 +74,14 @@ def try_laws(session: nox.Session, engine: str, *, whole: bool = False) -> None:
         options = ["--pyargs", "nact_conformance", *IN_MEMORY]
     session.chdir(session.create_tmp())
     session.run("pytest", "-c", os.devnull, "--rootdir=.", "--numprocesses=auto", *options)
+
+
+def try_other_tests(session: nox.Session, package: Package) -> None:
+    """Run what else tests the engine, with this repository's settings; only what the tests themselves need is newer."""
+    session.chdir(ROOT)
+    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "tests"))
+    tests = package.folder / "tests"
+    warnings = ("-o", "filterwarnings=default")  # of old libraries
+    session.run(
+        "pytest", *warnings, "--numprocesses=auto", "--dist=loadscope", str(tests), f"--ignore={tests}/test_laws.py"
+    )

@@ -69,6 +69,8 @@ def address_of(url: str) -> Address:
     if kind == SENTINEL:
         watcher_options, parts = _watcher_options(parts)
     options = _options(parts, scheme)
+    if connection is SSLConnection:
+        options.setdefault("ssl_check_hostname", _has_certificate(options))
     _check_options(connection, options)
     _check_place(kind, places, path)
     if kind in {"", CLUSTER}:
@@ -114,8 +116,15 @@ def _watcher_options(parts: SplitResult) -> tuple[dict[str, Any], SplitResult]:
         raise ValueError(f"the option {_WATCHERS}ssl must be true or false, not {uses_tls!r}")
     query = urlencode({name.removeprefix(_WATCHERS): text for name, text in theirs.items()})
     found = {**_options(SplitResult("", "", "", query, ""), "redis"), "ssl": uses_tls == "true"}
+    if found["ssl"]:
+        found.setdefault("ssl_check_hostname", _has_certificate(found))
     _check_options(Redis, found)
     return found, parts._replace(query=urlencode(rest))
+
+
+def _has_certificate(options: dict[str, Any]) -> bool:
+    """Whether the server's certificate, which names its host, is looked at; redis-py 5 doesn't check that name."""
+    return options.get("ssl_cert_reqs") != "none"
 
 
 def _check_options(connection: Callable[..., object], options: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     ClusterDownError,
+    MovedError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -63,6 +64,13 @@ def code(error: BaseException | str) -> str:
     if text.startswith("The user executing the script"):  # so says Redis 7.0
         return "NOPERM"
     return _WORDS.get(type(error)) or text.partition(" ")[0]
+
+
+def as_redirection(error: ResponseError) -> ResponseError:
+    """The same error; as one of the driver's classes if it names another node, which redis-py 5 leaves to us."""
+    word, _, where = str(error).partition(" ")
+    kind = {"ASK": AskError, "MOVED": MovedError}.get(word)
+    return error if kind is None else kind(where)
 
 
 def is_passing(error: ResponseError) -> bool:

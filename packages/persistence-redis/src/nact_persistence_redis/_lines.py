@@ -12,7 +12,7 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import Connection
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
-from nact_persistence_redis._errors import DRIVER_ERRORS, InterruptedExchange
+from nact_persistence_redis._errors import DRIVER_ERRORS, InterruptedExchange, as_redirection
 from nact_persistence_redis._scripts import Command
 from nact_persistence_redis._wire import packed
 
@@ -139,4 +139,4 @@ async def _reply(connection: _Connection) -> Reply:
     try:
         return await connection.read_response(disable_decoding=True)
     except ResponseError as error:
-        return error
+        return as_redirection(error)
