@@ -33,7 +33,8 @@ IN_MEMORY = [
 def compat(session: nox.Session, engine: str, versions: str) -> None:
     """Try the laws with the oldest and the newest core that an engine admits, and on its lowest direct dependencies.
 
-    On the lowest, an engine's other tests as well. In short, on one server of each engine; ``-- --whole`` for all. Needs uv, and Docker for engines with servers.
+    In short, on one server of each engine; ``-- --whole`` for all. Needs uv, and Docker for engines with servers.
+    On the lowest dependencies, the engine's other tests are run as well.
     With NACT_MATRIX=short, only the lowest dependencies, of engines without servers.
     """
     if os.environ.get("NACT_MATRIX") == "short" and (versions != "lowest" or engine not in WITHOUT_SERVERS):
@@ -79,9 +80,9 @@ def try_laws(session: nox.Session, engine: str, *, whole: bool = False) -> None:
 def try_other_tests(session: nox.Session, package: Package) -> None:
     """Run what else tests the engine, with this repository's settings; only what the tests themselves need is newer."""
     session.chdir(ROOT)
-    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "tests"))
+    extras = nox.project.load_toml(package.folder / "pyproject.toml")["project"].get("optional-dependencies", {})
+    needs = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "tests")
+    session.install(*needs, *[each for extra in extras.values() for each in extra])
     tests = package.folder / "tests"
-    warnings = ("-o", "filterwarnings=default")  # of old libraries
-    session.run(
-        "pytest", *warnings, "--numprocesses=auto", "--dist=loadscope", str(tests), f"--ignore={tests}/test_laws.py"
-    )
+    options = ["--numprocesses=auto", "--dist=loadscope", f"--ignore={tests}/test_laws.py"]
+    session.run("pytest", *options, "-o", "filterwarnings=default", str(tests))  # old libraries warn
