@@ -79,7 +79,7 @@ async def test_closing_ends_the_drivers_threads(server: MongoStorage, key: str) 
         ("mongodb://host/?retrywishes=true", "Unknown option"),
         ("mongodb+srv://host/?retrywishes=true", "Unknown option"),
         ("mongodb://host/?readPreference=often", "read preference"),
-        ("mongodb://host/?tls=true&tlsCAFile=/nowhere/ca.pem", "not readable"),
+        ("mongodb://host/?tls=true&tlsCAFile=/nowhere/ca.pem", "can.t be used"),
         ("mongodb://me:hu/sh@host/", "can't be used"),
     ],
 )
