@@ -55,7 +55,7 @@ async def follow(engine: PersistenceEngine, order: Order) -> None:
             numbers.append(event.sequence_number)
             if event.data != filler(key, event.sequence_number, order["size"]):
                 torn.append(event.sequence_number)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # an engine may have tasks of its own, which a read that never waits would starve
     say(numbers=numbers[1:], torn=torn)
 
 

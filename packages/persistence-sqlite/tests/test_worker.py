@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from collections.abc import Callable
 
 import anyio
 import pytest
@@ -42,6 +43,24 @@ async def test_a_call_that_nobody_waits_for_any_more_still_runs() -> None:
     await first
     await worker.aclose(lambda: None)
     assert ran == ["second"]
+
+
+async def test_the_loop_is_woken_once_for_all_that_it_has_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker, loop, all_ran, woken = Worker("test"), asyncio.get_running_loop(), threading.Event(), 0
+    wake = loop.call_soon_threadsafe
+
+    def count(callback: Callable[..., object]) -> None:
+        nonlocal woken
+        woken += 1
+        wake(callback)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", count)
+    calls: list[asyncio.Future[None]] = [worker.call(lambda: None) for _ in range(100)]
+    calls.append(worker.call(all_ran.set))
+    all_ran.wait()  # the loop sees nothing meanwhile
+    await asyncio.gather(*calls)
+    assert woken <= 2  # the last result may come when the loop has seen the others
+    await worker.aclose(lambda: None)
 
 
 def test_a_loop_that_is_closed_meanwhile_does_not_end_the_thread() -> None:

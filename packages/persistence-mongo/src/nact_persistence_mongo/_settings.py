@@ -35,8 +35,9 @@ def _check_url(url: str) -> None:
         if url.startswith("mongodb://"):
             collection = parse_uri(url)["collection"]
         else:  # its hosts are the name service's to tell
-            options, collection = url.partition("?")[2], None
-            split_options(options) if options else None
+            collection = None
+            if options := url.partition("?")[2]:
+                split_options(options)
     except (ValueError, PyMongoError, OSError) as error:
         raise ValueError(f"the URL can't be used: {error}") from error
     if collection is not None:

@@ -15,7 +15,9 @@ Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
 
 _LONGEST_HOLD = 0.001
-"""So many seconds a result waits at most for those of the next calls, to wake the event loop together with them."""
+"""So many seconds a result waits for those of the next calls, and then for the call under way: an event loop that is
+woken for each of them contends with the thread for the interpreter's lock. Calls are short, and who comes behind one
+waits for it in any case."""
 
 
 class _Answers:
