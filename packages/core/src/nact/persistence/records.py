@@ -91,18 +91,26 @@ class PersistedSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         sequence_number: The last event that went into the state.
         data: A JSON value.
         created_at: In milliseconds since 1970-01-01 UTC.
+        event_id: The `event_id` of that last event. The snapshot counts only while the journal holds this event, or
+            its tombstone, under this number. `None` in snapshots that were taken before they had it.
 
     Raises:
-        InvalidEventError: If the key or the sequence number can't be.
+        InvalidEventError: If the key, the sequence number or the event's id is invalid.
     """
 
     key: str
     sequence_number: int
     data: JsonValue
     created_at: int = msgspec.field(default_factory=now_ms)
+    event_id: str | None = None
 
     def __post_init__(self) -> None:
         _check_place(self.key, self.sequence_number)
+        identity = self.event_id
+        if identity is not None and (type(identity) is not str or not identity or not is_unicode(identity)):
+            raise InvalidEventError(
+                f"a snapshot's event_id must be None or a non-empty string of valid Unicode, not {identity!r:.200}"
+            )
 
 
 def sorted_tags(tags: Collection[str]) -> tuple[str, ...]:
