@@ -151,7 +151,7 @@ class Cell(Family):
         while turn:
             turn -= 1
             msg, sender = mailbox.popleft()
-            if context.sender is not sender:
+            if context.sender is not sender or journal is not None:  # each message its own, where it may persist
                 context = self.context = self.new_context(sender)
             try:
                 result = f(state, msg, context)

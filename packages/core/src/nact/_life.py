@@ -37,7 +37,7 @@ async def start(cell: Cell) -> object:
         if cell.starts_failed:
             delay = min(FIRST_DELAY * 2 ** min(cell.starts_failed - 1, 30), LONGEST_DELAY)
             await cell.unless_stopped(asyncio.sleep(delay))
-        cell.state = await _initial_state(cell)
+        cell.state = await initial_state_of(cell)
         recovered = cell.journal is None or await cell.journal.recover(cell)
     except (Exception, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError) and interrupted():
@@ -62,7 +62,7 @@ async def crash(
         return KEEP_STATE
     await supervise(cell, msg, error, sender)
     if cell.journal is not None:
-        cell.journal.after_crash(cell)
+        await cell.journal.after_crash(cell)
     return KEEP_STATE
 
 
@@ -83,6 +83,14 @@ async def finish(cell: Cell) -> object:
     return KEEP_STATE
 
 
+async def initial_state_of(cell: Cell) -> Any:
+    """The state that the actor begins with."""
+    if cell.options.initial_state_func is None:
+        return cell.options.initial_state
+    state = cell.options.initial_state_func(cell.new_context(NOBODY))
+    return await state if hasattr(state, "__await__") else state
+
+
 async def _start_failed(cell: Cell, error: Exception | asyncio.CancelledError) -> None:
     if cell.is_stopping and isinstance(error, asyncio.CancelledError):
         return  # the stop cut it short
@@ -91,10 +99,3 @@ async def _start_failed(cell: Cell, error: Exception | asyncio.CancelledError) -
     if cell.state is NO_STATE and not cell.orders:
         cell.system.log_fault(cell.ref, "stops: it has no state to go on with", error)
         cell.stop()
-
-
-async def _initial_state(cell: Cell) -> Any:
-    if cell.options.initial_state_func is None:
-        return cell.options.initial_state
-    state = cell.options.initial_state_func(cell.new_context(NOBODY))
-    return await state if hasattr(state, "__await__") else state

@@ -152,6 +152,26 @@ class RiggedEngine(MemoryPersistenceEngine):
         await super().delete_snapshots(key, up_to=up_to)
 
 
+class Scripted(RiggedEngine):
+    """Gives back what it is told to, whatever its storage holds."""
+
+    def __init__(self, *journal: PersistedEvent) -> None:
+        super().__init__()
+        self.journal = list(journal)
+
+    async def events(self, key: str, *, after: int = 0, **_: Any) -> Any:
+        for event in self.journal:
+            if event.sequence_number > after:
+                yield event
+
+    async def highest_sequence_number(self, key: str) -> int:
+        return self.journal[-1].sequence_number if self.journal else 0
+
+
+def scripted_event(number: int, *, deleted: bool = False) -> PersistedEvent:
+    return PersistedEvent(key="k", sequence_number=number, data=None if deleted else number, is_deleted=deleted)
+
+
 class JournalOnly:
     """The smallest engine: the contract without any ability."""
 

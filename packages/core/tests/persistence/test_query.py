@@ -110,14 +110,6 @@ async def test_a_decoder_makes_the_events() -> None:
         assert await current() == ["a"]
 
 
-async def test_deleted_events_are_skipped() -> None:
-    engine = RiggedEngine()
-    await write(engine, "k", "a", "b", "c")
-    await engine.delete_events("k", up_to=2)
-    async with start(configure_persistence(engine)) as system:
-        assert await persistent_query(system, append, "k", initial_state=[])() == ["c"]
-
-
 async def test_without_an_initial_state_it_is_none() -> None:
     def last(state: Any, event: Any) -> Any:
         return event

@@ -234,6 +234,6 @@ async def test_persist_after_the_message_was_handled_raises(method: str) -> None
         ref = spawn_persistent(system, handler, "k")
         kept = await ask(ref)
         await asyncio.sleep(0)
-        with pytest.raises(PersistUsageError, match="has handled its message"):
+        with pytest.raises(PersistUsageError, match="has handled the message"):
             getattr(kept, method)(["too late"])
         assert await stored(engine, "k") == []

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from nact import (
+    ActorRef,
     Retention,
     configure_persistence,
     spawn_persistent,
     start,
 )
 
-from .doubles import RiggedEngine, ask, collect, contents, stored
+from .doubles import PATIENCE, RiggedEngine, ask, collect, contents, stored, write
 from .lives import kept, live
 
 pytestmark = pytest.mark.anyio
@@ -76,3 +77,77 @@ async def test_a_retention_that_fails_is_logged_and_counted_and_made_up_for_late
         assert system.persistence is not None
         assert system.persistence.failed_snapshots == 1
     assert await kept(engine) == [3]
+
+
+# --- what the journal must hold before anything is deleted -----------------------------------------------------------
+
+KEEP_ONE = Retention(snapshots=1, delete_events=True)
+
+
+async def stopped(ref: ActorRef[Any]) -> None:
+    """Returns when the actor has been told to stop."""
+    async with asyncio.timeout(PATIENCE):
+        while not ref.is_stopped:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0)
+
+
+async def numbers(engine: RiggedEngine) -> list[tuple[int, bool]]:
+    return [(event.sequence_number, event.is_deleted) for event in await stored(engine, "k")]
+
+
+@pytest.mark.parametrize("lost", ["the last events", "all that differs"])
+async def test_an_actor_whose_journal_lost_events_stops(lost: str, caplog: pytest.LogCaptureFixture) -> None:
+    engine = RiggedEngine()
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2, retention=KEEP_ONE)
+        for msg in "abc":
+            await ask(ref, msg)
+        engine.before_snapshot.shut()
+        await ask(ref, "d")
+        await engine.before_snapshot.arrival()
+        del engine._storage.events["k"][-1:]  # a failover: this far the replica came
+        if lost == "all that differs":
+            await write(engine, "k", "D", after=3)
+        engine.before_snapshot.open()
+        await stopped(ref)
+    assert await numbers(engine) == [(2, True), (3, False), *([(4, False)] if lost == "all that differs" else [])]
+    assert await kept(engine) == [2, 4]
+    assert "it stored event 4 of key 'k', and the journal now" in caplog.text
+    assert await live(engine) == ["a", "b", "c", *("D" if lost == "all that differs" else "")]
+
+
+async def test_nothing_is_deleted_for_a_snapshot_that_cant_be_decoded(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(data: Any) -> Any:
+        raise ValueError(f"no state of {data}")
+
+    engine = RiggedEngine()
+    await live(engine, *range(5), snapshot_every=2, retention=KEEP_ONE, snapshot_decoder=refuse)
+    assert await numbers(engine) == [(number, False) for number in range(1, 6)]
+    assert "no state of [0, 1]" in caplog.text
+    assert await live(engine) == list(range(5))
+
+
+async def test_nothing_is_deleted_for_a_snapshot_that_is_gone(caplog: pytest.LogCaptureFixture) -> None:
+    class Forgetful(RiggedEngine):
+        async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> None:
+            return None
+
+    engine = Forgetful()
+    await live(engine, *range(5), snapshot_every=2, retention=KEEP_ONE)
+    assert await numbers(engine) == [(number, False) for number in range(1, 6)]
+    assert "the snapshot isn't there any more" in caplog.text
+
+
+async def test_an_actor_that_others_went_on_from_deletes_nothing() -> None:
+    engine = RiggedEngine()
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2, retention=KEEP_ONE)
+        await ask(ref, "a")
+        engine.before_snapshot.shut()
+        await ask(ref, "b")
+        await engine.before_snapshot.arrival()
+        await write(engine, "k", "c", "d", after=2)
+        await engine.delete_events("k", up_to=3)
+        engine.before_snapshot.open()
+        assert await ask(ref) == ["a", "b"]
+    assert await numbers(engine) == [(3, True), (4, False)]

@@ -7,13 +7,14 @@ Memory must never silently disagree with the journal. Whenever the outcome of a 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Collection, Coroutine, Sequence
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nact._observing import UNWATCHED, watched
 from nact.errors import PersistUsageError, SequenceConflictError
-from nact.persistence._reading import Reader
+from nact.persistence._reading import Reader, event_at
 from nact.persistence._recovery import recover_state
 from nact.persistence._snapshots import Snapshots
 from nact.persistence._writes import all_done, is_harmless, remembered
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
     from nact.persistence._options import JournalOptions
 
 
+_DOUBTS: Final = 1000
+"""Of so many events it is remembered that their outcome isn't known."""
+
+
 class Journal:
     """What makes a cell persistent."""
 
     __slots__ = (
-        "_before", "_ended", "_over", "_stored", "_turn", "_writes", "_writing", "astray", "key", "options",
-        "persistence", "recovered", "sequence_number", "snapshots",
+        "_before", "_ended", "_in_doubt", "_over", "_stored", "_turn", "_writes", "_writing", "astray", "current",
+        "event_id", "key", "options", "persistence", "recovered", "sequence_number", "snapshots",
     )  # fmt: skip
 
     def __init__(self, key: str, persistence: Persistence, options: JournalOptions) -> None:
@@ -42,20 +47,26 @@ class Journal:
         self.options = options
         self.sequence_number = 0
         """Of the last event that is known to be stored."""
+        self.event_id: str | None = None
+        """Its id; `None` before the first one, or where an old snapshot doesn't tell."""
+        self.current: PersistentContext[Any] | None = None
+        """The context of the message in progress: no other one may persist."""
         self.recovered = False
         self.astray: Exception | asyncio.CancelledError | None = None
         """Why memory may disagree with the journal."""
         self.snapshots = None if options.snapshot_every is None else Snapshots(key, persistence, options)
         self._writes: list[CoroutineType[Any, Any, Any]] = []  # begun by the message in progress
-        self._writing = False
+        self._writing = self._over = False
         self._stored = False  # something, by the message in progress
+        self._in_doubt: deque[str] | None = None  # ids of events whose writes may yet arrive
         self._turn: asyncio.Future[None] | None = None  # somebody waits until the write in progress is done
         self._before: Cell | None = None  # the last actor that wrote to this key, if it hasn't ended yet
         self._ended: asyncio.Future[None] | None = None  # somebody waits until this actor has ended
-        self._over = False
 
     def new_context(self, cell: Cell, sender: ActorRef[Any]) -> PersistentContext[Any]:
-        return PersistentContext(cell, self, sender)
+        context: PersistentContext[Any] = PersistentContext(cell, self, sender)
+        self.current = context
+        return context
 
     # --- the life of the actor ---------------------------------------------------------------------------------------
 
@@ -65,6 +76,7 @@ class Journal:
 
     def release(self, cell: Cell) -> None:
         """The actor has ended: another one may write to its key."""
+        self.current = None
         self.persistence.release(self.key, cell, self._former())
         self._over = True
         if self._ended is not None:
@@ -80,7 +92,7 @@ class Journal:
             await former.journal.ended()
         while self._writing:
             await self._write_in_progress()
-        reader = Reader(self.persistence, self.key, self.options.decoder, self.key, self.options.snapshot_decoder)
+        reader = Reader(self.persistence, self.key, self.key, self.options)
         observer = self.persistence.observer
         with UNWATCHED if observer is None else observer.recovering(reader):
             async with self.persistence.recoveries:
@@ -89,8 +101,8 @@ class Journal:
                 context = self.new_context(cell, NOBODY)
                 if not await recover_state(cell, reader, context, self.persistence.recoveries):
                     return False
-        self.sequence_number = reader.position
-        self.astray = None
+        self.sequence_number, self.event_id = reader.position, reader.event_id
+        self.astray = self.current = None
         self._stored = False
         self.recovered = True
         if self.snapshots is not None:
@@ -112,28 +124,33 @@ class Journal:
 
     def after_message(self, cell: Cell, state: Any) -> Exception | asyncio.CancelledError | None:
         """Looks back on a message that was handled. Returns a fault, if there was one that the handler didn't raise."""
+        self.current = None
         if self._writes:
             self._check_writes()
             self._stored = False
         if self.astray is not None:
             return self.astray
         if self.snapshots is not None and self.snapshots.are_due(self.sequence_number):
-            self.snapshots.take(cell, state, self.sequence_number)
+            self.snapshots.take(cell, state, self.sequence_number, self.event_id)
         return None
 
     def before_judgement(self) -> None:
         """Looks back on a message whose handler raised: the state stays as it was, whatever was stored."""
+        self.current = None
         if self._writes:
             self._check_writes()
         if self._stored and self.astray is None:
             self.astray = PersistUsageError("the handler raised after it had persisted")
         self._stored = False
 
-    def after_crash(self, cell: Cell) -> None:
+    async def after_crash(self, cell: Cell) -> None:
         """Looks back on a fault that was judged. An actor that is astray doesn't just resume, whatever was decided."""
         if cell.is_stopping:
             return
         if isinstance(self.astray, SequenceConflictError):
+            if await self._conflicts_with_itself(self.astray):
+                cell.order_reset()
+                return
             cell.system.log_fault(cell.ref, f"stops: somebody else writes to its key {self.key!r}", self.astray)
             cell.stop()
         elif not self.recovered and not cell.orders:
@@ -143,16 +160,25 @@ class Journal:
         elif self.astray is not None:
             cell.order_reset()
 
+    async def _conflicts_with_itself(self, conflict: SequenceConflictError) -> bool:
+        """Whether the number was taken by an earlier write of this actor, which was given up and arrived late."""
+        if self._in_doubt is None:
+            return False
+        stored = await event_at(self.persistence.engine, self.key, conflict.attempted)
+        return stored is not None and stored.event_id in self._in_doubt
+
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    def persist(self, cell: Cell, msg: Any, tags: Collection[str]) -> Coroutine[Any, Any, PersistedEvent]:
-        self._check_may_persist(cell)
+    def persist(
+        self, context: PersistentContext[Any], cell: Cell, msg: Any, tags: Collection[str]
+    ) -> Coroutine[Any, Any, PersistedEvent]:
+        self._check_may_persist(context, cell)
         return remembered(self._persist(msg, tags), self._writes)
 
     def persist_all(
-        self, cell: Cell, msgs: Sequence[Any], tags: Collection[str]
+        self, context: PersistentContext[Any], cell: Cell, msgs: Sequence[Any], tags: Collection[str]
     ) -> Coroutine[Any, Any, Sequence[PersistedEvent]]:
-        self._check_may_persist(cell)
+        self._check_may_persist(context, cell)
         if not isinstance(self.persistence.engine, AtomicBatches):
             raise PersistUsageError(f"{self.persistence.engine!r} can't store several events atomically")
         if isinstance(msgs, str | bytes) or not isinstance(msgs, Sequence):
@@ -167,9 +193,9 @@ class Journal:
         try:
             await self._watched(self.persistence.engine.persist(event), 1)
         except BaseException as error:
-            self._failed(error)
+            self._failed(error, (event,))
             raise
-        self._succeeded(1)
+        self._succeeded(1, event)
         return event
 
     async def _persist_all(
@@ -177,14 +203,16 @@ class Journal:
     ) -> Sequence[PersistedEvent]:
         if self._writing or self.astray is not None:
             await self._my_turn()
+        if not msgs:
+            return []
         events = [self._event(msg, tags, place) for place, msg in enumerate(msgs, 1)]
         self._writing = True
         try:
             await self._watched(engine.persist_all(events), len(events))
         except BaseException as error:
-            self._failed(error)
+            self._failed(error, events)
             raise
-        self._succeeded(len(events))
+        self._succeeded(len(events), events[-1])
         return events
 
     def _watched(self, write: Awaitable[None], count: int) -> Awaitable[None]:
@@ -210,14 +238,19 @@ class Journal:
 
     # Not one coroutine for all of a write: it would be one more to make, to resume and to collect for each event.
 
-    def _succeeded(self, count: int) -> None:
+    def _succeeded(self, count: int, last: PersistedEvent) -> None:
         self.sequence_number += count
+        self.event_id = last.event_id
         self._stored = True
+        self._in_doubt = None  # their numbers are taken now
         self._pass_turn()
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, error: BaseException, events: Sequence[PersistedEvent]) -> None:
         if isinstance(error, Exception | asyncio.CancelledError) and not is_harmless(error):
             self.astray = error
+            if not isinstance(error, SequenceConflictError):
+                self._in_doubt = deque(self._in_doubt or (), maxlen=_DOUBTS)
+                self._in_doubt.extend(event.event_id for event in events)
         self._pass_turn()
 
     def _pass_turn(self) -> None:
@@ -231,13 +264,16 @@ class Journal:
             self._turn = asyncio.get_running_loop().create_future()
         await asyncio.wait([self._turn])  # not awaited itself: one who is cancelled would cancel it for the others
 
-    def _check_may_persist(self, cell: Cell) -> None:
+    def _check_may_persist(self, context: PersistentContext[Any], cell: Cell) -> None:
         if not self.recovered:
             raise PersistUsageError(
                 f"{cell.ref.path} is recovering: what it handles is in the journal already. Ask ctx.recovering first"
             )
-        if not cell.scheduled:
-            raise PersistUsageError(f"{cell.ref.path} has handled its message; await ctx.persist inside the handler")
+        if context is not self.current or not cell.scheduled:
+            raise PersistUsageError(
+                f"{cell.ref.path} has handled the message that this ctx belongs to. Await ctx.persist before the "
+                "handler returns; a task that outlives the message sends the actor a new one, and that persists"
+            )
 
     def _check_writes(self) -> None:
         """The message is done. If a write of it isn't, nobody knows what the state stands for."""

@@ -32,6 +32,7 @@ class JournalOptions(NamedTuple):
     decoder: Codec | None = None
     snapshot_encoder: Codec | None = None
     snapshot_decoder: Codec | None = None
+    skip_deleted: bool = False
 
 
 _default_options = JournalOptions()
@@ -42,6 +43,8 @@ def checked_journal_options(engine: PersistenceEngine, options: JournalOptions) 
     for argument in ("encoder", "decoder", "snapshot_encoder", "snapshot_decoder"):
         if (function := getattr(options, argument)) is not None:
             check_callable(argument, function)
+    if type(options.skip_deleted) is not bool:
+        raise TypeError(f"skip_deleted must be True or False, not {options.skip_deleted!r}")
     every, retention = options.snapshot_every, options.retention
     if every is not None:
         if type(every) is not int or every < 1:

@@ -1,18 +1,19 @@
-"""Reads a journal with open eyes: the latest usable snapshot, then the events behind it, each where it belongs.
+"""Reads a journal with open eyes: the latest usable snapshot, then the events after it, each where it belongs.
 
-Used by actors that recover and by persistent queries.
+Used by actors that recover and by persistent queries. Other processes may take snapshots and delete events meanwhile.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nact.errors import CorruptJournalError
-from nact.persistence._options import Codec
-from nact.persistence.engine import HighestSequenceNumber
-from nact.persistence.records import PersistedEvent
+from nact.persistence._options import JournalOptions
+from nact.persistence.engine import HighestSequenceNumber, PersistenceEngine
+from nact.persistence.records import PersistedEvent, PersistedSnapshot
 
 if TYPE_CHECKING:
     from nact.persistence._configuration import Persistence
@@ -25,73 +26,94 @@ class Start(NamedTuple):
 
     state: Any
     sequence_number: int
+    event_id: str | None = None
+
+
+_AT_THE_BEGINNING = Start(None, 0)
+
+
+@asynccontextmanager
+async def closed(events: AsyncIterator[PersistedEvent]) -> AsyncIterator[None]:
+    """Closes a replay at the end: now, and not when it is collected, since the engine may be closed by then."""
+    try:
+        yield
+    finally:
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()
+
+
+async def event_at(engine: PersistenceEngine, key: str, sequence_number: int) -> PersistedEvent | None:
+    """The first event, or tombstone, that the journal holds from this number on; `None` if it ends before."""
+    events = engine.events(key, after=sequence_number - 1, limit=1)
+    async with closed(events):
+        return await anext(aiter(events), None)
 
 
 class Reader:
     """Reads one key's journal to its end, and later on from there.
 
-    A snapshot that can't be read, or is ahead of the journal, is logged and counted; an older one, or none, is used.
-    That must lose nothing: where the events that the snapshot stood for were deleted, the journal is corrupt.
+    What was read *stands on* one event: the snapshot's, or the last one read. The replay begins with that event, which
+    shows that the journal still holds it: after a failover that lost events, or a backup restored in part, it doesn't.
+
+    - A snapshot that can't be read, or stands on an event that isn't there, is logged and counted; an older one, or
+      none, is used.
+    - Events that were deleted must be covered by a snapshot. Where they aren't, the latest snapshot is read again,
+      since another process may have taken it just before it deleted them; if that covers them all begins again.
+      Otherwise the state can't be made, and the reading raises, or leaves them out with `skip_deleted`.
 
     Attributes:
         key: Whose journal it is.
         position: The sequence number of the last event read, deleted ones counted.
+        event_id: The id of that event; `None` at the beginning, or where an old snapshot doesn't tell.
         start: What it was read from.
     """
 
     __slots__ = (
-        "_begun", "_decoder", "_engine", "_persistence", "_rejected_at", "_snapshot_decoder", "_snapshot_key",
-        "key", "position", "start",
+        "_again", "_begun", "_options", "_persistence", "_rejected", "_skipped", "_snapshot_key",
+        "event_id", "key", "position", "start",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        persistence: Persistence,
-        key: str,
-        decoder: Codec | None,
-        snapshot_key: str | None,
-        snapshot_decoder: Codec | None,
-    ) -> None:
+    def __init__(self, persistence: Persistence, key: str, snapshot_key: str | None, options: JournalOptions) -> None:
         self._persistence = persistence
-        self._engine = persistence.engine
         self.key = key
-        self._decoder = decoder
         self._snapshot_key = snapshot_key
-        self._snapshot_decoder = snapshot_decoder
+        self._options = options
         self._begun = False
-        self._rejected_at: int | None = None
+        self._again: Start | None = None  # what to begin again with
+        self._rejected: dict[int, Exception] = {}
+        self._skipped = 0  # the last deleted event that was left out
         self.position = 0
-        self.start = Start(None, 0)
+        self.event_id: str | None = None
+        self.start = _AT_THE_BEGINNING
 
     async def read(self) -> AsyncGenerator[Start | PersistedEvent, None]:
-        """A `Start`, then every event behind it that isn't deleted; called again, only what is new since.
+        """A `Start`, then every event after it that isn't deleted; called again, only what is new since.
 
-        Another `Start` in between says that the one before was no good, and that all begins again.
+        Another `Start` in between says that what came before was no good, and that all begins again.
 
         Raises:
-            CorruptJournalError: Something is missing, or out of order. Says where.
+            CorruptJournalError: Something is missing, deleted and not covered, or out of order. Says where.
         """
-        begins_at = 0
         while True:
             if not self._begun:
-                self.start = await self._readable_start()
-                begins_at = self.start.sequence_number
-                # From the snapshot's own event on: that it is there shows that the snapshot isn't ahead.
-                self.position = max(0, begins_at - 1)
-                yield self.start
-            events = self._engine.events(self.key, after=self.position)
-            try:
+                yield await self._begin()
+            stands_on = self.position
+            self.position = max(0, stands_on - 1)
+            events = self._persistence.engine.events(self.key, after=self.position)
+            async with closed(events):
                 async for event in events:
-                    self._advance(event, begins_at)
-                    if event.sequence_number > begins_at and not event.is_deleted:
+                    number, is_deleted = event.sequence_number, event.is_deleted
+                    is_next = number == self.position + 1 and number > stands_on and not is_deleted
+                    if not is_next and not await self._may_follow(event, stands_on):
+                        break
+                    self.position, self.event_id = number, event.event_id
+                    if number > stands_on and not is_deleted:
                         yield event
-            finally:
-                if isinstance(events, AsyncGenerator):
-                    await events.aclose()  # now, and not when it is collected: the engine may be closed by then
-            if self._begun or await self._reaches(begins_at):
-                self._begun = True
+                else:
+                    self._begun = await self._is_all(stands_on)
+            if self._begun:
+                self._rejected.clear()
                 return
-            self._reject(begins_at, CorruptJournalError("it is ahead of its journal", self._snapshot_key, begins_at))
 
     def decode(self, event: PersistedEvent) -> Any:
         """The message that the event holds.
@@ -99,61 +121,119 @@ class Reader:
         Raises:
             CorruptJournalError: The decoder refuses it.
         """
-        if self._decoder is None:
+        decoder = self._options.decoder
+        if decoder is None:
             return event.data
         try:
-            return self._decoder(event.data)
+            return decoder(event.data)
         except Exception as error:
             reason = f"the decoder refuses {event.data!r:.200}: {error!r}"
             raise CorruptJournalError(reason, self.key, event.sequence_number) from error
 
-    def _advance(self, event: PersistedEvent, begins_at: int) -> None:
-        number, expected = event.sequence_number, self.position + 1
-        if number != expected:
-            behind_tombstone = event.is_deleted and number > expected
-            behind_purge = expected == begins_at and number == begins_at + 1
-            if not (behind_tombstone or behind_purge):
-                raise CorruptJournalError(f"event {expected} is missing; {number} comes next", self.key, expected)
-        if event.is_deleted and self._rejected_at is not None and begins_at < number <= self._rejected_at:
-            reason = f"the snapshot at {self._rejected_at} is of no use, and events that it stood for were deleted"
-            raise CorruptJournalError(reason, self.key, number)
-        self.position = number
+    async def _may_follow(self, event: PersistedEvent, stands_on: int) -> bool:
+        """Whether the event, which isn't just the next one, has a right to be there. If not, all begins again."""
+        number = event.sequence_number
+        if number == stands_on and self.position < stands_on:
+            if self.event_id in {None, event.event_id}:
+                return True
+            return self._begin_again(f"it stands on another event {number} than the one in the journal")
+        if event.is_deleted and number > self.position:
+            return await self._may_be_missing(event, stands_on)
+        if number > stands_on > self.position and self.event_id is not None:
+            return self._begin_again(f"the event {stands_on} that it stands on isn't in the journal")
+        if number == stands_on + 1 and self.position < stands_on:
+            return True  # the event of an old snapshot was removed altogether, which nact for JavaScript can do
+        expected = self.position + 1
+        raise CorruptJournalError(f"event {expected} is missing; {number} comes next", self.key, expected)
 
-    async def _reaches(self, begins_at: int) -> bool:
-        """Whether the journal goes as far as the snapshot that it was read from."""
-        if self.position == 0 and self._rejected_at is not None:
-            reason = f"there is a snapshot at {self._rejected_at}, but no event: restore those, or delete it"
+    async def _may_be_missing(self, tombstone: PersistedEvent, stands_on: int) -> bool:
+        """Whether to go on after deleted events that what was read doesn't cover. A newer snapshot begins again."""
+        number = tombstone.sequence_number
+        is_one_more = 0 < self._skipped == self.position == number - 1  # old journals have a row for each
+        if not is_one_more:
+            latest = await self._latest_start()
+            if latest.sequence_number >= number:
+                self._again, self._begun = latest, False
+                return False
+        if self._options.skip_deleted:
+            self._skipped = number
+            return True
+        first = max(self.position, stands_on) + 1
+        deleted = f"event {number} was" if first == number else f"events {first} to {number} were"
+        tried = "".join(f"; the snapshot at {at} can't be used: {why}" for at, why in self._rejected.items())
+        raise CorruptJournalError(
+            f"{deleted} deleted, and no snapshot covers what they stood for{tried}. Restore the events or a snapshot "
+            f"at {number} or later from a backup, or give skip_deleted=True to go on without them",
+            self.key,
+            number,
+        )
+
+    async def _is_all(self, stands_on: int) -> bool:
+        """Whether the journal, which has ended, goes as far as what was read from it before. If not, begins again."""
+        if self.position == 0 and self._rejected:
+            reason = f"there is a snapshot at {max(self._rejected)}, but no event: restore those, or delete it"
             raise CorruptJournalError(reason, self.key)
-        if self.position < begins_at and isinstance(self._engine, HighestSequenceNumber):
-            self.position = min(begins_at, await self._engine.highest_sequence_number(self.key))
-        return self.position >= begins_at
+        engine = self._persistence.engine
+        if self.position < stands_on and self.event_id is None and isinstance(engine, HighestSequenceNumber):
+            self.position = min(stands_on, await engine.highest_sequence_number(self.key))
+        return self.position >= stands_on or self._begin_again("it is ahead of its journal")
 
-    async def _readable_start(self) -> Start:
-        store, key = self._persistence.snapshot_store, self._snapshot_key
-        if key is None or store is None:
-            return Start(None, 0)
-        while self._rejected_at is None or self._rejected_at > 1:
+    def _begin_again(self, why: str) -> bool:
+        """What was read doesn't belong to the journal as it is now."""
+        if self._begun:
+            logger.error(
+                "the journal of key %r is no longer what was read up to event %d; it is read again from the start",
+                self.key, self.position + 1, extra={"nact_key": self.key, "nact_sequence_number": self.position + 1},
+            )  # fmt: skip
+            self._begun = False
+        else:
+            at = self.start.sequence_number
+            self._reject(at, CorruptJournalError(why, self._snapshot_key, at))
+        return False
+
+    async def _begin(self) -> Start:
+        self.start = await self._latest_start() if self._again is None else self._again
+        self._again = None
+        self.position, self.event_id = self.start.sequence_number, self.start.event_id
+        return self.start
+
+    async def _latest_start(self) -> Start:
+        """The latest snapshot that can be read and hasn't been rejected; without one, the beginning."""
+        up_to: int | None = None
+        while up_to is None or up_to > 0:
             try:
-                if self._rejected_at is None:
-                    snapshot = await store.latest_snapshot(key)
-                else:
-                    snapshot = await store.latest_snapshot(key, up_to=self._rejected_at - 1)
+                snapshot = await self._latest_snapshot(up_to)
             except CorruptJournalError as error:
-                self._reject(error.sequence_number or 1, error)
+                up_to = (error.sequence_number or 1) - 1
+                self._reject(up_to + 1, error)
                 continue
             if snapshot is None:
                 break
-            try:
-                state = snapshot.data if self._snapshot_decoder is None else self._snapshot_decoder(snapshot.data)
-            except Exception as error:
-                self._reject(snapshot.sequence_number, error)
-                continue
-            return Start(state, snapshot.sequence_number)
-        return Start(None, 0)
+            up_to = snapshot.sequence_number - 1
+            if up_to + 1 not in self._rejected and (start := self._decoded(snapshot)) is not None:
+                return start
+        return _AT_THE_BEGINNING
+
+    async def _latest_snapshot(self, up_to: int | None) -> PersistedSnapshot | None:
+        store, key = self._persistence.snapshot_store, self._snapshot_key
+        if key is None or store is None:
+            return None
+        return await (store.latest_snapshot(key) if up_to is None else store.latest_snapshot(key, up_to=up_to))
+
+    def _decoded(self, snapshot: PersistedSnapshot) -> Start | None:
+        decoder = self._options.snapshot_decoder
+        try:
+            state = snapshot.data if decoder is None else decoder(snapshot.data)
+        except Exception as error:
+            self._reject(snapshot.sequence_number, error)
+            return None
+        return Start(state, snapshot.sequence_number, snapshot.event_id)
 
     def _reject(self, sequence_number: int, why: Exception) -> None:
+        if sequence_number in self._rejected:
+            return
+        self._rejected[sequence_number] = why
         self._persistence.snapshot_failed()
-        self._rejected_at = sequence_number
         logger.error(
             "the snapshot of key %r at %d can't be used; going on with an older one, or all events: %r",
             self._snapshot_key, sequence_number, why,

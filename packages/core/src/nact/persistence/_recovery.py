@@ -7,6 +7,7 @@ import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from nact._life import NO_STATE, initial_state_of
 from nact._supervision import supervise
 from nact.persistence._reading import Reader, Start
 from nact.persistence.context import PersistentContext
@@ -32,7 +33,8 @@ async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[A
     async with aclosing(reader.read()) as items:
         async for item in items:
             if isinstance(item, Start):
-                cell.state = item.state if item.sequence_number else initial_state
+                cell.state = item.state if item.sequence_number else await _initial_state(cell, initial_state)
+                initial_state = NO_STATE
                 continue
             msg = reader.decode(item)
             try:
@@ -48,6 +50,11 @@ async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[A
     if logger.isEnabledFor(logging.DEBUG):
         _log_recovered(cell, reader)
     return True
+
+
+async def _initial_state(cell: Cell, made: Any) -> Any:
+    """The one that was made already, or, where all begins again, a fresh one: a handler may have changed the first."""
+    return await initial_state_of(cell) if made is NO_STATE else made
 
 
 def _log_recovered(cell: Cell, reader: Reader) -> None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nact._observing import UNWATCHED
 from nact._scheduler import first_step
+from nact.errors import CorruptJournalError, NactError
 from nact.persistence import json_data
-from nact.persistence.records import PersistedSnapshot
+from nact.persistence._reading import event_at
+from nact.persistence.records import PersistedEvent, PersistedSnapshot
 
 if TYPE_CHECKING:
     from nact._cell import Cell
@@ -18,6 +20,24 @@ if TYPE_CHECKING:
     from nact.persistence.engine import EventDeletion, SnapshotStore
 
 logger = logging.getLogger("nact.persistence")
+
+
+class _OvertakenError(NactError):
+    """The journal isn't what the actor remembers of it."""
+
+    def __init__(self, key: str, sequence_number: int, found: PersistedEvent | None) -> None:
+        super().__init__(key, sequence_number, found)
+        self.key = key
+        self.sequence_number = sequence_number
+        self.found = found
+
+    def __str__(self) -> str:
+        is_there = "ends before it" if self.found is None else f"has event {self.found.event_id} there"
+        return (
+            f"it stored event {self.sequence_number} of key {self.key!r}, and the journal now {is_there}: the storage "
+            "lost acknowledged events (a failover, a restored backup), or another process writes to the key. Nothing "
+            "was deleted on the strength of the actor's memory"
+        )
 
 
 class Snapshots:
@@ -44,11 +64,11 @@ class Snapshots:
         every = self._options.snapshot_every
         return every is not None and sequence_number - self._last >= every and not self._taking
 
-    def take(self, cell: Cell, state: Any, sequence_number: int) -> None:
+    def take(self, cell: Cell, state: Any, sequence_number: int, event_id: str | None) -> None:
         """Takes a snapshot. What the actor does to its state from now on doesn't get into it."""
         self._last = sequence_number
         try:
-            snapshot = captured(self._key, sequence_number, state, self._options)
+            snapshot = captured(self._key, sequence_number, event_id, state, self._options)
         except Exception as error:
             self._failed(sequence_number, error)
             return
@@ -62,32 +82,65 @@ class Snapshots:
             await keep(self._persistence, snapshot)
             self._kept.append(snapshot.sequence_number)
             if self._options.retention is not None:
-                await self._retain(self._options.retention)
+                await self._retain(self._options.retention, snapshot)
+        except _OvertakenError as overtaken:
+            cell.system.log_fault(cell.ref, f"stops: {overtaken}", overtaken)
+            cell.stop()
         except Exception as error:
             self._failed(snapshot.sequence_number, error)
         finally:
             self._taking = False
             cell.left()
 
-    async def _retain(self, retention: Retention) -> None:
+    async def _retain(self, retention: Retention, latest: PersistedSnapshot) -> None:
         """Snapshots first: an event goes only when no snapshot that needs it is left."""
+        if len(self._kept) < retention.snapshots or not await self._stands(latest):
+            return
         too_old = 0
         while len(self._kept) > retention.snapshots:
             too_old = self._kept.popleft()
         if too_old:
             await self._engine.delete_snapshots(self._key, up_to=too_old)
-        if retention.delete_events and len(self._kept) == retention.snapshots:
+        if retention.delete_events:
+            await self._check_readable(self._kept[0])
             await cast("EventDeletion", self._engine).delete_events(self._key, up_to=self._kept[0])
+
+    async def _stands(self, latest: PersistedSnapshot) -> bool:
+        """Whether the journal still holds the event that the latest snapshot stands on; else nothing may be deleted.
+
+        After a failover that lost events it doesn't: what is there then may need what would be deleted.
+
+        Raises:
+            _OvertakenError: It has another event there, or ends before.
+        """
+        number = latest.sequence_number
+        found = await event_at(self._persistence.engine, self._key, number)
+        if found is not None and found.is_deleted and found.sequence_number > number:
+            return False  # another process went on from here, and deletes
+        if found is None or found.sequence_number != number or latest.event_id not in {None, found.event_id}:
+            raise _OvertakenError(self._key, number, found)
+        return True
+
+    async def _check_readable(self, sequence_number: int) -> None:
+        """Raises unless the snapshot that is to stand for deleted events is there, and its state can be made of it."""
+        snapshot = await self._engine.latest_snapshot(self._key, up_to=sequence_number)
+        if snapshot is None or snapshot.sequence_number != sequence_number:
+            raise CorruptJournalError("the snapshot isn't there any more", self._key, sequence_number)
+        if self._options.snapshot_decoder is not None:
+            self._options.snapshot_decoder(snapshot.data)
 
     def _failed(self, sequence_number: int, error: Exception) -> None:
         log_failed(self._persistence, self._key, sequence_number, error)
 
 
-def captured(key: str, sequence_number: int, state: Any, options: JournalOptions) -> PersistedSnapshot:
+def captured(
+    key: str, sequence_number: int, event_id: str | None, state: Any, options: JournalOptions
+) -> PersistedSnapshot:
     """A snapshot that holds nothing of the living state: what is done to it later doesn't get in."""
     encoder = options.snapshot_encoder
     text = json_data.encode(state if encoder is None else encoder(state))
-    return PersistedSnapshot(key=key, sequence_number=sequence_number, data=json_data.decode(text))
+    data = json_data.decode(text)
+    return PersistedSnapshot(key=key, sequence_number=sequence_number, data=data, event_id=event_id)
 
 
 async def keep(persistence: Persistence, snapshot: PersistedSnapshot) -> None:

@@ -40,6 +40,7 @@ def spawn_persistent(
     decoder: Codec | None = None,
     snapshot_encoder: Codec | None = None,
     snapshot_decoder: Codec | None = None,
+    skip_deleted: bool = False,
     shutdown_after: Duration | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[[State, PersistentContext[Msg]], object] | None = None,
@@ -58,6 +59,7 @@ def spawn_persistent(
     decoder: Codec | None = None,
     snapshot_encoder: Codec | None = None,
     snapshot_decoder: Codec | None = None,
+    skip_deleted: bool = False,
     shutdown_after: Duration | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[[State, PersistentContext[Msg]], object] | None = None,
@@ -75,6 +77,7 @@ def spawn_persistent(
     decoder: Codec | None = None,
     snapshot_encoder: Codec | None = None,
     snapshot_decoder: Codec | None = None,
+    skip_deleted: bool = False,
     shutdown_after: Duration | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[[Any, PersistentContext[Msg]], object] | None = None,
@@ -93,6 +96,7 @@ def spawn_persistent(
     decoder: Codec | None = None,
     snapshot_encoder: Codec | None = None,
     snapshot_decoder: Codec | None = None,
+    skip_deleted: bool = False,
     shutdown_after: Duration | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[..., object] | None = None,
@@ -117,6 +121,8 @@ def spawn_persistent(
         decoder: Makes the message of it again. See `TypedCodec` for both.
         snapshot_encoder: Makes a JSON value of the state.
         snapshot_decoder: Makes the state of it again.
+        skip_deleted: Begin anew after events that were deleted and that no snapshot covers: they are left out of the
+            state. By default the actor doesn't start then (`CorruptJournalError`), since its state would be wrong.
         shutdown_after: See `spawn`.
         on_crash: See `spawn`. A journal that can't be read is a fault, too. Whatever is decided, an actor whose memory
             may disagree with its journal doesn't just resume: it recovers again, or stops.
@@ -140,7 +146,7 @@ def spawn_persistent(
     persistence.check_free(key)
     journal_options = checked_journal_options(
         persistence.engine,
-        JournalOptions(snapshot_every, retention, encoder, decoder, snapshot_encoder, snapshot_decoder),
+        JournalOptions(snapshot_every, retention, encoder, decoder, snapshot_encoder, snapshot_decoder, skip_deleted),
     )
     return spawn_cell(parent, f, name, options, Journal(key, persistence, journal_options))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nact.context import Context, Msg
 from nact.references import ActorRef
@@ -15,21 +15,27 @@ if TYPE_CHECKING:
 
 
 class PersistentContext(Context[Msg]):
-    """The context of one message of a persistent actor."""
+    """The context of one message of a persistent actor.
 
-    __slots__ = ("_journal",)
+    Attributes:
+        recovering: Whether the message is replayed from the journal: its effects on the world have happened already.
+    """
+
+    __slots__ = ("_journal", "recovering")
+
+    recovering: Final[bool]
 
     def __init__(self, cell: Cell, journal: Journal, sender: ActorRef[Any]) -> None:
         super().__init__(cell, sender)
         self._journal = journal
-
-    @property
-    def recovering(self) -> bool:
-        """Whether the message is replayed from the journal: its effects on the world have happened already."""
-        return not self._journal.recovered
+        self.recovering = not journal.recovered
 
     def persist(self, msg: Any, tags: Collection[str] = ()) -> Coroutine[Any, Any, PersistedEvent]:
         """Stores `msg` as the actor's next event. It must be awaited, before the handler returns.
+
+        It belongs to this context's message. Tasks that the handler starts may call it, too, as long as the handler
+        hasn't returned: their events are stored one after another. When it has, this context is refused, also while
+        the actor handles another message.
 
         When this returns, the event survives any crash, and is given to the handler again whenever the actor starts.
         If it raises, change nothing in the state. Where it isn't known whether the event was stored (the engine lost
@@ -40,12 +46,13 @@ class PersistentContext(Context[Msg]):
             tags: Labels to filter events by.
 
         Raises:
-            PersistUsageError: At the call: while recovering, or when the message is done.
+            PersistUsageError: At the call: while recovering, or when this context's message is done.
             InvalidEventError: The event can't be stored exactly. Nothing was stored, and the actor keeps its state.
-            SequenceConflictError: Another writer uses this actor's key. The actor will stop.
+            SequenceConflictError: Another writer uses this actor's key, and the actor will stop. Or an earlier event
+                of this actor was stored after all, long after its write was given up: then the actor recovers again.
             EngineUnavailableError: The engine can't reach its storage; `outcome_known` tells if nothing was stored.
         """
-        return self._journal.persist(self._cell, msg, tags)
+        return self._journal.persist(self, self._cell, msg, tags)
 
     def persist_all(
         self, msgs: Sequence[Any], tags: Collection[str] = ()
@@ -55,4 +62,4 @@ class PersistentContext(Context[Msg]):
         Raises:
             PersistUsageError: Also where the engine can't store several events atomically (`AtomicBatches`).
         """
-        return self._journal.persist_all(self._cell, msgs, tags)
+        return self._journal.persist_all(self, self._cell, msgs, tags)

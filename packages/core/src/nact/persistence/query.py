@@ -47,6 +47,7 @@ def persistent_query(
     decoder: Codec | None = None,
     snapshot_encoder: Codec | None = None,
     snapshot_decoder: Codec | None = None,
+    skip_deleted: bool = False,
 ) -> Callable[[], Awaitable[State]]: ...
 @overload
 def persistent_query(
@@ -62,6 +63,7 @@ def persistent_query(
     decoder: Codec | None = None,
     snapshot_encoder: Codec | None = None,
     snapshot_decoder: Codec | None = None,
+    skip_deleted: bool = False,
 ) -> Callable[[], Awaitable[State]]: ...
 @overload
 def persistent_query(
@@ -76,6 +78,7 @@ def persistent_query(
     decoder: Codec | None = None,
     snapshot_encoder: Codec | None = None,
     snapshot_decoder: Codec | None = None,
+    skip_deleted: bool = False,
 ) -> Callable[[], Awaitable[Any]]: ...
 def persistent_query(
     parent: ActorRef[Any],
@@ -90,6 +93,7 @@ def persistent_query(
     decoder: Codec | None = None,
     snapshot_encoder: Codec | None = None,
     snapshot_decoder: Codec | None = None,
+    skip_deleted: bool = False,
 ) -> Callable[[], Awaitable[Any]]:
     """A function that folds the events of `key` into a state: `state = await query()`.
 
@@ -108,10 +112,13 @@ def persistent_query(
         decoder: Makes an event of what is in the journal.
         snapshot_encoder: Makes a JSON value of the state.
         snapshot_decoder: Makes the state of it again.
+        skip_deleted: Leave events out that were deleted, where neither the state so far nor a snapshot under
+            `snapshot_key` covers them. By default a call raises then: the state would lack what they stood for.
 
     Raises:
-        TypeError, ValueError: An argument can't be. A call raises what reading raises (see `PersistenceEngine.events`),
-            or what `f` raises, and forgets the state; the next call begins anew.
+        TypeError, ValueError: An argument is invalid. A call raises what reading raises (see
+            `PersistenceEngine.events`), `CorruptJournalError` where events that it needs were deleted, or what `f`
+            raises, and forgets the state; the next call begins anew.
     """
     check_callable("f", f)
     check_key(key)
@@ -123,7 +130,8 @@ def persistent_query(
     elif snapshot_every is not None:
         raise ValueError("snapshot_every needs a snapshot_key")
     options = checked_journal_options(
-        persistence.engine, JournalOptions(snapshot_every, None, encoder, decoder, snapshot_encoder, snapshot_decoder)
+        persistence.engine,
+        JournalOptions(snapshot_every, None, encoder, decoder, snapshot_encoder, snapshot_decoder, skip_deleted),
     )
     cached_for = None if cache_duration is None else in_seconds(cache_duration, "cache_duration")
     return _Query(
@@ -166,10 +174,7 @@ class _Query(Generic[State]):
         return await asyncio.shield(self._reading)
 
     def _forget(self) -> None:
-        options = self._options
-        self._reader = Reader(
-            self._persistence, self._key, options.decoder, self._snapshot_key, options.snapshot_decoder
-        )
+        self._reader = Reader(self._persistence, self._key, self._snapshot_key, self._options)
         self._state = self._initial_state
         self._last_snapshot = 0
 
@@ -204,6 +209,7 @@ class _Query(Generic[State]):
             return
         self._last_snapshot = position
         try:
-            await keep(self._persistence, captured(self._snapshot_key, position, self._state, self._options))
+            snapshot = captured(self._snapshot_key, position, self._reader.event_id, self._state, self._options)
+            await keep(self._persistence, snapshot)
         except Exception as error:
             log_failed(self._persistence, self._snapshot_key, position, error)
