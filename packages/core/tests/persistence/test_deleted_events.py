@@ -92,7 +92,8 @@ async def test_recovery_keeps_up_with_snapshots_that_keep_coming() -> None:
 
 async def test_events_that_go_in_mid_replay_are_made_up_for() -> None:
     async def handler(state: list[Any], msg: Any, ctx: Any) -> list[Any]:
-        if seen.append(msg) is None and len(seen) == 3:
+        seen.append(msg)
+        if len(seen) == 3:
             await shorten(engine, 5, [1, 2, 3, 4, 5])
         return await collect(state, msg, ctx)
 
@@ -183,9 +184,9 @@ async def test_all_begins_again_with_a_fresh_initial_state() -> None:
 async def test_skip_deleted_is_true_or_false(wrong: Any) -> None:
     async with start(configure_persistence(RiggedEngine())) as system:
         with pytest.raises(TypeError, match="skip_deleted must be True or False"):
-            spawn_persistent(system, collect, "k", skip_deleted=wrong)
+            spawn_persistent(system, collect, "k", initial_state=[], skip_deleted=wrong)
         with pytest.raises(TypeError, match="skip_deleted must be True or False"):
-            persistent_query(system, append, "k", skip_deleted=wrong)
+            persistent_query(system, append, "k", initial_state=[], skip_deleted=wrong)
 
 
 # --- persistent queries ----------------------------------------------------------------------------------------------
@@ -304,6 +305,30 @@ async def test_a_snapshot_whose_event_is_gone_altogether_doesnt_count() -> None:
     engine = Scripted(scripted_event(1), scripted_event(2), scripted_event(4))
     await engine.take_snapshot(PersistedSnapshot(key="k", sequence_number=3, data=[1, 2, 3], event_id="gone"))
     assert "event 3 is missing" in (await fault_of(engine)).reason
+
+
+async def test_a_number_that_was_given_out_isnt_the_event() -> None:
+    class Remembers(Scripted):
+        async def highest_sequence_number(self, key: str) -> int:
+            return 3
+
+    engine = Remembers(scripted_event(1), scripted_event(2))
+    await engine.take_snapshot(PersistedSnapshot(key="k", sequence_number=3, data=[1, 2, 3], event_id="gone"))
+    assert await recovered(engine) == [1, 2]
+
+
+async def test_a_snapshot_that_was_rejected_counts_when_it_was_taken_again() -> None:
+    engine = RiggedEngine()
+    await write(engine, "k", "a", "b", "c")
+    ahead = PersistedSnapshot(key="q", sequence_number=5, data=["of a lost journal"])
+    await engine.take_snapshot(ahead)
+    async with start(configure_persistence(engine)) as system:
+        current = persistent_query(system, append, "k", initial_state=[], snapshot_key="q")
+        assert await current() == ["a", "b", "c"]
+        await write(engine, "k", "d", "e", "f", after=3)
+        await engine.take_snapshot(PersistedSnapshot(key="q", sequence_number=5, data=["a to e"]))
+        await engine.delete_events("k", up_to=5)
+        assert await current() == ["a to e", "f"]
 
 
 async def test_an_actors_snapshot_names_the_event_that_it_stands_on() -> None:

@@ -1,7 +1,7 @@
 """After an unknown outcome, a conflict, or a fault behind a persist, the state is what the journal tells."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -254,3 +254,55 @@ async def test_a_fault_before_anything_was_persisted_just_resumes() -> None:
         dispatch(ref, "fail")
         await judge.fault()
         assert await ask(ref) == [], "it didn't read its journal again"
+
+
+# --- writes that arrive late -----------------------------------------------------------------------------------------
+
+
+class Late(RiggedEngine):
+    """Its next write is given up, and arrives only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given_up: list[list[PersistedEvent]] | None = None
+
+    async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
+        if self.given_up == []:
+            self.given_up.append(list(events))
+            raise EngineUnavailableError("no answer", outcome_known=False)
+        await super().persist_all(events)
+
+    async def arrive(self) -> None:
+        assert self.given_up
+        await super().persist_all(self.given_up.pop())
+        self.given_up = None
+
+
+async def test_an_actor_that_meets_its_own_late_write_recovers() -> None:
+    engine, judge = Late(), Judge(Decision.RESET)
+    async with start(configure_persistence(engine)) as system:
+        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=judge)
+        assert await ask(ref, "a") == ["a"]
+        engine.given_up = []
+        dispatch(ref, "b")
+        assert isinstance((await judge.fault())[1], EngineUnavailableError)
+        assert await ask(ref) == ["a"], "it read its journal, and that was silent about it"
+        await engine.arrive()
+        dispatch(ref, "c")
+        assert isinstance((await judge.fault())[1], SequenceConflictError)
+        assert await ask(ref) == ["a", "b"]
+        assert await ask(ref, "d") == ["a", "b", "d"]
+
+
+async def test_another_writer_still_stops_an_actor_in_doubt() -> None:
+    engine, judge = Late(), Judge(Decision.RESET)
+    async with start(configure_persistence(engine)) as system:
+        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=judge)
+        engine.given_up = []
+        dispatch(ref, "a")
+        await judge.fault()
+        assert await ask(ref) == []
+        await write(RiggedEngine(engine._storage), "k", "another writer's")
+        engine.given_up = None
+        with pytest.raises(ActorStoppedError):
+            await ask(ref, "b")

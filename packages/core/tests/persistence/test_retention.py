@@ -138,7 +138,7 @@ async def test_nothing_is_deleted_for_a_snapshot_that_is_gone(caplog: pytest.Log
     assert "the snapshot isn't there any more" in caplog.text
 
 
-async def test_an_actor_that_others_went_on_from_deletes_nothing() -> None:
+async def test_an_actor_that_others_went_on_from_deletes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine, close=False)) as system:
         ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2, retention=KEEP_ONE)
@@ -151,3 +151,4 @@ async def test_an_actor_that_others_went_on_from_deletes_nothing() -> None:
         engine.before_snapshot.open()
         assert await ask(ref) == ["a", "b"]
     assert await numbers(engine) == [(3, True), (4, False)]
+    assert caplog.text == "", "its next event will tell it"

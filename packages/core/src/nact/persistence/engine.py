@@ -16,6 +16,9 @@ is opened and closed by the actor system that it was given to.
 them remains as a *tombstone* (`is_deleted`, `data` None, no tags): it says that the gap before it is meant, and keeps
 the highest sequence number. `events` yields it like an event. Old journals may hold several deleted events; each is
 yielded.
+
+**Snapshots.** A snapshot's `event_id` names the event that it stands on, and is stored exactly, `None` included. A
+tombstone keeps the `event_id` of the event in whose place it is, so that a snapshot of that event still counts.
 """
 
 from __future__ import annotations
