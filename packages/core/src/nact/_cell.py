@@ -151,8 +151,10 @@ class Cell(Family):
         while turn:
             turn -= 1
             msg, sender = mailbox.popleft()
-            if context.sender is not sender or journal is not None:  # each message its own, where it may persist
-                context = self.context = self.new_context(sender)
+            if journal is not None:  # each message has its own, for nothing else may persist by it
+                context = self.context = journal.current = journal.live_context(self, sender, journal)
+            elif context.sender is not sender:
+                context = self.context = Context(self, sender)
             try:
                 result = f(state, msg, context)
                 kind = type(result)

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Collection, Coroutine, Sequence
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from nact._observing import UNWATCHED, watched
 from nact.errors import PersistUsageError, SequenceConflictError
@@ -18,7 +18,7 @@ from nact.persistence._reading import Reader, event_at
 from nact.persistence._recovery import recover_state
 from nact.persistence._snapshots import Snapshots
 from nact.persistence._writes import all_done, is_harmless, remembered
-from nact.persistence.context import PersistentContext
+from nact.persistence.context import PersistentContext, ReplayContext
 from nact.persistence.engine import AtomicBatches
 from nact.persistence.records import PersistedEvent
 from nact.references import NOBODY, ActorRef
@@ -34,7 +34,13 @@ _DOUBTS: Final = 1000
 
 
 class Journal:
-    """What makes a cell persistent."""
+    """What makes a cell persistent.
+
+    Attributes:
+        live_context: Makes the context of a message, which then has to be `current`.
+    """
+
+    live_context: ClassVar[type[PersistentContext[Any]]] = PersistentContext
 
     __slots__ = (
         "_before", "_ended", "_in_doubt", "_over", "_stored", "_turn", "_writes", "_writing", "astray", "current",
@@ -64,8 +70,8 @@ class Journal:
         self._ended: asyncio.Future[None] | None = None  # somebody waits until this actor has ended
 
     def new_context(self, cell: Cell, sender: ActorRef[Any]) -> PersistentContext[Any]:
-        context: PersistentContext[Any] = PersistentContext(cell, self, sender)
-        self.current = context
+        make: type[PersistentContext[Any]] = PersistentContext if self.recovered else ReplayContext
+        self.current = context = make(cell, sender, self)
         return context
 
     # --- the life of the actor ---------------------------------------------------------------------------------------

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nact.context import Context, Msg
 from nact.references import ActorRef
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
     from nact.persistence._journal import Journal
     from nact.persistence.records import PersistedEvent
 
 
-class PersistentContext(Context[Msg]):
+class PersistentContext(Context[Msg], eq=False, frozen=True):
     """The context of one message of a persistent actor.
 
     Attributes:
         recovering: Whether the message is replayed from the journal: its effects on the world have happened already.
     """
 
-    __slots__ = ("_journal", "recovering")
-
-    recovering: Final[bool]
-
-    def __init__(self, cell: Cell, journal: Journal, sender: ActorRef[Any]) -> None:
-        super().__init__(cell, sender)
-        self._journal = journal
-        self.recovering = not journal.recovered
+    _journal: Journal
+    recovering: ClassVar[bool] = False
 
     def persist(self, msg: Any, tags: Collection[str] = ()) -> Coroutine[Any, Any, PersistedEvent]:
         """Stores `msg` as the actor's next event. It must be awaited, before the handler returns.
@@ -63,3 +56,9 @@ class PersistentContext(Context[Msg]):
             PersistUsageError: Also where the engine can't store several events atomically (`AtomicBatches`).
         """
         return self._journal.persist_all(self, self._cell, msgs, tags)
+
+
+class ReplayContext(PersistentContext[Msg], eq=False, frozen=True):
+    """The context of events that are replayed, and of whatever else happens before an actor has recovered."""
+
+    recovering: ClassVar[bool] = True
