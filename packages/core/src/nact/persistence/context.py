@@ -6,7 +6,6 @@ from collections.abc import Collection, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nact.context import Context, Msg
-from nact.references import ActorRef
 
 if TYPE_CHECKING:
     from nact.persistence._journal import Journal

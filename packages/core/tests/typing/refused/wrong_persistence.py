@@ -32,7 +32,7 @@ async def contacts(state: list[str], msg: Created, ctx: PersistentContext[Create
     await ctx.persist()  # E[call-arg]: Missing positional argument "msg" in call to
     await ctx.persist_all(msg)  # E[arg-type]: expected "Sequence[Any]"
     number: int = await ctx.persist(msg)  # E[assignment]
-    ctx.recovering = True  # E[misc]: Property "recovering" defined in
+    ctx.recovering = True  # E[misc]: Cannot assign to class variable "recovering" via instance
     return [*state, msg.name, str(number)]
 
 
