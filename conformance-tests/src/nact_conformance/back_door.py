@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nact.persistence import PersistedEvent
 
@@ -28,4 +28,17 @@ class BackDoor(Protocol):
 
     async def plant_event(self, event: PersistedEvent) -> None:
         """Stores this record as an older writer would, without any check. It may be a tombstone."""
+        ...
+
+
+@runtime_checkable
+class EmptyingBackDoor(BackDoor, Protocol):
+    """A back door that also takes everything away, while engines are open."""
+
+    async def empty(self) -> None:
+        """Removes all events and snapshots of all keys, and leaves what holds them: TRUNCATE, say, or FLUSHDB."""
+        ...
+
+    async def drop(self) -> None:
+        """Removes all of it and what holds it: the tables, the collections. Where nothing does, it is `empty`."""
         ...

@@ -39,6 +39,8 @@ class Need(Enum):
     OTHER_PROCESSES = "a URL for other processes: give `url`"
     # Given by the engine's author where it makes sense.
     SERVER = "a server that can be killed and cut off: give a `ServerStorage`"
+    REFUSING = "a server that can refuse reads: give a `RefusingStorage`"
+    EMPTYING = "a storage that can be emptied: give an `EmptyingBackDoor`"
     BACK_DOOR = "raw access to the storage: give `back_door`"
     ROUND_TRIPS = "a count of round trips: give `round_trips`"
 

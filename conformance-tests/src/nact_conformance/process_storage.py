@@ -46,6 +46,11 @@ class ProcessStorage:
         """What stands between the engine and the server."""
         return self._proxy
 
+    @property
+    def port(self) -> int:
+        """Where the server listens, past the proxy."""
+        return self._port
+
     def start(self) -> None:
         """Starts the server on its folder, unless it runs, and returns when it accepts connections."""
         if self._process is not None and self._process.poll() is None:

@@ -1,6 +1,7 @@
 """A TCP proxy that loses acknowledgements: it can cut a connection after the server did the work, or before.
 
-It can also hold requests on their way, as a network does that is about to fail.
+It can also hold requests on their way, and deliver them when their client has long given up: as a network does. And it
+can let connections fall silent, of which neither end is told.
 
 It knows no protocol. A *request* begins with the first bytes that a client sends after it was last answered, a *reply*
 with the first bytes that the server sends after a request. That suffices to lose exactly the n-th of them.
@@ -15,7 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from nact_conformance.tally import Tally
+from nact_conformance.tally import ALL, Fate, Hold, Tally
+
+__all__ = ["ALL", "TcpProxy", "settle_proxies"]
 
 T = TypeVar("T")
 
@@ -32,15 +35,20 @@ def settle_proxies() -> None:
 
 
 LOOK = 0.005
-"""Seconds after which a connection whose request is held looks whether that is over."""
+"""Seconds after which a connection that is held or silent looks whether that is over."""
+
+PATIENCE = 5.0
+"""Seconds for which a server may work on a request that was delivered late."""
 
 
 @dataclass(eq=False, slots=True)
 class _Connection:
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
+    number: int
     awaiting_reply: bool = False
     is_ending: bool = False
+    was_late: bool = False
 
     def abort(self) -> None:
         for writer in (self.client, self.server):
@@ -82,6 +90,11 @@ class TcpProxy:
         return self._tally.armed
 
     @property
+    def lost(self) -> int:
+        """How many requests and replies were lost since it was last told which."""
+        return self._tally.lost
+
+    @property
     def is_holding(self) -> bool:
         """Whether a request is being held."""
         return self._tally.is_holding
@@ -121,26 +134,56 @@ class TcpProxy:
         """Returns when the proxy has closed its ends of all connections that clients have closed."""
         self._await(self._settle)
 
-    def lose_reply(self, number: int = 1) -> None:
-        """The `number`-th reply from now on isn't delivered: its connection breaks, after the server did the work."""
-        self._tally.arm(reply=number)
+    def lose_reply(self, number: int = 1, *, count: int = 1) -> None:
+        """The `number`-th reply from now on isn't delivered: its connection breaks, after the server did the work.
 
-    def lose_request(self, number: int = 1) -> None:
-        """The `number`-th request from now on isn't delivered: its connection breaks, and the server never sees it."""
-        self._tally.arm(request=number)
+        Nor are those after it, until `count` are lost (`ALL` for as many as come, until `disarm`).
+        """
+        self._tally.arm(reply=number, count=count)
+
+    def lose_request(self, number: int = 1, *, count: int = 1) -> None:
+        """The `number`-th request from now on isn't delivered: its connection breaks, and the server never sees it.
+
+        Nor are those after it, until `count` are lost.
+        """
+        self._tally.arm(request=number, count=count)
 
     def hold_requests(self, number: int = 1) -> None:
         """From the `number`-th request from now on nothing reaches the server. Connections stay, and nobody is told."""
         self._tally.hold(number)
 
+    def hold_no_others(self) -> None:
+        """What is held stays held; all else is delivered from now on, on new connections and on old ones."""
+        self._tally.hold_no_others()
+
+    def deliver_requests(self) -> None:
+        """Ends `hold_requests`: the server gets what was held, also where the client has closed its connection since.
+
+        Returns when the server has answered each request whose client is gone, or has closed its connection.
+
+        Raises:
+            TimeoutError: It did neither.
+        """
+        held = self._tally.decide(Fate.DELIVERED)
+        if held is not None and not held.wait(3 * PATIENCE):
+            raise TimeoutError("the server neither answered what was delivered late nor closed the connection")
+
     def drop_requests(self) -> None:
         """Ends `hold_requests`: the connections with a request that was held break, and the server never sees it."""
-        self._tally.hold_no_more()
+        self._tally.decide(Fate.DROPPED)
+
+    def silence(self) -> None:
+        """Nothing passes any more on the connections that there are, in no direction, and neither end is told.
+
+        New connections work. `disarm` breaks the silent ones on which something was sent.
+        """
+        self._tally.silence()
 
     def disarm(self) -> None:
-        """Nothing more will be lost, and nothing held."""
+        """Nothing more will be lost, held or silent."""
         self._tally.arm()
-        self._tally.hold_no_more()
+        self._tally.decide(Fate.DROPPED)
+        self._tally.silence_no_more()
 
     # --- in the proxy's own thread -----------------------------------------------------------------------------
 
@@ -182,7 +225,7 @@ class TcpProxy:
         except OSError:
             writer.transport.abort()
             return
-        connection = _Connection(writer, server)
+        connection = _Connection(writer, server, self._tally.connects())
         self._connections.add(connection)
         try:
             pumps = [self._requests_of(connection, reader), self._replies_to(connection, answers)]
@@ -199,23 +242,81 @@ class TcpProxy:
     async def _requests_of(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(ConnectionError):
             while chunk := await reader.read(CHUNK):
+                if await self._was_silent(connection):
+                    return
                 if not connection.awaiting_reply:
                     connection.awaiting_reply = True
                     if not self._tally.passes_request():
                         return
-                if self._tally.holds():
-                    while self._tally.holds():  # noqa: ASYNC110 (another thread says when)
-                        await asyncio.sleep(LOOK)
+                hold = self._tally.held_by()
+                if hold is None:
+                    connection.server.write(chunk)
+                    await connection.server.drain()
+                elif not await self._hold(connection, reader, chunk, hold):
                     return
-                connection.server.write(chunk)
-                await connection.server.drain()
+        await self._was_silent(connection)
 
     async def _replies_to(self, connection: _Connection, answers: asyncio.StreamReader) -> None:
         with contextlib.suppress(ConnectionError):
             while chunk := await answers.read(CHUNK):
+                if await self._was_silent(connection):
+                    return
                 if connection.awaiting_reply:
                     connection.awaiting_reply = False
                     if not self._tally.passes_reply():
                         return
-                connection.client.write(chunk)
-                await connection.client.drain()
+                if not connection.was_late:
+                    connection.client.write(chunk)
+                    await connection.client.drain()
+        await self._was_silent(connection)
+
+    async def _was_silent(self, connection: _Connection) -> bool:
+        """Whether nothing passes on this connection; returns when that is over."""
+        was_silent = False
+        while self._tally.is_silent(connection.number):
+            was_silent = True
+            await asyncio.sleep(LOOK)
+        return was_silent
+
+    async def _hold(self, connection: _Connection, reader: asyncio.StreamReader, chunk: bytes, hold: Hold) -> bool:
+        """Holds what the client sends, until it is delivered or dropped. Returns whether the client goes on."""
+        held = bytearray(chunk)
+        listening = asyncio.create_task(_gather(reader, held))
+        try:
+            while hold.fate is Fate.UNDECIDED:  # noqa: ASYNC110 (another thread decides)
+                await asyncio.sleep(LOOK)
+            connection.was_late = listening.done()  # its client is gone
+            await _cancel(listening)
+            if hold.fate is Fate.DROPPED:
+                return False
+            connection.server.write(bytes(held))
+            await connection.server.drain()
+            if connection.was_late:
+                await self._until_answered(connection)
+            return not connection.was_late
+        finally:
+            await _cancel(listening)
+            hold.leave()
+
+    async def _until_answered(self, connection: _Connection) -> None:
+        """Returns when the server has answered, and then has closed the connection, since its client did so."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE
+        while connection.awaiting_reply and loop.time() < until:
+            await asyncio.sleep(LOOK)
+        connection.server.write_eof()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until + PATIENCE):
+                await loop.create_future()  # cancelled when the server closes
+
+
+async def _gather(reader: asyncio.StreamReader, held: bytearray) -> None:
+    """Reads what a client sends, until it closes the connection."""
+    with contextlib.suppress(ConnectionError):
+        while chunk := await reader.read(CHUNK):
+            held += chunk
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -69,6 +69,22 @@ class ServerStorage(Storage, Protocol):
         ...
 
 
+@runtime_checkable
+class RefusingStorage(ServerStorage, Protocol):
+    """A server that can be told to answer reads with errors, as when a user's rights are changed.
+
+    Where the server can't tell reads from writes, it refuses what comes on new connections.
+    """
+
+    def refuse_reads(self) -> None:
+        """From now on, the server answers what an engine reads with an error. What it writes, it goes on to store."""
+        ...
+
+    def allow_reads(self) -> None:
+        """Ends `refuse_reads`. Can be called again."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FileStorage:
     """A storage without a server: files, which outlive every process that writes to them."""

@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 
 from nact.persistence import PersistenceEngine
 from nact_conformance import factory as factories
-from nact_conformance.back_door import BackDoor
+from nact_conformance.back_door import BackDoor, EmptyingBackDoor
 from nact_conformance.law import laws_of
 from nact_conformance.laws.batches import BatchLaws
 from nact_conformance.laws.cancellation import CancellationLaws
 from nact_conformance.laws.conflicts import ConflictLaws
 from nact_conformance.laws.deletion import DeletionLaws
+from nact_conformance.laws.emptied import EmptiedStorageLaws
 from nact_conformance.laws.exactness import ExactnessLaws
 from nact_conformance.laws.faults import FaultLaws
 from nact_conformance.laws.growth import GrowthLaws
@@ -22,18 +23,21 @@ from nact_conformance.laws.highest import HighestLaws
 from nact_conformance.laws.histories import RandomHistoryLaws
 from nact_conformance.laws.isolation import IsolationLaws
 from nact_conformance.laws.journal import JournalLaws
+from nact_conformance.laws.knowing import KnownOutcomeLaws
+from nact_conformance.laws.late import LateDeliveryLaws
 from nact_conformance.laws.lifecycle import LifecycleLaws
 from nact_conformance.laws.listing import ListingLaws
 from nact_conformance.laws.marred import MarredStorageLaws
 from nact_conformance.laws.outages import OutageLaws
 from nact_conformance.laws.processes import ProcessLaws
+from nact_conformance.laws.silence import SilenceLaws
 from nact_conformance.laws.snapshots import SnapshotLaws
 from nact_conformance.laws.tags import TagLaws
 from nact_conformance.needs import Need
 from nact_conformance.requirements import Requirements
-from nact_conformance.storage import FileStorage, ServerStorage, Storage
+from nact_conformance.storage import FileStorage, RefusingStorage, ServerStorage, Storage
 
-__all__ = ["BackDoor", "ConformanceSuite", "Requirements"]
+__all__ = ["BackDoor", "ConformanceSuite", "EmptyingBackDoor", "Requirements"]
 
 
 class ConformanceSuite(
@@ -53,8 +57,12 @@ class ConformanceSuite(
     ProcessLaws,
     FaultLaws,
     OutageLaws,
+    LateDeliveryLaws,
+    KnownOutcomeLaws,
+    SilenceLaws,
     GrowthLaws,
     MarredStorageLaws,
+    EmptiedStorageLaws,
 ):
     """All laws. A subclass whose name begins with `Test` says which engine they are tried on, and pytest does the rest.
 
@@ -116,6 +124,10 @@ def given(suite: ConformanceSuite, need: Need) -> bool:
         return suite.storage() is not None
     if need is Need.SERVER:
         return isinstance(suite.storage(), ServerStorage)
+    if need is Need.REFUSING:
+        return isinstance(suite.storage(), RefusingStorage)
+    if need is Need.EMPTYING:
+        return isinstance(suite.back_door(), EmptyingBackDoor)
     if need is Need.BACK_DOOR:
         return suite.back_door() is not None
     return kind.round_trips is not ConformanceSuite.round_trips

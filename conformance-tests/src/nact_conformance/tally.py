@@ -1,8 +1,56 @@
-"""Which requests and replies a proxy loses or holds."""
+"""Which requests and replies a proxy loses or holds, and which connections it lets fall silent."""
 
 from __future__ import annotations
 
 import threading
+from enum import Enum
+
+ALL = 2**63
+"""More requests or replies than there will be."""
+
+
+class Fate(Enum):
+    """What becomes of requests that are held."""
+
+    UNDECIDED = "they are held"
+    DELIVERED = "the server gets them"
+    DROPPED = "the server never sees them"
+
+
+class Hold:
+    """Requests that are held together, from some request on. Several proxies may hold some of them.
+
+    Args:
+        first: The first request to be held, as `Tally` counts them.
+    """
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.takes_more = True
+        self.fate = Fate.UNDECIDED
+        self._held = 0
+        self._over = threading.Condition()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no connection's request is held."""
+        return self._held == 0
+
+    def enter(self) -> None:
+        """A connection's request is held from now on."""
+        with self._over:
+            self._held += 1
+
+    def leave(self) -> None:
+        """That connection's request was delivered and answered, or dropped."""
+        with self._over:
+            self._held -= 1
+            self._over.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """Returns whether all connections have left, within so many seconds."""
+        with self._over:
+            return self._over.wait_for(lambda: self.is_empty, seconds)
 
 
 class Tally:
@@ -11,54 +59,97 @@ class Tally:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests = 0
-        self._lose_request: int | None = None
-        self._lose_reply: int | None = None
-        self._hold_from: int | None = None
+        self._connections = 0
+        self._silent_up_to = 0
+        self._lose_requests = range(0)
+        self._lose_replies = range(0)
+        self._hold: Hold | None = None
         self.replies = 0
-        self.is_holding = False
+        self.lost = 0
 
     @property
     def armed(self) -> bool:
         """Whether a request or a reply is still to be lost."""
-        return (self._lose_request, self._lose_reply) != (None, None)
-
-    def arm(self, *, request: int | None = None, reply: int | None = None) -> None:
-        """So many requests, or replies, from now on, one is lost; if neither is given, none."""
         with self._lock:
-            self._lose_request = None if request is None else self._requests + request
-            self._lose_reply = None if reply is None else self.replies + reply
+            return self._requests + 1 < self._lose_requests.stop or self.replies + 1 < self._lose_replies.stop
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether a request is being held."""
+        hold = self._hold
+        return hold is not None and not hold.is_empty
+
+    def arm(self, *, request: int | None = None, reply: int | None = None, count: int = 1) -> None:
+        """So many requests, or replies, from now on, `count` are lost; if neither is given, none."""
+        with self._lock:
+            self.lost = 0
+            self._lose_requests = _from(self._requests, request, count)
+            self._lose_replies = _from(self.replies, reply, count)
 
     def hold(self, request: int) -> None:
         """The request that comes so many from now on is held, and all that come with it or after it."""
         with self._lock:
-            self._hold_from = self._requests + request
+            self._hold = Hold(self._requests + request)
 
-    def hold_no_more(self) -> None:
-        """Ends `hold`."""
+    def hold_no_others(self) -> None:
+        """What is held stays held; nothing more will be."""
         with self._lock:
-            self._hold_from, self.is_holding = None, False
+            if self._hold is not None:
+                self._hold.takes_more = False
 
-    def holds(self) -> bool:
-        """Whether what a client sends is to be held now."""
+    def decide(self, fate: Fate) -> Hold | None:
+        """Ends `hold`. Returns what was held."""
         with self._lock:
-            held = self._hold_from is not None and self._requests >= self._hold_from
-            self.is_holding = self.is_holding or held
-            return held
+            hold, self._hold = self._hold, None
+            if hold is not None:
+                hold.takes_more, hold.fate = False, fate
+            return hold
+
+    def held_by(self) -> Hold | None:
+        """What is to hold that which a client sends now; it has entered there. `None` if it is delivered."""
+        with self._lock:
+            hold = self._hold
+            if hold is None or not hold.takes_more or self._requests < hold.first:
+                return None
+            hold.enter()
+            return hold
+
+    def connects(self) -> int:
+        """Counts a connection, and returns its number."""
+        with self._lock:
+            self._connections += 1
+            return self._connections
+
+    def silence(self) -> None:
+        """All connections up to now are silent."""
+        with self._lock:
+            self._silent_up_to = self._connections
+
+    def silence_no_more(self) -> None:
+        """Ends `silence`."""
+        with self._lock:
+            self._silent_up_to = 0
+
+    def is_silent(self, connection: int) -> bool:
+        """Whether nothing passes on the connection of this number."""
+        return connection <= self._silent_up_to
 
     def passes_request(self) -> bool:
         """Counts a request. Returns whether it is delivered."""
         with self._lock:
             self._requests += 1
-            if self._requests != self._lose_request:
-                return True
-            self._lose_request = None
-            return False
+            return self._passes(self._requests, self._lose_requests)
 
     def passes_reply(self) -> bool:
         """Counts a reply. Returns whether it is delivered."""
         with self._lock:
             self.replies += 1
-            if self.replies != self._lose_reply:
-                return True
-            self._lose_reply = None
-            return False
+            return self._passes(self.replies, self._lose_replies)
+
+    def _passes(self, number: int, lose: range) -> bool:
+        self.lost += number in lose
+        return number not in lose
+
+
+def _from(passed: int, number: int | None, count: int) -> range:
+    return range(0) if number is None else range(passed + number, passed + number + count)

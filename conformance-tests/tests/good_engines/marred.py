@@ -34,3 +34,10 @@ class MemoryBackDoor:
         data = None if event.is_deleted else json_data.encode(event.data)
         planted = msgspec.structs.replace(event, data=data)
         insort(self._storage.events.setdefault(event.key, []), planted, key=lambda each: each.sequence_number)
+
+    async def empty(self) -> None:
+        self._storage.events.clear()
+        self._storage.snapshots.clear()
+
+    async def drop(self) -> None:
+        await self.empty()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import msgspec
 
@@ -21,11 +23,20 @@ PAGE = 400
 
 
 class NetworkEngine:
-    """Speaks to the small server. What a cancelled caller left under way is finished before the next call begins."""
+    """Speaks to the small server. What a cancelled caller left under way is finished before the next call begins.
+
+    A line that doesn't answer in time is given up, and the server is told so before anything else is asked of it: what
+    still arrives on that line isn't heard.
+    """
+
+    limit: float | None = 5.0
+    """Seconds that an exchange may take."""
 
     def __init__(self, host: str, port: int) -> None:
         self._address = (host, port)
         self._ends: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._line = ""
+        self._given_up: list[str] = []
         self._turn = asyncio.Lock()
         self._under_way: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -100,23 +111,37 @@ class NetworkEngine:
         async with self._turn:
             sent = False
             try:
-                if self._ends is None:
-                    self._ends = await asyncio.open_connection(*self._address, limit=2**26)
-                reader, writer = self._ends
-                sent = True
-                writer.write(msgspec.json.encode(request) + b"\n")
-                await writer.drain()
-                line = await reader.readuntil(b"\n")
-            except (OSError, EOFError) as error:
+                async with asyncio.timeout(self.limit):
+                    await self._connect()
+                    sent = True
+                    reply = await self._send(request)
+            except (OSError, EOFError, TimeoutError) as error:
                 await self._hang_up()
                 raise EngineUnavailableError(f"the server is away: {error}", outcome_known=not sent) from error
             self.round_trips += 1
-            return _result(msgspec.json.decode(line))
+            return _result(reply)
+
+    async def _connect(self) -> None:
+        if self._ends is None:
+            self._ends = await asyncio.open_connection(*self._address, limit=2**26)
+            self._line = uuid4().hex
+        while self._given_up:
+            await self._send(Request("end line", key=self._given_up[-1]))
+            self._given_up.pop()
+
+    async def _send(self, request: Request) -> Any:
+        if self._ends is None:
+            raise EOFError("not connected")
+        reader, writer = self._ends
+        writer.write(msgspec.json.encode(msgspec.structs.replace(request, line=self._line)) + b"\n")
+        await writer.drain()
+        return msgspec.json.decode(await reader.readuntil(b"\n"))
 
     async def _hang_up(self) -> None:
         if self._ends is not None:
             _, writer = self._ends
             self._ends = None
+            self._given_up.append(self._line)
             writer.transport.abort()
             await asyncio.sleep(0)
 
@@ -124,6 +149,8 @@ class NetworkEngine:
 def _result(reply: dict[str, Any]) -> Any:
     if "conflict" in reply:
         raise SequenceConflictError(*reply["conflict"])
+    if "refused" in reply:
+        raise EngineUnavailableError(reply["refused"], outcome_known=True)  # it was refused before anything was done
     if "error" in reply:
         raise InvalidEventError(reply["error"])
     return reply["ok"]
@@ -135,7 +162,22 @@ def from_url(url: str) -> NetworkEngine:
     return NetworkEngine(place.hostname or "", place.port or 0)
 
 
-small_server = ProcessStorage(
+class SmallServer(ProcessStorage):
+    """The small server, which can be told to refuse reads."""
+
+    def refuse_reads(self) -> None:
+        self._tell("refuse reads")
+
+    def allow_reads(self) -> None:
+        self._tell("allow reads")
+
+    def _tell(self, what: str) -> None:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.sendall(msgspec.json.encode(Request(what)) + b"\n")
+            connection.recv(100)
+
+
+small_server = SmallServer(
     [sys.executable, "-m", "good_engines.server", "{port}", "{folder}"],
     url="small://127.0.0.1:{port}",
     version="small server 1",

@@ -15,10 +15,14 @@ from nact.errors import NactError, SequenceConflictError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 
 
+READS = {"page", "highest", "keys", "latest"}
+
+
 class Request(msgspec.Struct):
-    """What a client asks for."""
+    """What a client asks for, and on which line: each connection of a client is one."""
 
     what: str
+    line: str = ""
     key: str = ""
     after: int = 0
     limit: int | None = None
@@ -50,23 +54,47 @@ async def answer(engine: FileEngine, request: Request) -> Any:
             raise ValueError(request.what)
 
 
-async def serve(engine: FileEngine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError, ValueError):
-        while line := await reader.readline():
-            try:
-                reply = {"ok": await answer(engine, msgspec.json.decode(line, type=Request))}
-            except SequenceConflictError as error:
-                reply = {"conflict": [error.key, error.attempted, error.highest]}
-            except NactError as error:
-                reply = {"error": str(error)}
-            writer.write(msgspec.json.encode(reply) + b"\n")
-            await writer.drain()
-    writer.close()
+class Switchboard:
+    """Serves lines. One that a client has given up is dead: what arrives late on it isn't heard any more."""
+
+    def __init__(self, engine: FileEngine) -> None:
+        self._engine = engine
+        self._dead: set[str] = set()
+        self._refuses_reads = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, ValueError):
+            while line := await reader.readline():
+                request = msgspec.json.decode(line, type=Request)
+                if request.line and request.line in self._dead:
+                    break
+                writer.write(msgspec.json.encode(await self._reply(request)) + b"\n")
+                await writer.drain()
+        writer.close()
+
+    async def _reply(self, request: Request) -> dict[str, Any]:
+        if self._refuses_reads and request.what in READS:
+            return {"refused": "reads are refused"}
+        try:
+            return {"ok": await self._answer(request)}
+        except SequenceConflictError as error:
+            return {"conflict": [error.key, error.attempted, error.highest]}
+        except NactError as error:
+            return {"error": str(error)}
+
+    async def _answer(self, request: Request) -> Any:
+        match request.what:
+            case "end line":
+                self._dead.add(request.key)
+            case "refuse reads" | "allow reads":
+                self._refuses_reads = request.what == "refuse reads"
+            case _:
+                return await answer(self._engine, request)
 
 
 async def main(port: str, folder: str) -> None:
     engine = FileEngine(str(Path(folder, "journal")))
-    server = await asyncio.start_server(lambda *ends: serve(engine, *ends), "127.0.0.1", int(port), limit=2**26)
+    server = await asyncio.start_server(Switchboard(engine).serve, "127.0.0.1", int(port), limit=2**26)
     async with server:
         await server.serve_forever()
 

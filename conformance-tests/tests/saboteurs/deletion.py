@@ -10,7 +10,7 @@ import msgspec
 
 from nact.errors import SequenceConflictError
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent
-from nact.persistence.records import tombstone
+from nact.persistence.records import new_event_id, tombstone
 from saboteurs.conflicts import Writes
 from saboteurs.journal import Replays
 from saboteurs.sabotage import caught_by
@@ -235,3 +235,14 @@ class DeletesOnePage(Deletes):
         if len(journal) > 500:
             up_to = min(up_to, journal[499].sequence_number)
         await super().delete_events(key, up_to=up_to)
+
+
+@caught_by("D-17")
+class GivesTombstonesNewIds(MemoryPersistenceEngine):
+    """Leaves a tombstone with an id of its own."""
+
+    async def delete_events(self, key: str, *, up_to: int) -> None:
+        await super().delete_events(key, up_to=up_to)
+        journal = self._storage.events.get(key, [])
+        if journal and journal[0].is_deleted:
+            journal[0] = msgspec.structs.replace(journal[0], event_id=new_event_id())

@@ -5,6 +5,7 @@ from saboteurs import (
     cancellation,
     conflicts,
     deletion,
+    emptied,
     exactness,
     faults,
     growth,
@@ -12,6 +13,8 @@ from saboteurs import (
     histories,
     isolation,
     journal,
+    knowing,
+    late,
     lifecycle,
     listing,
     marred,
@@ -25,6 +28,6 @@ from saboteurs.sabotage import SABOTEURS
 __all__ = ["SABOTEURS"]
 
 MODULES = (
-    batches, cancellation, conflicts, deletion, exactness, faults, growth, highest, histories, isolation, journal,
-    lifecycle, listing, marred, processes, resources, snapshots, tags,
+    batches, cancellation, conflicts, deletion, emptied, exactness, faults, growth, highest, histories, isolation,
+    journal, knowing, late, lifecycle, listing, marred, processes, resources, snapshots, tags,
 )  # fmt: skip

@@ -130,6 +130,8 @@ class NeverTriesAgain(NetworkEngine):
 class CannotBeCancelled(NetworkEngine):
     """Waits for the server's answer, whatever its caller says."""
 
+    limit = None
+
     async def _ask(self, request: Request) -> Any:
         exchange = asyncio.ensure_future(super()._ask(request))
         cancelled = False

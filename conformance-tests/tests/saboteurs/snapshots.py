@@ -162,3 +162,21 @@ class TakesOneSnapshotAtATime(MemoryPersistenceEngine):
             await asyncio.sleep(0)
             self._busy = False
             await super().take_snapshot(snapshot)
+
+
+@caught_by("S-17")
+class ForgetsTheEventOfASnapshot(MemoryPersistenceEngine):
+    """Stores key, number, data and time of a snapshot, and nothing else."""
+
+    async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
+        await super().take_snapshot(msgspec.structs.replace(snapshot, event_id=None))
+
+
+@caught_by("S-18")
+class KeepsTheEventOfTheFirst(MemoryPersistenceEngine):
+    """Replaces data and time of a snapshot whose number it has, but not the id of its event."""
+
+    async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
+        kept = self._storage.snapshots.get(snapshot.key, {}).get(snapshot.sequence_number)
+        identity = snapshot.event_id if kept is None else kept.event_id
+        await super().take_snapshot(msgspec.structs.replace(snapshot, event_id=identity))

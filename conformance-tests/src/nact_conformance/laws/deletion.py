@@ -208,6 +208,30 @@ class DeletionLaws:
             trial, await trial.client.events(key), up_to, stored[up_to:], f"one tombstone at {up_to}, then seven"
         )
 
+    @law("D-17", Need.DELETION, Need.SECOND_CLIENT, guarantee=10)
+    async def test_a_tombstone_keeps_the_id_of_the_last_deleted_event(self, trial: Trial) -> None:
+        """By it a snapshot is recognised as one of this journal, when the events that went into it are gone."""
+        key = trial.key()
+        stored = await trial.fill(key, 5)
+        for up_to in (2, 2, 1, 4):
+            await trial.client.delete_events(key, up_to=up_to)
+            await _expect_tombstone(trial, trial.client, stored[max(up_to, 2) - 1])
+        fresh = await trial.another_client()
+        await _expect_tombstone(trial, fresh, stored[3])
+        await fresh.delete_events(key, up_to=9)
+        await _expect_tombstone(trial, fresh, stored[4])
+        await fresh.persist(event(key, 6))
+        await fresh.aclose()
+        await _expect_tombstone(trial, await trial.another_client(), stored[4])
+
+
+async def _expect_tombstone(trial: Trial, client: Client, last: PersistedEvent) -> None:
+    """Returns if the journal begins with the tombstone of this event."""
+    first = (await client.events(last.key))[0]
+    found = (first.sequence_number, first.is_deleted, first.event_id)
+    promise = f"after deletion up to {last.sequence_number}, its event_id is that of the tombstone"
+    trial.expect(found, (last.sequence_number, True, last.event_id), promise)
+
 
 async def _tagged(trial: Trial, key: str, count: int) -> list[PersistedEvent]:
     stored = [event(key, number, tags=["all"]) for number in range(1, count + 1)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from nact.errors import InvalidEventError
 from nact.persistence import PersistedSnapshot
+from nact.persistence.records import new_event_id
 from nact_conformance.client import Client
 from nact_conformance.law import law
 from nact_conformance.needs import Need
@@ -199,6 +200,35 @@ class SnapshotLaws:
         await _expect_latest(trial, key, snapshot(key, 10), "of ten snapshots taken at once, the latest is 10")
         for other in others:
             await _expect_latest(trial, other, snapshot(other, 1), "each of forty keys has its snapshot")
+
+    @law("S-17", Need.SNAPSHOTS, Need.SECOND_CLIENT, guarantee=9)
+    async def test_a_snapshot_comes_back_with_the_id_of_its_event(self, trial: Trial) -> None:
+        """By it recovery recognises a snapshot that stands on an event of another history; None stays None."""
+        for identity in (new_event_id(), None, "é\u2028 '\"$ \\", "x" * 1000):
+            key = trial.key()
+            taken = PersistedSnapshot(key=key, sequence_number=3, data=[3], event_id=identity)
+            await trial.client.take_snapshot(taken)
+            for client in (trial.client, await trial.another_client()):
+                await _expect_event_id(trial, client, taken, "the id comes back as it was taken")
+
+    @law("S-18", Need.SNAPSHOTS, guarantee=11)
+    async def test_a_snapshot_that_is_replaced_gets_the_new_id(self, trial: Trial) -> None:
+        """After a failover another event has the number: its snapshot comes with its own id, not with the old one."""
+        key = trial.key()
+        first, second = new_event_id(), new_event_id()
+        await trial.client.take_snapshot(PersistedSnapshot(key=key, sequence_number=2, data="older", event_id=first))
+        for identity in (first, second, None, second):
+            taken = PersistedSnapshot(key=key, sequence_number=4, data=identity, event_id=identity)
+            await trial.client.take_snapshot(taken)
+            await _expect_event_id(trial, trial.client, taken, "the id of the last snapshot of a number counts")
+        older = await trial.client.latest_snapshot(key, up_to=3)
+        trial.expect(older and older.event_id, first, "the older snapshot keeps its own id")
+
+
+async def _expect_event_id(trial: Trial, client: Client, taken: PersistedSnapshot, promise: str) -> None:
+    """Returns if the latest snapshot has these data and this event's id."""
+    found = await client.latest_snapshot(taken.key)
+    trial.expect(found and (found.data, found.event_id), (taken.data, taken.event_id), promise)
 
 
 async def _expect_latest(
