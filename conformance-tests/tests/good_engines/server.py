@@ -22,13 +22,13 @@ class Request(msgspec.Struct):
     """What a client asks for, and on which line: each connection of a client is one."""
 
     what: str
-    line: str = ""
     key: str = ""
     after: int = 0
     limit: int | None = None
     tags: list[str] = []
     events: list[PersistedEvent] = []
     snapshot: PersistedSnapshot | None = None
+    line: str = ""
 
 
 async def answer(engine: FileEngine, request: Request) -> Any:
