@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nact_conformance.storage import RefusingStorage, ServerStorage, Storage
+from nact_conformance.storage import ServerStorage, Storage
 
 _started: list[Storage] = []
 
@@ -20,8 +20,6 @@ def heal(storage: ServerStorage) -> None:
     storage.start()
     storage.proxy.disarm()
     storage.reconnect()
-    if isinstance(storage, RefusingStorage):
-        storage.allow_reads()
 
 
 def stop_all() -> None:

@@ -43,7 +43,7 @@ class PassesOnTheErrorOfTheQuestion(Asks):
     """Raises what the question raised: that one, being a read, stored nothing for certain."""
 
 
-@caught_by("F-24")
+@caught_by("F-24", "F-27")
 class AsksAfterAConflict(Asks):
     """Stores together what comes together. After a conflict it asks what was stored, and says no when it is refused."""
 

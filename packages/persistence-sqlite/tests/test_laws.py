@@ -36,6 +36,18 @@ class SqliteBackDoor:
         insert = f"INSERT INTO event_journal ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)"
         self._run(insert, event.key, event.sequence_number, event.created_at, *values)
 
+    async def empty(self) -> None:
+        self._change("DELETE FROM event_journal", "DELETE FROM snapshot_store")
+
+    async def drop(self) -> None:
+        self._change("DROP TABLE event_journal", "DROP TABLE snapshot_store")
+
+    def _change(self, *statements: str) -> None:
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        for statement in statements:
+            connection.execute(statement)
+        connection.close()
+
     def _garble(self, table: str, key: str, sequence_number: int) -> None:
         change = f"""UPDATE {table} SET data = '{{"half' WHERE persistence_key = ? AND sequence_nr = ?"""
         self._run(change, key, sequence_number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import cycle
 from typing import Any
 
 from pymongo import MongoClient
@@ -16,6 +17,11 @@ from nact_conformance.containers.reaper import start_reaper
 
 _PATIENCE = 60.0
 _NOT_YET_INITIALIZED = 94
+_TEST = ("--setParameter", "enableTestCommands=1")
+"""So that the server can be told to fail."""
+_READS = ["find", "aggregate", "count", "distinct", "getMore"]
+_REFUSALS = (13, 11601)
+"""Unauthorized, as when a user's rights are changed; Interrupted, as by `killOp`."""
 
 
 class MongoStorage(ContainerStorage):
@@ -34,10 +40,11 @@ class MongoStorage(ContainerStorage):
             image_name or image("TEST_MONGO_IMAGE"),
             port=None,
             url="mongodb://127.0.0.1:{port}/laws?directConnection=true" + query,
-            command=["mongod", "--bind_ip_all", "--port", "{port}", "--wiredTigerCacheSizeGB", "0.25", *options],
+            command=["mongod", "--bind_ip_all", "--port", "{port}", "--wiredTigerCacheSizeGB", "0.25", *_TEST, *options],
             ready=self._version,
         )
         self._is_replica_set = replica_set
+        self._refusals = cycle(_REFUSALS)
 
     @property
     def bare_url(self) -> str:
@@ -52,6 +59,18 @@ class MongoStorage(ContainerStorage):
     def client(self) -> MongoClient[dict[str, Any]]:
         """A client that goes straight to the server, past the proxy."""
         return client_of(self.port)
+
+    def refuse_reads(self) -> None:
+        """Reads fail: with Unauthorized and with Interrupted, by turns."""
+        self._fail("alwaysOn", {"failCommands": _READS, "errorCode": next(self._refusals)})
+
+    def allow_reads(self) -> None:
+        """Ends `refuse_reads`."""
+        self._fail("off", {"failCommands": []})
+
+    def _fail(self, mode: str, data: dict[str, object]) -> None:
+        with self.client() as client:
+            client.admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
 
     def _version(self) -> str:
         try:

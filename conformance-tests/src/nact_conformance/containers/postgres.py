@@ -42,5 +42,17 @@ class PostgresStorage(ContainerStorage):
         connect = f"host={host} port={port} user=test password=test dbname=test connect_timeout=2"
         return self.run("psql", connect, "-AtXc", "SHOW server_version").partition(" ")[0]
 
+    def refuse_reads(self) -> None:
+        """Refuses new connections. (The engine's user may read everything, so no right can be taken from it.)"""
+        self._allow_connections("false")
+
+    def allow_reads(self) -> None:
+        """Ends `refuse_reads`."""
+        self._allow_connections("true")
+
+    def _allow_connections(self, whether: str) -> None:
+        connect = "host=127.0.0.1 user=test password=test dbname=postgres"
+        self.run("psql", connect, "-AtXc", f"ALTER DATABASE test ALLOW_CONNECTIONS {whether}")
+
     def _version(self) -> str:
         return f"PostgreSQL {self.answer('127.0.0.1', 5432)}"

@@ -43,6 +43,20 @@ class RedisStorage(ContainerStorage):
         """Past the proxy."""
         return f"redis://127.0.0.1:{self.port}/0"
 
+    def refuse_reads(self) -> None:
+        """Refuses new connections: they aren't authenticated. (What may not be read may not be read by scripts either.)"""
+        self.run(self._shell, "ACL", "SETUSER", "kit", "on", "nopass", "~*", "&*", "+@all")
+        self._switch_default_user("off")
+
+    def allow_reads(self) -> None:
+        """Ends `refuse_reads`."""
+        self._switch_default_user("on")
+
+    def _switch_default_user(self, state: str) -> None:
+        answer = self.run(self._shell, "--no-auth-warning", "--user", "kit", "--pass", "kit", "ACL", "SETUSER", "default", state)
+        if answer != "OK":
+            raise NotReadyError(answer)
+
     def _version(self) -> str:
         info = self.run(self._shell, "INFO", "SERVER")
         if self.run(self._shell, "PING") != "PONG":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from nact.errors import EngineUnavailableError, SequenceConflictError
 from nact.persistence import PersistedEvent
@@ -61,39 +62,69 @@ class KnownOutcomeLaws:
     @law("F-23", Need.REFUSING, guarantee=4)
     async def test_an_outcome_is_not_known_when_the_question_for_it_is_refused(self, trial: Trial) -> None:
         """The server answers the question with an error (a right that was taken away): that tells nothing."""
-        storage, key = _refusing(trial), trial.key()
+        proxy, key = server(trial).proxy, trial.key()
         await trial.fill(key, 1)
         for exchange in range(1, MOST_EXCHANGES):
             highest = len(await when_available(trial, lambda: trial.client.numbers(key)))
             each = event(key, highest + 1)
-            await make(trial, "the server refuses reads", storage.refuse_reads)
-            storage.proxy.lose_reply(exchange)
-            error = await unavailability(trial.client.persist(each))
-            count = storage.proxy.lost
-            storage.proxy.disarm()
-            await make(trial, f"the server allows reads; {count} replies were lost", storage.allow_reads)
+            async with _refused_reads(trial):
+                proxy.lose_reply(exchange)
+                error = await unavailability(trial.client.persist(each))
+            count = proxy.lost
+            proxy.disarm()
             await _expect_that_known_is_true(trial, trial.client, each, error)
             if not count:
                 break
 
-    @law("F-24", Need.REFUSING, Need.SECOND_CLIENT, guarantee=6)
+    @law("F-24", Need.SERVER, Need.SECOND_CLIENT, guarantee=6)
     async def test_a_conflict_among_others_is_no_proof_that_these_are_not_stored(self, trial: Trial) -> None:
-        """Events of many keys travel together, one conflicts, and no question is answered: the others are unknown."""
-        storage, other = _refusing(trial), await trial.another_client()
-        taken, keys = trial.key(), [trial.key() for _ in range(NEIGHBOURS)]
-        for number in range(1, trial.settings.rounds + 1):
-            await _all_at_once(trial, trial.client, [event(key, 2 * number - 1) for key in (taken, *keys)])
-            await other.persist(event(taken, 2 * number, "another's"))
-            events = [event(key, 2 * number) for key in (taken, *keys)]
-            await make(trial, "the server refuses reads", storage.refuse_reads)
-            outcomes = await trial.outcomes(trial.client.persist(each) for each in events)
-            await make(trial, "the server allows reads", storage.allow_reads)
-            for each, outcome in zip(events[1:], outcomes[1:], strict=True):
-                trial.expect(isinstance(outcome, SequenceConflictError), False, "a neighbour's conflict is its own")
-                known = outcome if isinstance(outcome, EngineUnavailableError) else None
-                await _expect_that_known_is_true(trial, other, each, known)
-            await _all_at_once(trial, trial.client, events[1:])
-            trial.expect(len(await other.numbers(taken)), 2 * number, "the other's event is the last of its key")
+        """Events of many keys travel together, one conflicts, the question is lost: the others may be stored."""
+        other = await trial.another_client()
+        for exchange in range(1, MOST_EXCHANGES):
+            neighbours = await _conflicting_neighbours(trial, other)
+            server(trial).proxy.lose_reply(exchange, count=2)
+            await _expect_neighbours_to_know(trial, other, neighbours)
+
+    @law("F-27", Need.REFUSING, Need.SECOND_CLIENT, guarantee=6)
+    async def test_a_conflict_among_others_and_a_refusal_are_no_proof(self, trial: Trial) -> None:
+        """Events of many keys travel together, one conflicts, the question is refused: the others may be stored."""
+        other = await trial.another_client()
+        for exchange in range(MOST_EXCHANGES):
+            neighbours = await _conflicting_neighbours(trial, other)
+            async with _refused_reads(trial):
+                if exchange:
+                    server(trial).proxy.lose_reply(exchange)
+                outcomes = await _persisted_together(trial, neighbours)
+            await _expect_neighbours_to_know(trial, other, neighbours, outcomes)
+
+
+async def _conflicting_neighbours(trial: Trial, other: Client) -> list[PersistedEvent]:
+    """Events to persist at once, of keys that the engine knows; another client has taken the number of the first."""
+    keys = [trial.key() for _ in range(1 + NEIGHBOURS)]
+    await trial.at_once(trial.client.persist(event(key, 1)) for key in keys)
+    await other.persist(event(keys[0], 2, "another's"))
+    return [event(key, 2) for key in keys]
+
+
+async def _persisted_together(trial: Trial, events: Sequence[PersistedEvent]) -> list[object]:
+    return await trial.outcomes(trial.client.persist(each) for each in events)
+
+
+async def _expect_neighbours_to_know(
+    trial: Trial, other: Client, events: Sequence[PersistedEvent], outcomes: Sequence[object] | None = None
+) -> None:
+    """Returns if the conflict is that of the first alone, and what is told of the others is true."""
+    if outcomes is None:
+        outcomes = await _persisted_together(trial, events)
+    server(trial).proxy.disarm()
+    for each, outcome in zip(events[1:], outcomes[1:], strict=True):
+        trial.expect(isinstance(outcome, SequenceConflictError), False, "a neighbour's conflict is its own")
+        error = outcome if isinstance(outcome, EngineUnavailableError) else None
+        await _expect_that_known_is_true(trial, other, each, error)
+    for each in events[1:]:
+        await when_available(trial, lambda: trial.client.persist(each))  # noqa: B023
+        trial.expect(await other.numbers(each.key), [1, 2], "the same event again is stored, once")
+    trial.expect((await other.events(events[0].key))[-1].data, "another's", "the other client's event is stored")
 
 
 async def _expect_that_known_is_true(
@@ -105,15 +136,14 @@ async def _expect_that_known_is_true(
         trial.expect([other.event_id for other in found], [], f"{error}: so nothing was stored")
 
 
-async def _all_at_once(trial: Trial, client: Client, events: Sequence[PersistedEvent]) -> None:
-    def persisted(each: PersistedEvent) -> Awaitable[None]:
-        return when_available(trial, lambda: client.persist(each))
-
-    await trial.at_once(persisted(each) for each in events)
-
-
-def _refusing(trial: Trial) -> RefusingStorage:
+@asynccontextmanager
+async def _refused_reads(trial: Trial) -> AsyncIterator[None]:
+    """Meanwhile the server answers reads with errors."""
     storage = trial.suite.storage()
     if not isinstance(storage, RefusingStorage):
         raise NotTriedError(Need.REFUSING)
-    return storage
+    await make(trial, "the server refuses reads", storage.refuse_reads)
+    try:
+        yield
+    finally:
+        await make(trial, "the server allows reads", storage.allow_reads)

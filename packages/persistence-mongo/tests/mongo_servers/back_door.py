@@ -44,6 +44,16 @@ class MongoBackDoor:
             document["is_deleted"] = True
         await self._do(lambda database: database["event_journal"].insert_one(document))
 
+    async def empty(self) -> None:
+        def delete(database: Database[Documents]) -> None:
+            for name in ("event_journal", "snapshot_store"):
+                database[name].delete_many({})
+
+        await self._do(delete)
+
+    async def drop(self) -> None:
+        await self._do(lambda database: database.client.drop_database(database.name))
+
     async def _do(self, act: Callable[[Database[Documents]], object]) -> None:
         def go() -> None:
             with self._server.client() as client:

@@ -41,9 +41,16 @@ class PostgresBackDoor:
         values = event.created_at, data, event.is_deleted, list(event.tags), event.event_id
         await self._run(insert, event.key, event.sequence_number, *values)
 
+    async def empty(self) -> None:
+        await self._run("TRUNCATE event_journal, snapshot_store")
+
+    async def drop(self) -> None:
+        await self._run("DROP TABLE event_journal, snapshot_store CASCADE")
+
     async def _run(self, statement: str, *arguments: object) -> None:
         connection = await asyncpg.connect(self._url(), server_settings={"search_path": self._schema})
         try:
-            assert await connection.execute(statement, *arguments) in {"DELETE 1", "UPDATE 1", "INSERT 0 1"}
+            done = await connection.execute(statement, *arguments)
+            assert done in {"DELETE 1", "UPDATE 1", "INSERT 0 1", "TRUNCATE TABLE", "DROP TABLE"}
         finally:
             await connection.close()

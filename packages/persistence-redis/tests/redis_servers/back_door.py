@@ -57,3 +57,10 @@ class RedisBackDoor:
             fields: dict[Any, Any] = {"event_id": event.event_id, "created_at": event.created_at}
             fields |= {"tags": json.dumps(event.tags), "data": json.dumps(event.data)}
             await client.xadd(f"{name}:events", fields, id=f"{event.sequence_number}-0")
+
+    async def empty(self) -> None:
+        async with self._client() as client:
+            await client.flushall()
+
+    async def drop(self) -> None:
+        await self.empty()
