@@ -114,6 +114,72 @@ def test_a_request_that_is_held_reaches_nobody_and_breaks_its_connection_when_it
     assert echo.heard == [b"a", b"c"]
 
 
+def hold(proxy: TcpProxy, connection: socket.socket, line: bytes) -> None:
+    """Returns when the request is held."""
+    proxy.hold_requests()
+    connection.sendall(line)
+    while not proxy.is_holding:
+        time.sleep(0.001)
+
+
+def test_what_is_held_is_delivered_though_its_client_is_gone(proxy: TcpProxy, echo: Echo) -> None:
+    with connect(proxy) as connection:
+        hold(proxy, connection, b"late")
+    assert echo.heard == []
+    proxy.deliver_requests()
+    assert echo.heard == [b"late"]
+    assert proxy.round_trips == 1
+
+
+def test_others_pass_while_a_request_is_held(proxy: TcpProxy, echo: Echo) -> None:
+    with connect(proxy) as idle, connect(proxy) as held:
+        assert ask(idle, b"a") == b"a"
+        hold(proxy, held, b"late")
+        proxy.hold_no_others()
+        with connect(proxy) as fresh:
+            assert [ask(each, b"b") for each in (idle, fresh)] == [b"b", b"b"]
+        assert proxy.is_holding
+        proxy.deliver_requests()
+        assert held.recv(100) == b"late"
+        assert ask(held, b"c") == b"c"
+    assert echo.heard == [b"a", b"b", b"b", b"late", b"c"]
+
+
+def test_a_cut_ends_what_is_held_and_nothing_is_delivered(proxy: TcpProxy, echo: Echo) -> None:
+    with connect(proxy) as connection:
+        hold(proxy, connection, b"late")
+        proxy.cut()
+        proxy.deliver_requests()
+    assert echo.heard == []
+
+
+def test_several_replies_in_a_row_are_lost(proxy: TcpProxy, echo: Echo) -> None:
+    proxy.lose_reply(2, count=2)
+    answers = []
+    for line in (b"a", b"b", b"c", b"d"):
+        with connect(proxy) as connection:
+            answers.append(ask(connection, line))
+    assert answers == [b"a", b"", b"", b"d"]
+    assert echo.heard == [b"a", b"b", b"c", b"d"]
+    assert (proxy.lost, proxy.armed) == (2, False)
+
+
+def test_silent_connections_say_nothing_and_new_ones_work(proxy: TcpProxy, echo: Echo) -> None:
+    with connect(proxy) as silent:
+        assert ask(silent, b"a") == b"a"
+        proxy.silence()
+        silent.sendall(b"b")
+        with connect(proxy) as fresh:
+            assert ask(fresh, b"c") == b"c"
+        silent.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            silent.recv(100)
+        proxy.disarm()
+        silent.settimeout(5)
+        assert ask(silent, b"") == b""
+    assert echo.heard == [b"a", b"c"]
+
+
 def test_what_was_to_be_lost_can_be_left_alone(proxy: TcpProxy) -> None:
     proxy.lose_reply()
     proxy.disarm()

@@ -302,7 +302,7 @@ class TcpProxy:
         """Returns when the server has answered, and then has closed the connection, since its client did so."""
         loop = asyncio.get_running_loop()
         until = loop.time() + PATIENCE
-        while connection.awaiting_reply and loop.time() < until:
+        while connection.awaiting_reply and loop.time() < until:  # noqa: ASYNC110 (another task hears the answer)
             await asyncio.sleep(LOOK)
         connection.server.write_eof()
         with contextlib.suppress(TimeoutError):

@@ -14,7 +14,6 @@ from good_engines.files import FileEngine
 from nact.errors import NactError, SequenceConflictError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 
-
 READS = {"page", "highest", "keys", "latest"}
 
 
@@ -83,13 +82,12 @@ class Switchboard:
             return {"error": str(error)}
 
     async def _answer(self, request: Request) -> Any:
-        match request.what:
-            case "end line":
-                self._dead.add(request.key)
-            case "refuse reads" | "allow reads":
-                self._refuses_reads = request.what == "refuse reads"
-            case _:
-                return await answer(self._engine, request)
+        if request.what == "end line":
+            return self._dead.add(request.key)
+        if request.what in {"refuse reads", "allow reads"}:
+            self._refuses_reads = request.what == "refuse reads"
+            return None
+        return await answer(self._engine, request)
 
 
 async def main(port: str, folder: str) -> None:

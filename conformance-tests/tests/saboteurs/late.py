@@ -46,9 +46,7 @@ class KeepsOneSnapshot(ForgetsWhatItGaveUp):
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
         found = await self.latest_snapshot(snapshot.key)
         if found is None or found.sequence_number <= snapshot.sequence_number:
-            kept = msgspec.structs.replace(
-                snapshot, sequence_number=1, data=[snapshot.sequence_number, snapshot.data]
-            )
+            kept = msgspec.structs.replace(snapshot, sequence_number=1, data=[snapshot.sequence_number, snapshot.data])
             await super().take_snapshot(kept)
 
     async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:

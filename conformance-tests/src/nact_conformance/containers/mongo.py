@@ -40,7 +40,16 @@ class MongoStorage(ContainerStorage):
             image_name or image("TEST_MONGO_IMAGE"),
             port=None,
             url="mongodb://127.0.0.1:{port}/laws?directConnection=true" + query,
-            command=["mongod", "--bind_ip_all", "--port", "{port}", "--wiredTigerCacheSizeGB", "0.25", *_TEST, *options],
+            command=[
+                "mongod",
+                "--bind_ip_all",
+                "--port",
+                "{port}",
+                "--wiredTigerCacheSizeGB",
+                "0.25",
+                *_TEST,
+                *options,
+            ],
             ready=self._version,
         )
         self._is_replica_set = replica_set

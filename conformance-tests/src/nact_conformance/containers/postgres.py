@@ -43,7 +43,7 @@ class PostgresStorage(ContainerStorage):
         return self.run("psql", connect, "-AtXc", "SHOW server_version").partition(" ")[0]
 
     def refuse_reads(self) -> None:
-        """Refuses new connections. (The engine's user may read everything, so no right can be taken from it.)"""
+        """Refuses new connections: the engine's user may read everything, so no right can be taken from it."""
         self._allow_connections("false")
 
     def allow_reads(self) -> None:

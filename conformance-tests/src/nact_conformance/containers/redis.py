@@ -44,7 +44,7 @@ class RedisStorage(ContainerStorage):
         return f"redis://127.0.0.1:{self.port}/0"
 
     def refuse_reads(self) -> None:
-        """Refuses new connections: they aren't authenticated. (What may not be read may not be read by scripts either.)"""
+        """Refuses new connections: what a user may not read, scripts that write may not read either."""
         self.run(self._shell, "ACL", "SETUSER", "kit", "on", "nopass", "~*", "&*", "+@all")
         self._switch_default_user("off")
 
@@ -53,7 +53,9 @@ class RedisStorage(ContainerStorage):
         self._switch_default_user("on")
 
     def _switch_default_user(self, state: str) -> None:
-        answer = self.run(self._shell, "--no-auth-warning", "--user", "kit", "--pass", "kit", "ACL", "SETUSER", "default", state)
+        answer = self.run(
+            self._shell, "--no-auth-warning", "--user", "kit", "--pass", "kit", "ACL", "SETUSER", "default", state
+        )
         if answer != "OK":
             raise NotReadyError(answer)
 
