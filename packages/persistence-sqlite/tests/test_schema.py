@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from nact.errors import CorruptJournalError
@@ -24,14 +25,15 @@ async def test_other_programs_can_read_the_tables(
 ) -> None:
     event = PersistedEvent(key=key, sequence_number=1, data={"name": "Ada"}, tags=("b", "a"))
     await engine.persist(event)
-    await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data=[1], created_at=5))
+    snapshot = PersistedSnapshot(key=key, sequence_number=1, data=[1], created_at=5, event_id=event.event_id)
+    await engine.take_snapshot(snapshot)
     columns = "ordering, persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id"
     assert shell.execute(f"SELECT {columns} FROM event_journal").fetchall() == [
         (1, key, 1, event.created_at, '{"name":"Ada"}', 0, '["a","b"]', event.event_id)
     ]
     assert shell.execute("SELECT data ->> 'name' FROM event_journal").fetchall() == [("Ada",)]
-    columns = "persistence_key, sequence_nr, created_at, data"
-    assert shell.execute(f"SELECT {columns} FROM snapshot_store").fetchall() == [(key, 1, 5, "[1]")]
+    columns = "persistence_key, sequence_nr, created_at, data, event_id"
+    assert shell.execute(f"SELECT {columns} FROM snapshot_store").fetchall() == [(key, 1, 5, "[1]", event.event_id)]
 
 
 async def test_positions_are_in_the_order_of_commits_and_not_used_again(
@@ -49,6 +51,42 @@ async def test_opening_again_changes_nothing(path: Path, shell: sqlite3.Connecti
         async with SqlitePersistenceEngine(path):
             schemas.append(shell.execute("SELECT * FROM sqlite_master").fetchall())
     assert schemas[0] == schemas[1]
+
+
+@pytest.mark.parametrize("create", [True, False])
+async def test_snapshots_of_earlier_releases_get_an_event_id(
+    path: Path, shell: sqlite3.Connection, key: str, *, create: bool
+) -> None:
+    async with SqlitePersistenceEngine(path):
+        pass
+    shell.execute("ALTER TABLE snapshot_store DROP COLUMN event_id")
+    put = "INSERT INTO snapshot_store (persistence_key, sequence_nr, created_at, data) VALUES (?, ?, 5, '[1]')"
+    shell.execute(put, (key, 1))
+    async with SqlitePersistenceEngine(path, create_if_not_exists=create) as engine:
+        early = PersistedSnapshot(key=key, sequence_number=1, data=[1], created_at=5)
+        assert await engine.latest_snapshot(key) == early
+        later = PersistedSnapshot(key=key, sequence_number=2, data=None, event_id="\u00e9\0-2")
+        await engine.take_snapshot(later)
+        assert await engine.latest_snapshot(key) == later
+        shell.execute(put, (key, 3))  # an earlier release still runs, and writes
+        assert await engine.latest_snapshot(key) == msgspec.structs.replace(early, sequence_number=3)
+
+
+async def test_a_snapshot_taken_again_has_the_newer_event_id(engine: SqlitePersistenceEngine, key: str) -> None:
+    for event_id in ("a", "b", None):
+        snapshot = PersistedSnapshot(key=key, sequence_number=1, data=None, event_id=event_id)
+        await engine.take_snapshot(snapshot)
+        assert await engine.latest_snapshot(key) == snapshot
+
+
+@pytest.mark.parametrize("wrong", ["''", "x'ff'"])
+async def test_a_snapshot_with_an_unreadable_event_id(
+    engine: SqlitePersistenceEngine, key: str, shell: sqlite3.Connection, wrong: str
+) -> None:
+    await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data=None, event_id="a"))
+    shell.execute(f"UPDATE snapshot_store SET event_id = {wrong}")
+    with pytest.raises(CorruptJournalError):
+        await engine.latest_snapshot(key)
 
 
 async def test_the_file_may_be_shared_with_tables_of_the_user(

@@ -13,14 +13,14 @@ from nact.persistence.records import is_unicode, sorted_tags
 EventRow: TypeAlias = tuple[str, int, int, str, int, str, str]
 """persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id: the order of an INSERT."""
 
-SnapshotRow: TypeAlias = tuple[str, int, int, str]
-"""persistence_key, sequence_nr, created_at, data."""
+SnapshotRow: TypeAlias = tuple[str, int, int, str, str | None]
+"""persistence_key, sequence_nr, created_at, data, event_id."""
 
 StoredEvent: TypeAlias = tuple[int, bytes | None, bytes, int, int, bytes]
 """sequence_nr, data, tags, created_at, is_deleted, event_id: as they are read, text still in UTF-8."""
 
-StoredSnapshot: TypeAlias = tuple[int, bytes, int]
-"""sequence_nr, data, created_at."""
+StoredSnapshot: TypeAlias = tuple[int, bytes, int, bytes | None]
+"""sequence_nr, data, created_at, event_id (of snapshots that earlier releases took, None)."""
 
 _decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -53,7 +53,7 @@ def snapshot_row(snapshot: PersistedSnapshot) -> SnapshotRow:
     if not isinstance(snapshot, PersistedSnapshot):
         raise InvalidEventError(f"expected a PersistedSnapshot, not {snapshot!r}")
     text = json_data.encode(snapshot.data).decode()
-    return snapshot.key, snapshot.sequence_number, _checked_time(snapshot.created_at), text
+    return snapshot.key, snapshot.sequence_number, _checked_time(snapshot.created_at), text, snapshot.event_id
 
 
 def stored_tags(key: str, row: StoredEvent) -> tuple[str, ...]:
@@ -99,10 +99,16 @@ def stored_snapshot(key: str, row: StoredSnapshot) -> PersistedSnapshot:
     Raises:
         CorruptJournalError: It can't be read.
     """
-    number, data, created_at = row
+    number, data, created_at, event_id = row
     try:
-        return PersistedSnapshot(key=key, sequence_number=number, data=_decoded(data), created_at=created_at)
-    except ValueError as error:
+        return PersistedSnapshot(
+            key=key,
+            sequence_number=number,
+            data=_decoded(data),
+            created_at=created_at,
+            event_id=None if event_id is None else event_id.decode(),
+        )
+    except (ValueError, AttributeError) as error:
         raise CorruptJournalError(f"the snapshot can't be decoded: {error}", key, number) from error
 
 

@@ -10,15 +10,18 @@ from nact_persistence_sqlite._sql import Statements
 
 
 def prepare(connection: sqlite3.Connection, path: str, sql: Statements, *, create: bool) -> None:
-    """Makes the tables that are missing, if `create`. Does nothing, not even write, when they are there.
+    """Makes the tables that are missing, if `create`, and the columns that tables of earlier releases lack.
+
+    Does nothing, not even write, when all is there.
 
     Raises:
         EngineUnavailableError: They are missing, and aren't to be created.
         CorruptJournalError: They aren't ours, or were made by a later release.
     """
-    if not _missing(connection, path, sql):
+    missing = _missing(connection, path, sql)
+    if not missing and _is_complete(connection, sql):
         return
-    if not create:
+    if missing and not create:
         raise EngineUnavailableError(
             f"{path}: there is no table {sql.event_table} or {sql.snapshot_table} of nact's in it; "
             "restore the file, or make a new engine with create_if_not_exists=True",
@@ -27,7 +30,13 @@ def prepare(connection: sqlite3.Connection, path: str, sql: Statements, *, creat
     connection.execute("BEGIN IMMEDIATE")  # one starter at a time; the others find the tables made
     for table in _missing(connection, path, sql):
         _create(connection, path, sql, table)
+    if not _is_complete(connection, sql):
+        connection.execute(sql.add_snapshot_event_id)
     connection.execute("COMMIT")
+
+
+def _is_complete(connection: sqlite3.Connection, sql: Statements) -> bool:
+    return connection.execute(_sql.HAS_COLUMN, (sql.snapshot_table, "event_id")).fetchone() is not None
 
 
 def _missing(connection: sqlite3.Connection, path: str, sql: Statements) -> list[str]:

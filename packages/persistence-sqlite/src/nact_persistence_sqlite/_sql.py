@@ -22,6 +22,7 @@ CREATE_SCHEMA_TABLE = (
 )
 SCHEMA_VERSIONS = f'SELECT table_name, version FROM "{SCHEMA_TABLE}" WHERE table_name IN (?, ?)'
 RECORD_VERSION = f'INSERT INTO "{SCHEMA_TABLE}" (table_name, version) VALUES (?, ?)'
+HAS_COLUMN = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"
 HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
 
 
@@ -67,9 +68,15 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
   sequence_nr INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   data TEXT NOT NULL,
+  event_id TEXT,
   UNIQUE (persistence_key, sequence_nr)
 )""",
         )
+
+    @property
+    def add_snapshot_event_id(self) -> str:
+        """For tables that earlier releases made. Those go on writing to them, and leave it NULL."""
+        return f"ALTER TABLE {self._snapshots} ADD COLUMN event_id TEXT"
 
     # --- writing ---------------------------------------------------------------------------------------------
 
@@ -116,9 +123,9 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
     @cached_property
     def put_snapshot(self) -> str:
         return (
-            f"INSERT INTO {self._snapshots} (persistence_key, sequence_nr, created_at, data) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (persistence_key, sequence_nr) DO UPDATE "
-            "SET created_at = excluded.created_at, data = excluded.data"
+            f"INSERT INTO {self._snapshots} (persistence_key, sequence_nr, created_at, data, event_id) "
+            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (persistence_key, sequence_nr) DO UPDATE "
+            "SET created_at = excluded.created_at, data = excluded.data, event_id = excluded.event_id"
         )
 
     @cached_property
@@ -141,7 +148,7 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
     @cached_property
     def latest_snapshot(self) -> str:
         return (
-            f"SELECT sequence_nr, data, created_at FROM {self._snapshots} "
+            f"SELECT sequence_nr, data, created_at, event_id FROM {self._snapshots} "
             "WHERE persistence_key = ? AND sequence_nr <= ? ORDER BY sequence_nr DESC LIMIT 1"
         )
 
