@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import time
 from dataclasses import dataclass
 from types import TracebackType
 from urllib.parse import quote
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_sqlite import _schema
+from nact_persistence_sqlite import _schema, _sql
 from nact_persistence_sqlite._errors import is_busy, translated
+from nact_persistence_sqlite._files import Opened, OpenFiles, check_log
 from nact_persistence_sqlite._sql import Statements
 
 
@@ -24,15 +26,19 @@ class File:
     synchronous: str
     busy_timeout: float
     create: bool
+    opened: Opened | None = None
+    """Which files they were when it was last opened."""
 
 
 class Database:
     """A connection that is opened when it is needed, closed by whatever goes wrong, and then opened again.
 
-    `with database as connection:` gives the connection to the file that has this name now. Used by one thread only.
+    `with database as connection:` gives the connection to the file that has this name now. When it ends well, what was
+    committed in it is in that file, and SQLite's locks held all the time. Used by one thread only.
 
     Raises:
-        EngineUnavailableError: See `translated`. The connection was closed, and what it hadn't committed is undone.
+        EngineUnavailableError: See `translated` and `OpenFiles`. The connection was closed, and what it hadn't committed
+            is undone.
         CorruptJournalError: Likewise.
     """
 
@@ -40,14 +46,14 @@ class Database:
         self._file = file
         self._writes = writes
         self._connection: sqlite3.Connection | None = None
-        self._identity = (0, 0)
+        self._files: OpenFiles | None = None
 
     def __enter__(self) -> sqlite3.Connection:
         try:
-            if self._connection is None:
+            if self._connection is None or self._files is None:
                 self._connection = self._open()
             else:
-                self._check_unmoved()
+                self._files.check_before()
         except BaseException as error:
             self._give_up(error)
             raise
@@ -58,18 +64,45 @@ class Database:
     ) -> None:
         if error is not None:
             self._give_up(error)
+        elif self._files is not None:
+            try:
+                self._files.check_after(wrote=self._writes)
+            except BaseException as wrong:
+                self._give_up(wrong)
+                raise
 
     def _give_up(self, error: BaseException) -> None:
-        self.close()
+        self._abandon()
         if isinstance(error, sqlite3.Error):
             raise translated(self._file.path, error) from error
 
     def close(self) -> None:
-        connection, self._connection = self._connection, None
+        """Closes the connection. The last one that a database has anywhere empties its write-ahead log into it."""
+        if self._files is not None:
+            self._files.release()
+        self._abandon(for_good=True)
+
+    def renew(self) -> None:
+        """Closes the connection if its files aren't those that others find."""
+        if self._files is not None:
+            try:
+                self._files.check_before()
+            except EngineUnavailableError:
+                self._abandon()
+
+    def _abandon(self, *, for_good: bool = False) -> None:
+        """What went wrong may be that others no longer see these files: nothing in them may reach the database now."""
+        connection, files = self._connection, self._files
+        self._connection = self._files = None
         if connection is not None:
+            if not for_good:
+                _leave_the_log(connection)
             connection.close()
+        if files is not None and not for_good:
+            files.abandon()
 
     def _open(self) -> sqlite3.Connection:
+        check_log(self._file.path, self._file.opened)
         mode = "rwc" if self._writes and self._file.create else "rw"
         connection = sqlite3.connect(
             f"file:{quote(os.fsencode(self._file.path))}?mode={mode}",
@@ -83,7 +116,9 @@ class Database:
             else:
                 connection.execute("PRAGMA query_only = ON")
                 connection.text_factory = bytes  # text that isn't UTF-8 is found where it is decoded
-            self._identity = _identity(self._file.path)
+                connection.execute(_sql.HAS_TABLE, (_sql.SCHEMA_TABLE,)).fetchone()  # opens the other two files
+            self._files = OpenFiles(self._file.path)
+            self._file.opened = self._files.opened
         except BaseException:
             connection.close()
             raise
@@ -113,19 +148,8 @@ class Database:
                 outcome_known=True,
             )
 
-    def _check_unmoved(self) -> None:
-        """SQLite itself goes on writing to a file that was deleted or replaced; what it writes is lost."""
-        if _identity(self._file.path) != self._identity:
-            raise EngineUnavailableError(
-                f"{self._file.path}: another file took the place of the one that was open", outcome_known=True
-            )
 
-
-def _identity(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - before every write
-    except OSError as error:
-        raise EngineUnavailableError(
-            f"{path}: the file isn't there any more; put it back ({error.strerror})", outcome_known=True
-        ) from error
-    return status.st_dev, status.st_ino
+def _leave_the_log(connection: sqlite3.Connection) -> None:
+    """Closing doesn't empty the write-ahead log into the database. (Before Python 3.12 only `Locks` prevent it.)"""
+    if sys.version_info >= (3, 12):
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)

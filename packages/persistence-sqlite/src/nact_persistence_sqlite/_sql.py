@@ -22,6 +22,7 @@ CREATE_SCHEMA_TABLE = (
 )
 SCHEMA_VERSIONS = f'SELECT table_name, version FROM "{SCHEMA_TABLE}" WHERE table_name IN (?, ?)'
 RECORD_VERSION = f'INSERT INTO "{SCHEMA_TABLE}" (table_name, version) VALUES (?, ?)'
+USER_VERSION = "PRAGMA user_version"
 HAS_COLUMN = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"
 HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
 

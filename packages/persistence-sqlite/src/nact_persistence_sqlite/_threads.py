@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from typing import TypeVar, TypeVarTuple
 
-from nact.errors import EngineClosedError
-from nact.persistence import GroupCommit
+from nact.errors import EngineClosedError, EngineUnavailableError
+from nact.persistence import GroupCommit, Outcome
 from nact_persistence_sqlite._database import Database, File
 from nact_persistence_sqlite._reader import Reader
 from nact_persistence_sqlite._worker import Worker
@@ -70,7 +71,7 @@ class Threads:
         except asyncio.CancelledError:
             # It may be on its way. A read that doesn't see it yet has to wait, or what it tells changes afterwards.
             if self._process is not None:
-                self._in_doubt = self._writer_thread.call(_nothing)
+                self._doubt(self._writer.settle)
             raise
 
     async def read(self, function: Callable[[*Ts], R], *args: *Ts) -> R:
@@ -80,7 +81,11 @@ class Threads:
             await self._settle_doubt()
             await self._open_tables()
             self.check_usable()
-        return await self._reader_thread.call(function, *args)
+        try:
+            return await self._reader_thread.call(function, *args)
+        except EngineUnavailableError:
+            self._has_tables = False  # the writer has to see whether it has the same files open as others
+            raise
 
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes the file. Goes on when it is cancelled. Can be called again."""
@@ -111,10 +116,9 @@ class Threads:
             )
         if self._loop is not None and self._loop.is_running():
             raise RuntimeError(f"the engine for {self._path} is in use by another event loop; make one for each")
-        thread, writer = self._writer_thread, self._writer
-        self._commits = GroupCommit(lambda items: thread.call(writer.write, items), max_items=_MAX_ITEMS)
+        self._commits = GroupCommit(self._write, max_items=_MAX_ITEMS)
         if self._process is not None:
-            self._in_doubt = thread.call(_nothing)  # the other event loop may have left a write under way
+            self._doubt(self._writer.settle)  # the other event loop may have left a write under way
         self._process, self._loop = os.getpid(), loop
 
     async def _open_tables(self) -> None:
@@ -122,12 +126,44 @@ class Threads:
             await self._writer_thread.call(self._writer.open)
             self._has_tables = True
 
+    def _write(self, items: Sequence[Item]) -> asyncio.Future[Sequence[Outcome]]:
+        writing = self._writer_thread.call(self._writer.write, items)
+        writing.add_done_callback(self._look_back)
+        return writing
+
+    def _look_back(self, writing: asyncio.Future[Sequence[Outcome]]) -> None:
+        """After a failure the writer opens the file anew, which has to be anew for this process: `-shm` is shared."""
+        if not writing.cancelled() and isinstance(writing.exception(), EngineUnavailableError):
+            closed = threading.Event()
+            self._reader_thread.call(self._close_reader, closed)
+            self._doubt(self._settle, closed)
+
+    def _close_reader(self, closed: threading.Event) -> None:
+        self.reader.close()
+        closed.set()
+
+    def _settle(self, closed: threading.Event) -> None:
+        closed.wait()
+        self._writer.settle()
+
+    def _doubt(self, settle: Callable[[*Ts], None], *args: *Ts) -> None:
+        """Lets reads wait until `settle` has returned."""
+        self._in_doubt = self._writer_thread.call(settle, *args)
+        self._in_doubt.add_done_callback(_failure)
+
     async def _settle_doubt(self) -> None:
+        """Waits until what a read shows stays true."""
         while (doubt := self._in_doubt) is not None:
+            if doubt.done() and _failure(doubt) is not None:
+                self._doubt(self._writer.settle)  # that was then: this read asks again
+                continue
             await asyncio.wait([doubt])
+            failure = _failure(doubt)
+            if failure is not None:
+                raise failure
             if doubt is self._in_doubt:
                 self._in_doubt = None
 
 
-def _nothing() -> None:
-    """What a thread does when somebody waits for its earlier calls."""
+def _failure(done: asyncio.Future[None]) -> BaseException | None:
+    return None if done.cancelled() else done.exception()

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TypeAlias
 
-from nact.errors import InvalidEventError, NactError, SequenceConflictError
+from nact.errors import EngineUnavailableError, InvalidEventError, NactError, SequenceConflictError
 from nact.persistence import Outcome
+from nact_persistence_sqlite import _sql
 from nact_persistence_sqlite._database import Database
 from nact_persistence_sqlite._errors import REFUSED
 from nact_persistence_sqlite._rows import EventRow, SnapshotRow
@@ -59,9 +60,11 @@ class Writer:
     def __init__(self, database: Database, sql: Statements) -> None:
         self._database = database
         self._sql = sql
+        self._is_in_doubt = False
 
     def open(self) -> None:
-        """Opens the file, and makes its tables, unless that is done."""
+        """Opens the file, and makes its tables, unless that is done and the file is still the one that others find."""
+        self._database.renew()
         with self._database:
             return
 
@@ -69,8 +72,31 @@ class Writer:
         """Stores the items. Those that can't be stored fail alone.
 
         Raises:
-            EngineUnavailableError: None of them is stored, or known to be.
+            EngineUnavailableError: None of them is stored, or known to be. In the second case, call `settle`.
         """
+        try:
+            return self._write(items)
+        except EngineUnavailableError as error:
+            self._is_in_doubt = self._is_in_doubt or not error.outcome_known
+            raise
+
+    def settle(self) -> None:
+        """Returns when what an error left undecided is stored, or never will be.
+
+        A commit that failed may have left a whole transaction in the write-ahead log that no reader sees, and that comes
+        to life when the log is next recovered. The next commit takes its place.
+
+        Raises:
+            EngineUnavailableError: It is still undecided.
+        """
+        if self._is_in_doubt:
+            with self._database as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                self._touch(connection)
+                connection.execute("COMMIT")
+            self._is_in_doubt = False
+
+    def _write(self, items: Sequence[Item]) -> Sequence[Outcome]:
         with self._database as connection:
             if self._write_at_once(connection, items):
                 return [None] * len(items)
@@ -131,12 +157,19 @@ class Writer:
                     pass
 
     def _insert(self, connection: sqlite3.Connection, rows: Sequence[EventRow]) -> None:
+        """All of the rows, or an error; with the error, some of them may be stored if no transaction is open."""
         text, size = self._sql.insert_events(len(rows))
         values: list[object] = []
         for row in rows:
             values += row
         values += _NO_ROW * (size - len(rows))
-        connection.execute(text, values)
+        if connection.execute(text, values).rowcount != len(rows):
+            raise sqlite3.IntegrityError("a trigger left it out")
+
+    def _touch(self, connection: sqlite3.Connection) -> None:
+        """Makes the transaction write and sync something, though it changes nothing."""
+        (version,) = connection.execute(_sql.USER_VERSION).fetchone()
+        connection.execute(f"{_sql.USER_VERSION} = {version}")
 
     def _delete_events(self, connection: sqlite3.Connection, item: DeleteEvents) -> None:
         (last,) = connection.execute(self._sql.last_up_to, (item.key, item.up_to)).fetchone()
@@ -154,6 +187,7 @@ class Writer:
             key, first = item.rows[0][:2]
             stored = connection.execute(self._sql.stored_ids, (key, first, item.rows[-1][1])).fetchall()
             if stored == [(row[1], row[6]) for row in item.rows]:
+                self._touch(connection)  # whoever wrote it may have died before it was synced
                 return None
             highest = connection.execute(self._sql.highest, (key,)).fetchone()[0] or 0
             if highest + 1 != first:

@@ -1,0 +1,176 @@
+"""What stands in for SQLite's locks when this process loses them, and tells that it lost them.
+
+SQLite's are POSIX locks: a process loses all of a file's with the first descriptor of that file that it closes, whoever
+opened it (a copy for a backup, a checksum), and SQLite doesn't notice. Open file description locks stay. They are
+Linux's; elsewhere nothing is held, and nothing noticed. See docs/adr/0046.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import struct
+import sys
+import threading
+from collections import Counter
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from itertools import chain
+from typing import Literal, NamedTuple, Self
+
+if sys.platform == "linux":
+    import fcntl
+
+    _KINDS = {"read": fcntl.F_RDLCK, "write": fcntl.F_WRLCK, "nothing": fcntl.F_UNLCK}
+    _UNLOCKED = struct.pack("h", fcntl.F_UNLCK)
+
+_SHARED = 0x40000002, 510
+"""The bytes of a database that each connection locks: SHARED_FIRST and SHARED_SIZE in SQLite's os.h. While they are
+locked, no other program takes itself for the last one, and removes the write-ahead log when it closes."""
+_IN_USE = 128, 1
+"""The byte of `-shm` that says that it is in use: UNIX_SHM_DMS in SQLite's os_unix.c. Without it, it is emptied."""
+_OURS = 1 << 62
+"""From here on SQLite locks nothing."""
+
+
+class Identity(NamedTuple):
+    """Which file it is, whatever its name."""
+
+    device: int
+    number: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Self:
+        return cls(status.st_dev, status.st_ino)
+
+
+class _Process:
+    """What this process holds, all connections together: one lock does for all that it has open."""
+
+    def __init__(self, inherited: Collection[int] = ()) -> None:
+        self.lock = threading.Lock()
+        self.holders: Counter[Identity] = Counter()
+        self.inherited = frozenset(inherited)
+        """Descriptors that a parent process has, too: who unlocks them unlocks the parent's."""
+
+
+_process = _Process()
+
+
+def _begin_anew() -> None:
+    global _process  # noqa: PLW0603 - this is another process
+    _process = _Process(chain.from_iterable((open_files() or {}).values()) if _process.holders else ())
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
+def open_files() -> dict[Identity, list[int]] | None:
+    """This process's descriptors, by their files, the writable ones first; `None` where the system doesn't tell."""
+    found: dict[Identity, list[int]] = {}
+    try:
+        descriptors = [int(name) for name in os.listdir("/dev/fd")]
+    except OSError:
+        return None
+    for descriptor in descriptors:
+        with suppress(OSError):
+            same = found.setdefault(Identity.of(os.fstat(descriptor)), [])
+            same.insert(0 if _is_writable(descriptor) else len(same), descriptor)
+    return found
+
+
+class Locks:
+    """The locks of one connection, on SQLite's own descriptors: another one of the file, when closed, would do the harm.
+
+    Args:
+        database: The file of the database.
+        shared_memory: That of `-shm`.
+    """
+
+    def __init__(self, database: Identity, shared_memory: Identity) -> None:
+        self._database = database
+        self._shared_memory = shared_memory
+        self._descriptor = -1
+        place = _OURS + secrets.randbits(60)  # another process's byte mustn't be taken for this one
+        self._ask, self._take = _region("write", (place, 1)), _region("read", (place, 1))
+
+    def hold(self) -> None:
+        """Takes them.
+
+        Raises:
+            OSError: Another program has locked the files against all others.
+        """
+        if sys.platform == "linux":
+            with _process.lock:
+                files = open_files() or {}
+                _lock_all(files.get(self._database, ()), _region("read", _SHARED))
+                _lock_all(files.get(self._shared_memory, ()), _region("read", _IN_USE))
+                _process.holders[self._database] += 1
+            for self._descriptor in files.get(self._shared_memory, ())[:1]:
+                self.retake()
+
+    def release(self) -> None:
+        """Gives them up. With the last ones of this process, SQLite may take itself for the database's last user."""
+        if sys.platform == "linux":
+            with _process.lock:
+                self._leave()
+                if not _process.holders[self._database]:
+                    mine = set((open_files() or {}).get(self._database, ())) - _process.inherited
+                    _lock_all(mine, _region("nothing", _SHARED))
+
+    def abandon(self) -> None:
+        """After the connection was closed, without having been released: the locks went with the descriptors."""
+        if sys.platform == "linux":
+            with _process.lock:
+                self._leave()
+
+    def _leave(self) -> None:
+        _process.holders[self._database] = max(0, _process.holders[self._database] - 1)
+        _process.holders += Counter()  # without those at 0
+
+    def were_lost(self) -> bool:
+        """Whether this process has lost SQLite's locks since `hold` or `retake`, if only for a moment.
+
+        A POSIX lock of ours goes with SQLite's. Whoever asks about a process's own has to be another owner, such as an
+        open file description.
+        """
+        if sys.platform == "linux" and self._descriptor >= 0:
+            try:
+                found = fcntl.fcntl(self._descriptor, fcntl.F_OFD_GETLK, self._ask)
+            except OSError:
+                return True  # the descriptor was closed
+            return found[:2] == _UNLOCKED
+        return False
+
+    def retake(self) -> None:
+        """Begins to watch again.
+
+        Raises:
+            OSError: The descriptor isn't that of `-shm` any more.
+        """
+        if sys.platform == "linux" and self._descriptor >= 0:
+            if Identity.of(os.fstat(self._descriptor)) != self._shared_memory:
+                raise OSError("its descriptor is another file's")
+            fcntl.fcntl(self._descriptor, fcntl.F_SETLK, self._take)
+
+
+def _lock_all(descriptors: Iterable[int], region: bytes) -> None:
+    for descriptor in descriptors:
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, region)
+        except (BlockingIOError, PermissionError):
+            raise
+        except OSError:  # noqa: PERF203 - it was closed meanwhile, or the file system has no such locks
+            continue
+
+
+def _region(kind: Literal["read", "write", "nothing"], region: tuple[int, int]) -> bytes:
+    """A `struct flock`; empty where it isn't used."""
+    if sys.platform != "linux":
+        return b""
+    return struct.pack("@hhqqi0q", _KINDS[kind], os.SEEK_SET, *region, 0)
+
+
+def _is_writable(descriptor: int) -> bool:
+    return sys.platform == "linux" and fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
