@@ -47,12 +47,18 @@ class Database:
         self._writes = writes
         self._connection: sqlite3.Connection | None = None
         self._files: OpenFiles | None = None
+        self.asked = 0
+        """How many uses were asked for. One that waits its turn is served by the look at the files before an earlier
+        use: what happens to them afterwards happens at the same time. Left at 0, each use has a look of its own."""
+        self._used = self._checked = 0
 
     def __enter__(self) -> sqlite3.Connection:
+        self._used += 1
         try:
             if self._connection is None or self._files is None:
                 self._connection = self._open()
-            else:
+            elif self._used > self._checked:
+                self._checked = self.asked
                 self._files.check_before()
         except BaseException as error:
             self._give_up(error)

@@ -6,13 +6,20 @@ SQLite notices neither: it goes on writing to files that were renamed or removed
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import NamedTuple
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_sqlite._locks import Identity, Locks, open_files
+from nact_persistence_sqlite._locks import Locks, open_files
+from nact_persistence_sqlite._names import Identity, Names
 
-_HELD = "this process closed a descriptor of {name}, which drops SQLite's locks (copy it with SQLite's own backup)"
+_HELD = "this process closed a descriptor of {name}-shm, which drops SQLite's locks (copy it with SQLite's own backup)"
+
+_STILL_TRUE = 0.0002
+"""For so many seconds the look after a write does for the one before the next. That one is there so that little is
+written in vain; the look after the write decides."""
 
 
 class Opened(NamedTuple):
@@ -50,10 +57,14 @@ class OpenFiles:
     def __init__(self, path: str) -> None:
         real = os.path.realpath(path)  # SQLite calls the others after what a link leads to
         self._path = path
-        self._names = [(name, _identity(name)) for name in (path, real + "-wal", real + "-shm")]
-        self.opened = Opened(self._names[0][1], self._names[1][1])
-        self._check_that_they_are_open()
-        self._locks = Locks(self._names[0][1], self._names[2][1])
+        names = (path, real + "-wal", real + "-shm")
+        self._names = Names(names)
+        database, log, shared_memory = self._names.identities()
+        self.opened = Opened(database, log)
+        self._names.check(outcome_known=True)
+        self._check_that_they_are_open(names)
+        self._looked_at = 0.0
+        self._locks = Locks(database, shared_memory)
         try:
             self._locks.hold()
         except OSError as error:
@@ -65,7 +76,9 @@ class OpenFiles:
         Raises:
             EngineUnavailableError: It wouldn't be. Close the connection.
         """
-        self._check_names(outcome_known=True)
+        if monotonic() < self._looked_at + _STILL_TRUE:
+            return
+        self._names.check(outcome_known=True)
         if self._locks.were_lost():
             try:
                 self._locks.retake()  # nothing of this connection's was under way
@@ -80,9 +93,11 @@ class OpenFiles:
             EngineUnavailableError: It may not be. Close the connection.
         """
         if wrote:
-            self._check_names(outcome_known=False)
+            self._names.check(outcome_known=False)
         if self._locks.were_lost():
-            raise EngineUnavailableError(_HELD.format(name=self._names[2][0]), outcome_known=not wrote)
+            raise EngineUnavailableError(_HELD.format(name=self._path), outcome_known=not wrote)
+        if wrote:
+            self._looked_at = monotonic()
 
     def release(self) -> None:
         """Before the connection is closed because nobody needs it any more."""
@@ -92,26 +107,10 @@ class OpenFiles:
         """After it was closed because something went wrong."""
         self._locks.abandon()
 
-    def _check_names(self, *, outcome_known: bool) -> None:
-        for name, identity in self._names:
-            try:
-                status = os.stat(name)  # noqa: PTH116 - before and after every write
-            except OSError as error:
-                raise _missing(name, error, outcome_known=outcome_known) from error
-            if status.st_ino != identity.number or status.st_dev != identity.device:
-                reason = f"{name}: another file took the place of the one that was open"
-                raise EngineUnavailableError(reason, outcome_known=outcome_known)
-            if status.st_nlink > 1 and outcome_known:
-                raise EngineUnavailableError(
-                    f"{name}: it has another name, a hard link, and SQLite would keep a log of its own for each; "
-                    "remove the other name",
-                    outcome_known=True,
-                )
-
-    def _check_that_they_are_open(self) -> None:
+    def _check_that_they_are_open(self, names: Sequence[str]) -> None:
         """A connection shares `-shm` with the others of this process, which may have one open that was removed."""
         files = open_files()
-        for name, identity in self._names:
+        for name, identity in zip(names, self._names.identities(), strict=True):
             if files is not None and identity not in files:
                 raise EngineUnavailableError(
                     f"{name}: this process has another file open that had this name; close its other connections to "
@@ -119,14 +118,3 @@ class OpenFiles:
                     outcome_known=True,
                 )
 
-
-def _identity(name: str) -> Identity:
-    try:
-        return Identity.of(os.stat(name))  # noqa: PTH116 - as above
-    except OSError as error:
-        raise _missing(name, error, outcome_known=True) from error
-
-
-def _missing(name: str, error: OSError, *, outcome_known: bool) -> EngineUnavailableError:
-    reason = f"{name}: the file isn't there any more; put it back ({error.strerror})"
-    return EngineUnavailableError(reason, outcome_known=outcome_known)

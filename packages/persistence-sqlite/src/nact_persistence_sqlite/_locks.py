@@ -16,7 +16,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from itertools import chain
-from typing import Literal, NamedTuple, Self
+from typing import Literal
+
+from nact_persistence_sqlite._names import Identity
 
 if sys.platform == "linux":
     import fcntl
@@ -31,17 +33,6 @@ _IN_USE = 128, 1
 """The byte of `-shm` that says that it is in use: UNIX_SHM_DMS in SQLite's os_unix.c. Without it, it is emptied."""
 _OURS = 1 << 62
 """From here on SQLite locks nothing."""
-
-
-class Identity(NamedTuple):
-    """Which file it is, whatever its name."""
-
-    device: int
-    number: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> Self:
-        return cls(status.st_dev, status.st_ino)
 
 
 class _Process:

@@ -27,6 +27,10 @@ class Reader:
         self._database = database
         self._sql = sql
 
+    def expect(self) -> None:
+        """Called for each call that was given to the thread."""
+        self._database.asked += 1
+
     def page(self, key: str, after: int, count: int) -> Page:
         """Up to `count` events above `after`, fewer if they are large: a page ends with the one that fills it."""
         rows: list[StoredEvent] = []

@@ -82,7 +82,9 @@ class Threads:
             await self._open_tables()
             self.check_usable()
         try:
-            return await self._reader_thread.call(function, *args)
+            reading = self._reader_thread.call(function, *args)
+            self.reader.expect()
+            return await reading
         except EngineUnavailableError:
             self._has_tables = False  # the writer has to see whether it has the same files open as others
             raise

@@ -109,7 +109,10 @@ class Writer:
         self._database.close()
 
     def _write_at_once(self, connection: sqlite3.Connection, items: Sequence[Item]) -> bool:
-        """The usual case: nothing but events that are all next. One statement is its own transaction."""
+        """The usual case: nothing but events that are all next. One statement is its own transaction.
+
+        Unless it has several events of one item: a trigger of the user's can let a statement store some of its rows.
+        """
         rows: list[EventRow] = []
         for item in items:
             if type(item) is not Append:
@@ -117,9 +120,16 @@ class Writer:
             rows.extend(item.rows)
         if len(rows) > MAX_ROWS:
             return False
+        is_own_transaction = len(rows) == len(items)
         try:
+            if not is_own_transaction:
+                connection.execute("BEGIN IMMEDIATE")
             self._insert(connection, rows)
+            if not is_own_transaction:
+                connection.execute("COMMIT")
         except REFUSED:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             return False
         return True
 
