@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nact.errors import InvalidEventError, SequenceConflictError
+from nact.errors import EngineUnavailableError, InvalidEventError, SequenceConflictError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_sqlite import SqlitePersistenceEngine
@@ -154,6 +154,55 @@ async def test_a_batch_that_is_refused_in_its_second_statement_stores_nothing(
     with pytest.raises(InvalidEventError):
         await engine.persist_all(batch)
     assert await engine.highest_sequence_number(key) == 0
+
+
+@pytest.mark.parametrize("how", ["IGNORE", "FAIL, 'no'"])
+async def test_a_trigger_that_lets_through_a_part_is_an_error(
+    engine: SqlitePersistenceEngine, shell: sqlite3.Connection, key: str, how: str, numbered: Numbered
+) -> None:
+    await engine.persist(numbered("other", 1, 1)[0])
+    when = "WHEN NEW.data = '13'"
+    shell.execute(f"CREATE TRIGGER mine BEFORE INSERT ON event_journal {when} BEGIN SELECT raise({how}); END")
+    unlucky = [PersistedEvent(key=key, sequence_number=number, data=number + 10) for number in (1, 2, 3)]
+    writes = [
+        engine.persist_all(unlucky),
+        engine.persist(PersistedEvent(key="k", sequence_number=1, data=13)),
+        engine.persist(numbered("other", 2, 2)[0]),
+    ]
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [InvalidEventError, InvalidEventError, type(None)]
+    with pytest.raises(InvalidEventError):
+        await engine.persist_all(unlucky)
+    with pytest.raises(InvalidEventError):
+        await engine.persist(PersistedEvent(key="k", sequence_number=1, data=13))
+    assert [name async for name in engine.keys()] == ["other"]
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM event_journal", "DELETE FROM event_journal WHERE sequence_nr > 1"])
+async def test_no_event_is_stored_behind_deleted_rows(
+    engine: SqlitePersistenceEngine, shell: sqlite3.Connection, key: str, statement: str, numbered: Numbered
+) -> None:
+    await engine.persist_all(numbered(key, 1, 3))
+    shell.execute(statement)
+    for write in (engine.persist(numbered(key, 4, 4)[0]), engine.persist_all(numbered(key, 4, 5))):
+        with pytest.raises(SequenceConflictError):
+            await write
+    assert 4 not in await numbers(engine, key)
+
+
+async def test_no_event_is_stored_in_tables_made_anew(
+    engine: SqlitePersistenceEngine, shell: sqlite3.Connection, path: Path, key: str, numbered: Numbered
+) -> None:
+    await engine.persist_all(numbered(key, 1, 3))
+    for table in ("event_journal", "snapshot_store", "nact_schema"):
+        shell.execute(f"DROP TABLE {table}")
+    (event,) = numbered(key, 4, 4)
+    with pytest.raises(EngineUnavailableError):
+        await engine.persist(event)
+    async with SqlitePersistenceEngine(path) as other:
+        assert await numbers(other, key) == []
+    with pytest.raises(SequenceConflictError):
+        await engine.persist(event)
 
 
 async def test_between_the_transactions_of_a_deletion_the_journal_is_readable_and_grows(

@@ -37,8 +37,8 @@ class Database:
     committed in it is in that file, and SQLite's locks held all the time. Used by one thread only.
 
     Raises:
-        EngineUnavailableError: See `translated` and `OpenFiles`. The connection was closed, and what it hadn't committed
-            is undone.
+        EngineUnavailableError: See `translated` and `OpenFiles`. The connection was closed; what it hadn't committed is
+            undone.
         CorruptJournalError: Likewise.
     """
 
@@ -156,6 +156,6 @@ class Database:
 
 
 def _leave_the_log(connection: sqlite3.Connection) -> None:
-    """Closing doesn't empty the write-ahead log into the database. (Before Python 3.12 only `Locks` prevent it.)"""
+    """Closing then doesn't copy the write-ahead log into the database. Before Python 3.12 only `Locks` prevent that."""
     if sys.version_info >= (3, 12):
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)

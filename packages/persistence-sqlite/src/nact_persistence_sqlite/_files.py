@@ -117,4 +117,3 @@ class OpenFiles:
                     f"{self._path}, or start it again",
                     outcome_known=True,
                 )
-

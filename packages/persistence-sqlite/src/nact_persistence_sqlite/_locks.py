@@ -13,7 +13,7 @@ import struct
 import sys
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
 from typing import Literal
@@ -38,7 +38,7 @@ _OURS = 1 << 62
 class _Process:
     """What this process holds, all connections together: one lock does for all that it has open."""
 
-    def __init__(self, inherited: Collection[int] = ()) -> None:
+    def __init__(self, inherited: Iterable[int] = ()) -> None:
         self.lock = threading.Lock()
         self.holders: Counter[Identity] = Counter()
         self.inherited = frozenset(inherited)
@@ -61,7 +61,7 @@ def open_files() -> dict[Identity, list[int]] | None:
     """This process's descriptors, by their files, the writable ones first; `None` where the system doesn't tell."""
     found: dict[Identity, list[int]] = {}
     try:
-        descriptors = [int(name) for name in os.listdir("/dev/fd")]
+        descriptors = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 - names
     except OSError:
         return None
     for descriptor in descriptors:
@@ -72,7 +72,7 @@ def open_files() -> dict[Identity, list[int]] | None:
 
 
 class Locks:
-    """The locks of one connection, on SQLite's own descriptors: another one of the file, when closed, would do the harm.
+    """The locks of one connection, on SQLite's own descriptors: closing another one would do the harm.
 
     Args:
         database: The file of the database.
@@ -97,9 +97,9 @@ class Locks:
                 files = open_files() or {}
                 _lock_all(files.get(self._database, ()), _region("read", _SHARED))
                 _lock_all(files.get(self._shared_memory, ()), _region("read", _IN_USE))
-                _process.holders[self._database] += 1
-            for self._descriptor in files.get(self._shared_memory, ())[:1]:
+                self._descriptor = (*files.get(self._shared_memory, ()), -1)[0]
                 self.retake()
+                _process.holders[self._database] += 1
 
     def release(self) -> None:
         """Gives them up. With the last ones of this process, SQLite may take itself for the database's last user."""
@@ -152,7 +152,7 @@ def _lock_all(descriptors: Iterable[int], region: bytes) -> None:
             fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, region)
         except (BlockingIOError, PermissionError):
             raise
-        except OSError:  # noqa: PERF203 - it was closed meanwhile, or the file system has no such locks
+        except OSError:
             continue
 
 

@@ -13,7 +13,7 @@ _TICK = 50_000_000
 _COARSE_TICK = 3_000_000_000
 """Within so many nanoseconds a folder may change twice, and show one time. Some file systems have whole seconds."""
 _LONGEST_TRUST = 1.0
-"""In seconds. A folder doesn't tell of a hard link in another one, nor of what a chain of symbolic links goes through."""
+"""In seconds. A folder tells neither of a hard link in another one, nor of all that a chain of symbolic links meets."""
 
 
 class Identity(NamedTuple):
@@ -39,7 +39,7 @@ class Names:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._files = [(name, Identity.of(_status(name, outcome_known=True))) for name in names]
-        self._folders = sorted({os.path.dirname(name) for name in names})
+        self._folders = sorted({os.path.dirname(name) for name in names})  # noqa: PTH120 - as it is written
         self._seen: list[tuple[int, int, int]] | None = None
         self._trusted_until = 0.0
 

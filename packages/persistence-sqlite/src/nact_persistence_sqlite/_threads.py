@@ -137,7 +137,8 @@ class Threads:
         """After a failure the writer opens the file anew, which has to be anew for this process: `-shm` is shared."""
         if not writing.cancelled() and isinstance(writing.exception(), EngineUnavailableError):
             closed = threading.Event()
-            self._reader_thread.call(self._close_reader, closed)
+            closing = self._reader_thread.call(self._close_reader, closed)
+            closing.add_done_callback(_failure)
             self._doubt(self._settle, closed)
 
     def _close_reader(self, closed: threading.Event) -> None:
