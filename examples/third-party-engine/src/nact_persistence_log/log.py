@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 import msgspec
 
-from nact.errors import CorruptJournalError, SequenceConflictError
+from nact.errors import CorruptJournalError, EngineUnavailableError, SequenceConflictError
 from nact.persistence import Outcome, PersistedEvent
 
 T = TypeVar("T")
@@ -55,6 +55,7 @@ class Log:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: BinaryIO | None = None
+        self._was_open = False
         self._places: dict[str, list[Place]] = {}
         self._end = 0
 
@@ -63,9 +64,13 @@ class Log:
         with self._locked(fcntl.LOCK_EX) as file:
             self._catch_up(file)
             lines: list[bytes] = []
-            outcomes = [self._accept(batch, lines) for batch in batches]
-            if lines:
-                self._write(file, b"".join(lines))
+            try:
+                outcomes = [self._accept(batch, lines) for batch in batches]
+                if lines:
+                    self._write(file, b"".join(lines))
+            except BaseException:
+                self._forget()  # the index may have lines that the file hasn't
+                raise
         return outcomes
 
     def read(self, key: str, after: int, count: int) -> list[PersistedEvent]:
@@ -95,15 +100,10 @@ class Log:
             self._file = None
 
     def _write(self, file: BinaryIO, text: bytes) -> None:
-        try:
-            os.ftruncate(file.fileno(), self._end - len(text))
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        except OSError:
-            self.close()  # nobody knows what is in the file now, so the index is made anew
-            self._places, self._end = {}, 0
-            raise
+        os.ftruncate(file.fileno(), self._end - len(text))
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
     def _accept(self, batch: Sequence[PersistedEvent], lines: list[bytes]) -> Outcome:
         """Adds the batch's line, and its place to the index, if its numbers are the next ones."""
@@ -113,6 +113,7 @@ class Log:
             places = self._behind(key, first - 1)
             stored = {named(event) for place in places for event in self._stored(key, place, lines)}
             if stored.issuperset(map(named, batch)):
+                os.fsync(self._opened().fileno())  # whoever wrote it may have died before it was synced
                 return None
             return SequenceConflictError(key, first, highest)
         text = msgspec.json.encode(Batch(key, first, last, list(batch)))
@@ -158,7 +159,10 @@ class Log:
 
     def _opened(self) -> BinaryIO:
         if self._file is None:
+            if self._was_open and not self._path.exists():
+                raise EngineUnavailableError(f"{self._path} isn't there any more; put it back", outcome_known=True)
             self._file = self._path.open("a+b")
+            self._was_open = True
             folder = os.open(self._path.parent, os.O_RDONLY)
             os.fsync(folder)
             os.close(folder)
@@ -169,9 +173,29 @@ class Log:
         file = self._opened()
         fcntl.flock(file, kind)
         try:
+            self._check_unmoved(file)
             yield file
+            self._check_unmoved(file, outcome_known=False)
         finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
+            if not file.closed:
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+    def _check_unmoved(self, file: BinaryIO, *, outcome_known: bool = True) -> None:
+        """The name must lead to the file that is open, and nothing of it may be gone, or what is added is lost."""
+        mine = os.fstat(file.fileno())
+        try:
+            named = self._path.stat()
+        except FileNotFoundError:
+            named = None
+        if named is None or not os.path.samestat(mine, named) or mine.st_size < self._end:
+            self._forget()
+            raise EngineUnavailableError(
+                f"{self._path} was removed, replaced or shortened while it was open", outcome_known
+            )
+
+    def _forget(self) -> None:
+        self.close()
+        self._places, self._end = {}, 0
 
 
 def decoded(line: bytes, kind: type[T], key: str | None = None, number: int | None = None) -> T:

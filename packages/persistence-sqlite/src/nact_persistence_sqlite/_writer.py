@@ -83,8 +83,8 @@ class Writer:
     def settle(self) -> None:
         """Returns when what an error left undecided is stored, or never will be.
 
-        A commit that failed may have left a whole transaction in the write-ahead log. No reader sees it, but it comes to
-        life when the log is recovered. The next commit takes its place.
+        A commit that failed may have left a whole transaction in the write-ahead log. No reader sees it, but it comes
+        to life when the log is recovered. The next commit takes its place.
 
         Raises:
             EngineUnavailableError: It is still undecided.
