@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nact.errors import EngineUnavailableError
+from nact_persistence_redis._abandoned import Peer
 from nact_persistence_redis._durability import Durability, Promise
 from nact_persistence_redis._errors import PassingWeaknessError
 from nact_persistence_redis._server_settings import ServerSettings
@@ -21,6 +22,9 @@ def settings(**changed: Any) -> ServerSettings:
         "appends": True,
         "syncs": "always",
         "evicts": "noeviction",
+        "is_loading": False,
+        "ends_connections": True,
+        "peer": Peer("run", 1),
     }
     return ServerSettings(**{**safe, **changed})
 

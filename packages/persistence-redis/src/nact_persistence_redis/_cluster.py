@@ -14,7 +14,8 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import ClusterDownError, ResponseError
 
 from nact_persistence_redis._errors import DRIVER_ERRORS, InterruptedExchange
-from nact_persistence_redis._lines import Lines, Pool, Reply
+from nact_persistence_redis._lines import Lines, Pool
+from nact_persistence_redis._wire import Reply
 
 Place: TypeAlias = tuple[str, int]
 """A node's host and port."""

@@ -11,9 +11,9 @@ from redis.exceptions import ResponseError
 
 from nact.errors import EngineUnavailableError
 from nact_persistence_redis._errors import PassingWeaknessError
-from nact_persistence_redis._lines import Reply
 from nact_persistence_redis._scripts import Command
 from nact_persistence_redis._server_settings import ServerSettings
+from nact_persistence_redis._wire import Reply
 
 logger = logging.getLogger("nact.persistence.redis")
 
@@ -86,9 +86,12 @@ class Promise:
         """Returns if the server may be used.
 
         Raises:
-            PassingWeaknessError: It promises less than was asked for, until the other servers are as they should be.
+            PassingWeaknessError: It promises less than was asked for, until the other servers are as they should be; or
+                it still loads its data.
             EngineUnavailableError: It promises less than was asked for, and is to be refused.
         """
+        if server.is_loading:
+            raise PassingWeaknessError("Redis is still loading its data", outcome_known=True)
         lasting, passing = self._weaknesses(server), self._misplaced(server)
         weaknesses = [*passing, *lasting]
         if weaknesses and self._if_weaker == "refuse":
@@ -144,6 +147,11 @@ class Promise:
             remarks.append(
                 "appendfsync is everysec: every write waits for the next fsync (WAITAOF), up to a second; "
                 "appendfsync always is faster"
+            )
+        if not server.ends_connections:
+            remarks.append(
+                "the server doesn't let this user end connections that were given up (CLIENT ID, CLIENT KILL): "
+                "a write that wasn't acknowledged may still take effect later, after a read that denied it"
             )
         if self._durability == "always" and server.replicas > self._replicas == 0:
             remarks.append("a failover to a replica can lose what was acknowledged; replicas=1 waits for one of them")

@@ -8,7 +8,6 @@ from typing import TypeVar
 from redis.exceptions import (
     AskError,
     AuthenticationError,
-    BusyLoadingError,
     ClusterDownError,
     MovedError,
     NoPermissionError,
@@ -61,7 +60,7 @@ class PassingWeaknessError(EngineUnavailableError):
 def code(error: BaseException | str) -> str:
     """The word with which the server begins its error, as in `OOM command not allowed`."""
     text = str(error)
-    if text.startswith("The user executing the script"):  # so says Redis 7.0
+    if text.removeprefix("ERR ").startswith("The user executing the script"):  # so says Redis 7.0
         return "NOPERM"
     return _WORDS.get(type(error)) or text.partition(" ")[0]
 
@@ -92,8 +91,6 @@ def unavailable(cause: BaseException | None, outcome_known: bool) -> EngineUnava
     match cause:
         case AuthenticationError():
             reason = "Redis refuses this user or password"
-        case BusyLoadingError():
-            reason = "Redis is still loading its data"
         case TimeoutError():
             reason = "Redis didn't answer in time"
         case _:

@@ -9,9 +9,10 @@ from itertools import islice
 
 from nact.errors import NactError
 from nact_persistence_redis._errors import for_one
-from nact_persistence_redis._lines import Pool, Reply
+from nact_persistence_redis._lines import Pool
 from nact_persistence_redis._link import Link
 from nact_persistence_redis._request import Request
+from nact_persistence_redis._wire import Reply
 
 _AT_ONCE = 64
 """So many reads share a round trip at most: what one of them asks for shouldn't delay too many others."""

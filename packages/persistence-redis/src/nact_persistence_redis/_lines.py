@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any, TypeAlias
 
 from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import Connection
-from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
+from nact_persistence_redis._abandoned import Abandoned, Peer
 from nact_persistence_redis._errors import DRIVER_ERRORS, InterruptedExchange, as_redirection
 from nact_persistence_redis._scripts import Command
-from nact_persistence_redis._wire import packed
+from nact_persistence_redis._wire import Ask, Reply, packed
 
 Pool: TypeAlias = ConnectionPool
-Reply: TypeAlias = Any
-Ask: TypeAlias = Callable[[Sequence[Command]], Awaitable[list[Reply]]]
-"""Sends commands over one connection, and returns the replies."""
-Greet: TypeAlias = Callable[[Pool, Ask], Awaitable[None]]
+Greet: TypeAlias = Callable[[Pool, Ask], Awaitable[Peer]]
 _Connection: TypeAlias = Any
 
 _CAN_READ = "can_read" if hasattr(Connection, "can_read") else "can_read_destructive"  # before redis-py 8
+
+
+class _Greeted:
+    """What is known of a connection.
+
+    Attributes:
+        peer: What its server calls it.
+        age: Of its pool, when it was made. A pool gets older whenever one of its connections didn't answer in time.
+    """
+
+    __slots__ = ("age", "peer")
+
+    def __init__(self, peer: Peer, age: int) -> None:
+        self.peer = peer
+        self.age = age
 
 
 class Lines:
@@ -36,10 +49,12 @@ class Lines:
     """
 
     def __init__(self, *, at_most: int | None) -> None:
+        self.abandoned = Abandoned()
         self._at_most = at_most
         self._at_hand: dict[Pool, _Connection] = {}
         self._room: dict[Pool, asyncio.Semaphore] = {}
-        self._greeted: set[_Connection] = set()
+        self._greeted: dict[_Connection, _Greeted] = {}
+        self._ages: dict[Pool, int] = {}
 
     async def aclose(self) -> None:
         """Gives back what is at hand."""
@@ -47,10 +62,16 @@ class Lines:
             pool, connection = self._at_hand.popitem()
             await pool.release(connection)
         while self._greeted:
-            self._greeted.pop().deregister_connect_callback(self._on_connect)
+            self._greeted.popitem()[0].deregister_connect_callback(self._on_connect)
 
     async def exchange(
-        self, pool: Pool, compose: Callable[[], Sequence[Command]], timeout: float, *, greet: Greet | None = None
+        self,
+        pool: Pool,
+        compose: Callable[[], Sequence[Command]],
+        timeout: float,
+        *,
+        greet: Greet | None = None,
+        writes: bool = False,
     ) -> list[Reply]:
         """The reply to each command, in order; one that is an error is returned, not raised.
 
@@ -62,19 +83,20 @@ class Lines:
             compose: Tells what to send, when there is a connection.
             timeout: In seconds.
             greet: Is called first, with every connection that is new: the server may be another one than before.
+            writes: Whether the commands do. If their connection is left in the middle, the server has to end it before
+                it gets the next commands of an exchange that greets.
 
         Raises:
             InterruptedExchange: Not every reply was read. Its cause is the driver's error.
             NactError: `greet` raised it. Nothing was sent.
         """
-        was_sent = False
+        is_taken = was_sent = False
         try:
             async with asyncio.timeout(timeout) as limit, self._room_at(pool):
                 connection = await self._take(pool)
-                is_in_order = False
+                is_taken, is_in_order = True, False
                 try:
-                    if greet is not None and connection not in self._greeted:
-                        await self._greet(pool, connection, greet)
+                    if greet is not None and await self._prepared(pool, connection, greet):
                         limit.reschedule(asyncio.get_running_loop().time() + timeout)
                     commands = compose()
                     was_sent = True
@@ -82,23 +104,58 @@ class Lines:
                     is_in_order = True
                     return replies
                 finally:
-                    await self._give_back(pool, connection, is_in_order)
+                    await self._give_back(pool, connection, is_in_order, writes and was_sent)
         except DRIVER_ERRORS as error:
-            was_executed = was_sent and not isinstance(error, AuthenticationError | BusyLoadingError)
-            raise InterruptedExchange(was_executed) from error
+            if is_taken and isinstance(error, TimeoutError):
+                self._ages[pool] = self._ages.get(pool, 0) + 1
+            raise InterruptedExchange(was_sent) from error
+
+    async def _prepared(self, pool: Pool, connection: _Connection, greet: Greet) -> bool:
+        """Whether that took a round trip."""
+        greeted = self._greeted.get(connection)
+        if greeted is not None and not self.abandoned:  # nearly always
+            return False
+        ask = partial(_replies, connection)
+        if is_new := greeted is None:
+            greeted = _Greeted(await greet(pool, ask), self._ages.get(pool, 0))
+            connection.register_connect_callback(self._on_connect)
+            self._greeted[connection] = greeted
+        if not self.abandoned.are_at(greeted.peer.run):
+            return is_new
+        await self.abandoned.end(greeted.peer.run, ask)
+        return True
 
     async def _take(self, pool: Pool) -> _Connection:
         connection = self._at_hand.pop(pool, None)
         if connection is not None:
-            if await _is_usable(connection):
+            if self._may_be_alive(pool, connection) and await _is_usable(connection):
                 return connection
-            await connection.disconnect(nowait=True)
+            await _drop(connection)
             await pool.release(connection)
-        return await pool.get_connection()  # type: ignore[no-untyped-call]
+        connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+        if not self._may_be_alive(pool, connection):
+            try:
+                await _drop(connection)
+                await connection.connect()
+            except BaseException:
+                await pool.release(connection)
+                raise
+        return connection
 
-    async def _give_back(self, pool: Pool, connection: _Connection, is_in_order: bool) -> None:
+    def _may_be_alive(self, pool: Pool, connection: _Connection) -> bool:
+        """Where one connection went silent, the others may have, and nobody was told: they aren't used any more."""
+        age = self._ages.get(pool)
+        if age is None:
+            return True
+        greeted = self._greeted.get(connection)
+        return self._at_most is not None if greeted is None else greeted.age == age
+
+    async def _give_back(self, pool: Pool, connection: _Connection, is_in_order: bool, has_written: bool) -> None:
+        greeted = self._greeted.get(connection)
         if not is_in_order:
-            await connection.disconnect(nowait=True)
+            if has_written and greeted is not None:
+                self.abandoned.note(greeted.peer)
+            await _drop(connection)
         if is_in_order and self._at_most is not None and pool not in self._at_hand:
             self._at_hand[pool] = connection
         else:
@@ -112,13 +169,17 @@ class Lines:
             room = self._room[pool] = asyncio.Semaphore(self._at_most)
         return room
 
-    async def _greet(self, pool: Pool, connection: _Connection, greet: Greet) -> None:
-        await greet(pool, partial(_replies, connection))
-        connection.register_connect_callback(self._on_connect)
-        self._greeted.add(connection)
-
     def _on_connect(self, connection: _Connection) -> None:
-        self._greeted.discard(connection)
+        self._greeted.pop(connection, None)
+
+
+async def _drop(connection: _Connection) -> None:
+    """Closes it at once: asyncio would go on sending what the server hasn't taken yet."""
+    writer = getattr(connection, "_writer", None)
+    if writer is not None:
+        writer.transport.abort()
+    with suppress(*DRIVER_ERRORS):
+        await connection.disconnect(nowait=True)
 
 
 async def _is_usable(connection: _Connection) -> bool:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from redis.exceptions import AskError, MovedError, NoPermissionError, NoScriptError, ResponseError
 
 from nact.errors import EngineClosedError, NactError
+from nact_persistence_redis._abandoned import Peer
 from nact_persistence_redis._durability import Confirmation, Promise
 from nact_persistence_redis._errors import (
     DRIVER_ERRORS,
@@ -20,11 +21,12 @@ from nact_persistence_redis._errors import (
     is_passing,
     unavailable,
 )
-from nact_persistence_redis._lines import Ask, Pool, Reply
+from nact_persistence_redis._lines import Pool
 from nact_persistence_redis._request import Question, Request
 from nact_persistence_redis._scripts import Command
 from nact_persistence_redis._server_settings import settings_of
 from nact_persistence_redis._servers import Servers
+from nact_persistence_redis._wire import Ask, Reply
 
 _SHORTEST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.25
@@ -37,7 +39,8 @@ class Link:
         servers: Where the keys are.
         promise: What the servers have to promise. Each is asked before it is used, and again when it comes back.
         timeout: For one round trip, in seconds.
-        retry_for: After so many seconds no further try begins.
+        retry_for: After so many seconds no further try begins; but the first one, if it wasn't answered in time, is
+            always followed by another, over a connection that is new.
     """
 
     def __init__(self, servers: Servers, promise: Promise, timeout: float, retry_for: float) -> None:
@@ -78,6 +81,8 @@ class Link:
         """Waits for the round trips under way, and closes the connections."""
         self._closed = True
         await self._idle.wait()
+        if self.servers.lines.abandoned:
+            await asyncio.gather(*[self._end_abandoned(pool) for pool in self.servers.pools()])
         await self.servers.aclose()
 
     async def ask(self, requests: Sequence[Request], *, durably: bool = False) -> list[Reply]:
@@ -93,17 +98,19 @@ class Link:
         clock = asyncio.get_running_loop().time
         questions = [Question(request) for request in requests]
         open_questions, until, pause = questions, clock() + self._retry_for, _SHORTEST_PAUSE
+        is_first = True
         while True:
             await self._send(open_questions, durably)
             open_questions = [question for question in open_questions if not question.is_answered]
             if not open_questions:
                 return [question.answer for question in questions]
-            if clock() + pause > until:
+            is_silent = any(isinstance(question.cause, TimeoutError) for question in open_questions)
+            if clock() + pause > until and not (is_first and is_silent):
                 for question in open_questions:
                     question.give_up()
                 return [question.answer for question in questions]
             await self._pause(pause, open_questions)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            is_first, pause = False, min(2 * pause, _LONGEST_PAUSE)
 
     async def one(self, request: Request) -> Reply:
         """The reply to one request.
@@ -162,11 +169,17 @@ class Link:
             for question in questions:
                 question.turn_away(refused)
 
-    async def _check(self, pool: Pool, ask: Ask) -> None:
+    async def _end_abandoned(self, pool: Pool) -> None:
+        """So that what this engine left unfinished doesn't come after what is read from now on; as well as it can."""
+        with suppress(InterruptedExchange, NactError):
+            await self.servers.lines.exchange(pool, lambda: [("PING",)], self._timeout, greet=self._check)
+
+    async def _check(self, pool: Pool, ask: Ask) -> Peer:
         """Holds what the server says of itself against what was asked for; called for every new connection."""
         settings = await settings_of(ask)
         self._promise.check(settings)
         self._confirmations[pool] = self._promise.confirmation(settings)
+        return settings.peer
 
     async def _round_trip(
         self, pool: Pool, questions: list[Question], durably: bool, *, with_scripts: bool = False
@@ -179,7 +192,7 @@ class Link:
             confirmation = self._confirmations[pool] if durably else None
             return _commands(questions, confirmation, with_scripts)
 
-        replies = await self.servers.lines.exchange(pool, compose, self._timeout, greet=self._check)
+        replies = await self.servers.lines.exchange(pool, compose, self._timeout, greet=self._check, writes=durably)
         doubt = None if confirmation is None else confirmation.doubt(replies[-1])
         place, forgotten = 0, []
         for question in questions:
@@ -197,7 +210,7 @@ class Link:
             if doubt is None:
                 question.settle(reply)
                 return
-            question.maybe_done, question.cause = True, doubt
+            question.request.maybe_done, question.cause = True, doubt
             if isinstance(doubt, NoPermissionError):
                 question.refuse(doubt)
         elif isinstance(reply, AskError) and not isinstance(reply, MovedError):

@@ -20,6 +20,7 @@ Entry: TypeAlias = "list[Any] | tuple[Any, ...]"
 MAX_TEXT = 64 * 1024 * 1024
 """Bytes of data in one event: Redis takes no more than 512 MB in one argument, and a batch has many events."""
 
+_EVENT = b"@"
 _DIGITS = len(str(MAX_SEQUENCE_NUMBER))
 _FIELDS = (b"event_id", b"created_at", b"tags", b"data")
 _decode = json_data.decode
@@ -106,15 +107,20 @@ def padded(number: int) -> bytes:
 
 
 def snapshot_member(snapshot: PersistedSnapshot) -> bytes:
-    """The snapshot as its sorted set holds it: number, time and JSON text, with blanks between them.
+    """The snapshot as its sorted set holds it: number, time, its event's id and JSON text, with blanks between them.
+
+    The id is JSON text behind an `@`, without blanks; a snapshot that has none, as of earlier releases, has no such part.
 
     Raises:
         InvalidEventError: It couldn't be read back exactly.
     """
     if not isinstance(snapshot, PersistedSnapshot):
         raise InvalidEventError(f"expected a PersistedSnapshot, not {snapshot!r}")
-    text = _text(snapshot.data)
-    return b"%b %d %b" % (padded(snapshot.sequence_number), _checked_time(snapshot.created_at), text)
+    text, identity = _text(snapshot.data), b""
+    if snapshot.event_id is not None:
+        identity = _EVENT + json_data.encode(snapshot.event_id).replace(b" ", b"\\u0020") + b" "
+    created_at = _checked_time(snapshot.created_at)
+    return b"%b %d %b%b" % (padded(snapshot.sequence_number), created_at, identity, text)
 
 
 def stored_snapshot(key: str, member: bytes) -> PersistedSnapshot:
@@ -125,10 +131,18 @@ def stored_snapshot(key: str, member: bytes) -> PersistedSnapshot:
     """
     number, _, rest = member.partition(b" ")
     created_at, _, text = rest.partition(b" ")
+    event_id = None
     sequence_number = int(number) if number.isdigit() else None
     try:
+        if text.startswith(_EVENT):  # no JSON text does
+            identity, _, text = text.removeprefix(_EVENT).partition(b" ")
+            event_id = json_data.decode(identity)
         return PersistedSnapshot(
-            key=key, sequence_number=int(number), data=json_data.decode(text), created_at=int(created_at)
+            key=key,
+            sequence_number=int(number),
+            data=json_data.decode(text),
+            created_at=int(created_at),
+            event_id=event_id,
         )
     except ValueError as error:
         raise CorruptJournalError(f"the snapshot can't be decoded: {error}", key, sequence_number) from error

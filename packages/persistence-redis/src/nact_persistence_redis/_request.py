@@ -8,8 +8,9 @@ from redis.exceptions import AuthenticationError, ResponseError
 
 from nact.errors import EngineUnavailableError, NactError
 from nact_persistence_redis._errors import InterruptedExchange, for_one, refusal, unavailable
-from nact_persistence_redis._lines import Pool, Reply
+from nact_persistence_redis._lines import Pool
 from nact_persistence_redis._scripts import Command, Script
+from nact_persistence_redis._wire import Reply
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +23,7 @@ class Request:
         key: The persistence key, for errors.
         script: What `command` calls by its digest.
         pool: The server, if the name doesn't tell.
+        maybe_done: Whether a try that got no answer may have had its effect. Known when there is an answer.
     """
 
     name: bytes
@@ -29,6 +31,7 @@ class Request:
     key: str | None = None
     script: Script | None = None
     pool: Pool | None = None
+    maybe_done: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +41,6 @@ class Question:
     request: Request
     answer: Reply = None
     is_answered: bool = False
-    maybe_done: bool = False
     asked_at: Pool | None = None
     cause: BaseException | None = None
 
@@ -46,13 +48,13 @@ class Question:
         self.answer, self.is_answered = answer, True
 
     def refuse(self, error: ResponseError) -> None:
-        self.settle(refusal(error, self.request.key, outcome_known=not self.maybe_done))
+        self.settle(refusal(error, self.request.key, outcome_known=not self.request.maybe_done))
         self.answer.__cause__ = error
 
     def interrupt(self, by: InterruptedExchange) -> None:
         if not self.is_answered:
             self.cause, self.asked_at = by.__cause__, None
-            self.maybe_done |= by.was_sent
+            self.request.maybe_done |= by.was_sent
             if isinstance(self.cause, AuthenticationError):
                 self.give_up()
 
@@ -62,7 +64,7 @@ class Question:
             return
         answer = for_one(error)
         if isinstance(error, EngineUnavailableError):
-            answer = EngineUnavailableError(error.message, error.outcome_known and not self.maybe_done)
+            answer = EngineUnavailableError(error.message, error.outcome_known and not self.request.maybe_done)
             answer.__cause__ = error.__cause__
         self.settle(answer)
 
@@ -70,5 +72,5 @@ class Question:
         if isinstance(self.cause, NactError):
             self.turn_away(self.cause)
             return
-        self.settle(unavailable(self.cause, outcome_known=not self.maybe_done))
+        self.settle(unavailable(self.cause, outcome_known=not self.request.maybe_done))
         self.answer.__cause__ = self.cause

@@ -83,12 +83,20 @@ APPEND = Script(
     + """
 -- KEYS: of each item its stream. ARGV[1]: the items in MessagePack, each its first number and then its events
 -- {id, event_id, created_at, tags, data}. Returns for each: -1 when it is stored, the highest number of the journal
--- when it isn't the next, or the text of an error that concerns it alone.
+-- when it isn't the next, or a text: an error that concerns it alone, or one of these words and what they are about.
+--   DELETED n  isn't the next, and was deleted if it ever was stored; n is the highest number
+--   GAP n      would be the next, but event n before it is gone
+--   UNSURE e   couldn't be looked up, because of the error e
+--   PARTLY e   some of its events are stored, then came the error e
 local has_written = false
 
+-- true, false, or nil if nothing is left that would tell.
 local function is_stored(stream, item)
-  local deleted = {}
-  for _, each in ipairs(tombstones(stream, 0)) do deleted[each[1]] = each[2] end
+  local deleted, last, told = {}, 0, nil
+  for _, each in ipairs(tombstones(stream, 0)) do
+    deleted[each[1]] = each[2]
+    last = each[1]
+  end
   for n = 2, #item do
     local id, event_id = item[n][1], nil
     local entry = redis.call('XRANGE', stream, id, id)[1]
@@ -97,27 +105,46 @@ local function is_stored(stream, item)
     else
       event_id = deleted[number(id)]
     end
-    if event_id ~= item[n][2] then return false end
+    if event_id or number(id) > last then
+      if event_id ~= item[n][2] then return false end
+      told = true
+    end
   end
-  return true
+  return told
+end
+
+-- What became of an item that doesn't fit; nil if it does after all, being behind the last event.
+local function misfit(stream, item)
+  local last = highest(stream)
+  if item[1] == last + 1 then
+    local entry = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+    if entry and number(entry[1]) == last or dead(stream, 0) == last then return nil end
+    return string.format('GAP %.0f', last)
+  end
+  local stored = is_stored(stream, item)
+  if stored then
+    touch(stream)
+    return -1
+  end
+  return stored == nil and string.format('DELETED %.0f', last) or last
 end
 
 local function append(stream, item)
   local length = redis.pcall('XLEN', stream)
   if type(length) == 'table' then return length end
   if item[1] ~= dead(stream, length) + length + 1 then
-    local last = highest(stream)
-    if item[1] ~= last + 1 then
-      if not is_stored(stream, item) then return last end
-      touch(stream)
-      return -1
-    end
+    local outcome = misfit(stream, item)
+    if outcome then return outcome end
   end
   for n = 2, #item do
     local event = item[n]
     local reply = redis.pcall('XADD', stream, event[1],
       'event_id', event[2], 'created_at', event[3], 'tags', event[4], 'data', event[5])
-    if type(reply) == 'table' then return reply end
+    if type(reply) == 'table' then
+      if n > 2 then return 'PARTLY ' .. reply.err end
+      -- The stream had an event of this number, whatever the count of its entries says.
+      return string.sub(reply.err, 1, 4) == 'ERR ' and misfit(stream, item) or reply
+    end
     has_written = true
   end
   return -1
@@ -125,8 +152,11 @@ end
 
 local outcomes = {}
 for i, item in ipairs(cmsgpack.unpack(ARGV[1])) do
-  local outcome = append(KEYS[i], item)
-  if type(outcome) == 'table' then
+  -- Whatever happens to one item, the others have their outcomes, or they would be told that nothing was stored.
+  local is_known, outcome = pcall(append, KEYS[i], item)
+  if not is_known then
+    outcome = 'UNSURE ' .. (type(outcome) == 'table' and outcome.err or tostring(outcome))
+  elseif type(outcome) == 'table' then
     local concerns_all = string.sub(outcome.err, 1, 9) ~= 'WRONGTYPE'
     if concerns_all and not has_written then return outcome end
     outcome = outcome.err
@@ -150,7 +180,10 @@ local deleted = tombstones(stream, 0)
 local last = #deleted > 0 and deleted[#deleted][1] or 0
 local up_to = math.min(tonumber(ARGV[1]), highest(stream))
 if up_to <= last then
-  if last > 0 then touch(stream) end
+  -- Done before, or begun before: whoever may not trim has left the events.
+  if last > 0 and redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f-0', last + 1)) == 0 then
+    touch(stream)
+  end
   return 1
 end
 local stop = math.min(up_to, last + tonumber(ARGV[2]))
@@ -175,10 +208,26 @@ return tombstones(KEYS[1], 0)
 """
 )
 
+TOUCH = Script(
+    _ALSO_WHEN_FULL
+    + _COMMON
+    + """
+-- KEYS: the stream. Returns when there is nothing to confirm, or something was written behind it.
+if redis.call('EXISTS', KEYS[1]) == 1 then touch(KEYS[1]) end
+return 1
+"""
+)
+
 PUT_SNAPSHOT = Script("""
 -- KEYS: snapshots. ARGV: the first and the last place of this number in their order, the snapshot.
-redis.call('ZREMRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2])
-return redis.call('ZADD', KEYS[1], 0, ARGV[3])
+-- The new one is there before an old one goes. The same one again is written again, as `touch` does for events.
+if redis.call('ZADD', KEYS[1], 0, ARGV[3]) == 0 then
+  redis.call('ZREMRANGEBYLEX', KEYS[1], '[' .. ARGV[3], '[' .. ARGV[3])
+  redis.call('ZADD', KEYS[1], 0, ARGV[3])
+end
+redis.call('ZREMRANGEBYLEX', KEYS[1], ARGV[1], '(' .. ARGV[3])
+redis.call('ZREMRANGEBYLEX', KEYS[1], '(' .. ARGV[3], ARGV[2])
+return 1
 """)
 
 DELETE_SNAPSHOTS = Script(

@@ -7,13 +7,16 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from nact_persistence_redis._abandoned import Peer
 from nact_persistence_redis._errors import refusal
-from nact_persistence_redis._lines import Ask, Reply
 from nact_persistence_redis._scripts import Command
+from nact_persistence_redis._wire import Ask, Reply
 
 _QUESTIONS: tuple[Command, ...] = (
     ("INFO",),
     ("CONFIG", "GET", "appendonly", "appendfsync", "maxmemory-policy"),
+    ("CLIENT", "ID"),
+    ("CLIENT", "KILL", "ID", 2**63 - 1),  # there is none: only whether it is allowed
 )
 
 
@@ -28,6 +31,9 @@ class ServerSettings:
         appends: Whether it has an append-only file.
         syncs: When that is written through to the disk: `always`, `everysec`, `no`.
         evicts: What it throws away when its memory is full, as in `noeviction`.
+        is_loading: Whether it still reads its data from the disk, and answers nothing else.
+        ends_connections: Whether it ends connections when this user asks for it.
+        peer: This connection, as the server knows it.
     """
 
     version: tuple[int, int]
@@ -36,6 +42,9 @@ class ServerSettings:
     appends: bool | None
     syncs: str | None
     evicts: str | None
+    is_loading: bool
+    ends_connections: bool
+    peer: Peer
 
 
 async def settings_of(ask: Ask) -> ServerSettings:
@@ -44,7 +53,7 @@ async def settings_of(ask: Ask) -> ServerSettings:
     Raises:
         NactError: It doesn't even answer INFO.
     """
-    about, config = await ask(_QUESTIONS)
+    about, config, number, killed = await ask(_QUESTIONS)
     if isinstance(about, ResponseError):
         raise refusal(about, None) from about
     told = {**_lines(about), **_pairs(config)}
@@ -57,6 +66,9 @@ async def settings_of(ask: Ask) -> ServerSettings:
         appends=None if appends is None else appends == "yes",
         syncs=told.get("appendfsync"),
         evicts=told.get("maxmemory-policy", told.get("maxmemory_policy")),
+        is_loading=told.get("loading") == "1",
+        ends_connections=isinstance(number, int) and isinstance(killed, int) and "run_id" in told,
+        peer=Peer(told.get("run_id", ""), number if isinstance(number, int) else 0),
     )
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 from nact_persistence_redis._scripts import Command
+
+Reply: TypeAlias = Any
+Ask: TypeAlias = Callable[[Sequence[Command]], Awaitable[list[Reply]]]
+"""Sends commands over one connection, and returns the replies."""
 
 try:
     from hiredis import pack_command

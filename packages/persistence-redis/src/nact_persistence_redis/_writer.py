@@ -9,15 +9,16 @@ from typing import TypeAlias
 
 import msgspec
 
-from nact.errors import NactError, SequenceConflictError
+from nact.errors import CorruptJournalError, EngineUnavailableError, NactError, SequenceConflictError
 from nact.persistence import GroupCommit, Outcome, PersistedSnapshot
 from nact_persistence_redis import _scripts
 from nact_persistence_redis._errors import for_one, refusal
-from nact_persistence_redis._lines import Pool, Reply
+from nact_persistence_redis._lines import Pool
 from nact_persistence_redis._link import Link
 from nact_persistence_redis._names import Names
 from nact_persistence_redis._records import EventFields, padded, snapshot_member
 from nact_persistence_redis._request import Request
+from nact_persistence_redis._wire import Reply
 
 _STORED = -1
 _DELETED_AT_ONCE = 5000
@@ -26,7 +27,14 @@ _to_msgpack = msgspec.msgpack.Encoder().encode
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """The events of one `persist` or `persist_all`: one key, consecutive numbers, all or nothing."""
+    """The events of one `persist` or `persist_all`: one key, consecutive numbers, all or nothing.
+
+    Attributes:
+        key: The persistence key.
+        first: The first event's number.
+        events: What is stored of each.
+        stream: The Redis key.
+    """
 
     key: str
     first: int
@@ -64,6 +72,7 @@ class Writer:
         self._max_items = max_items
         self._commits: dict[Pool, GroupCommit[Item]] = {}
         self._in_flight: dict[str | None, asyncio.Event] = {}
+        self._unknown: dict[str, Append] = {}
 
     async def aclose(self) -> None:
         """Refuses new writes, and returns when those submitted have an outcome."""
@@ -71,10 +80,23 @@ class Writer:
             await commit.aclose()
 
     async def settled(self, key: str) -> None:
-        """Returns when what is on its way for this key has arrived: its writer may have been cancelled meanwhile."""
+        """Returns when it is certain what there is to read of this key.
+
+        What is on its way for it has arrived: its writer may have been cancelled meanwhile. If an earlier write had an
+        unknown outcome, what a read will find has been confirmed like any write, and what it won't find can't come.
+
+        Raises:
+            EngineUnavailableError: That couldn't be found out.
+        """
         batch = self._in_flight.get(key)
         if batch is not None:
             await batch.wait()
+        unknown = self._unknown.get(key)
+        if unknown is not None:
+            stream, script = unknown.stream, _scripts.TOUCH
+            await self._submit(stream, Single(Request(stream, script.short((stream,)), key, script)))
+            if self._unknown.get(key) is unknown:
+                del self._unknown[key]
 
     def append(self, item: Append) -> asyncio.Future[None]:
         """Stores the events. Await what this returns."""
@@ -129,12 +151,35 @@ class Writer:
         singles = [item for item in items if isinstance(item, Single)]
         requests = [self._request(group) for group in groups.values()]
         replies = await self._link.ask([*requests, *[item.request for item in singles]], durably=True)
-        for group, reply in zip(groups.values(), replies, strict=False):
-            outcomes.update(zip(group, _outcomes(group, reply), strict=True))
+        for group, request, reply in zip(groups.values(), requests, replies, strict=False):
+            for place, item in enumerate(group):
+                maybe_done = request.maybe_done or (bool(self._unknown) and self._may_have(item))
+                outcomes[item] = self._noted(item, _outcome(item, place, reply, maybe_done))
         for single, reply in zip(singles, replies[len(groups) :], strict=True):
             single.reply = reply
             outcomes[single] = reply if isinstance(reply, NactError) else None
         return [outcomes[item] for item in items]
+
+    def _noted(self, item: Append, outcome: Outcome) -> Outcome:
+        """The outcome, in the light of what came before: nothing was stored for certain only if nothing was before."""
+        if outcome is None:
+            if self._unknown:
+                self._unknown.pop(item.key, None)
+        elif isinstance(outcome, EngineUnavailableError):
+            if not outcome.outcome_known:
+                self._unknown[item.key] = item
+            elif self._may_have(item):
+                cause = outcome.__cause__
+                outcome = EngineUnavailableError(outcome.message, outcome_known=False)
+                outcome.__cause__ = cause
+        return outcome
+
+    def _may_have(self, item: Append) -> bool:
+        """Whether an earlier call for one of these events had an unknown outcome."""
+        unknown = self._unknown.get(item.key)
+        return unknown is not None and not {event[1] for event in unknown.events}.isdisjoint(
+            event[1] for event in item.events
+        )
 
     @staticmethod
     def _request(group: Sequence[Append]) -> Request:
@@ -144,15 +189,29 @@ class Writer:
         return Request(group[0].stream, command, group[0].key, _scripts.APPEND)
 
 
-def _outcomes(group: Sequence[Append], reply: Reply) -> Sequence[Outcome]:
+def _outcome(item: Append, place: int, reply: Reply, maybe_done: bool) -> Outcome:
+    """What the reply to a call of the script says of one of its items."""
     if isinstance(reply, NactError):
-        return [for_one(reply) for _ in group]
-    return [_outcome(item, each) for item, each in zip(group, reply, strict=True)]
-
-
-def _outcome(item: Append, reply: Reply) -> Outcome:
-    if reply == _STORED:
+        return for_one(reply)
+    mine = reply[place]
+    if mine == _STORED:
         return None
-    if isinstance(reply, int):
-        return SequenceConflictError(item.key, item.first, reply)
-    return refusal(reply.decode(errors="replace"), item.key)
+    if isinstance(mine, int):
+        return SequenceConflictError(item.key, item.first, mine)
+    return _told(item, mine.decode(errors="replace"), maybe_done)
+
+
+def _told(item: Append, text: str, maybe_done: bool) -> Outcome:
+    """What a text means that `APPEND` returned; see there."""
+    word, _, rest = text.partition(" ")
+    match word:
+        case "DELETED" if maybe_done:
+            return EngineUnavailableError("the events were deleted meanwhile, if they were stored", outcome_known=False)
+        case "DELETED":
+            return SequenceConflictError(item.key, item.first, int(rest))
+        case "GAP":
+            return CorruptJournalError("it is missing, though it was the last one", item.key, int(rest))
+        case "UNSURE" | "PARTLY":
+            return refusal(rest, item.key, outcome_known=False)
+        case _:
+            return refusal(text, item.key, outcome_known=not maybe_done)

@@ -50,7 +50,8 @@ class RedisPersistenceEngine:
         if_weaker: Whether a server that promises less is refused, warned of, or accepted.
         replicas: So many replicas must have an event, too, before it is acknowledged.
         timeout: For a round trip, in seconds.
-        retry_for: For so many seconds after a connection broke it is tried again.
+        retry_for: For so many seconds after a connection broke it is tried again. A first try that gets no answer in
+            time is always followed by a second one, over a new connection.
         max_batch: So many writes share a round trip, at most.
         max_connections: To one server, at most. A client that was passed in for one server has its own limit.
         page_size: How many events a replay reads at once, at most.
@@ -69,7 +70,7 @@ class RedisPersistenceEngine:
         durability: Durability = "always",
         if_weaker: IfWeaker = "refuse",
         replicas: int = 0,
-        timeout: float = 5.0,
+        timeout: float = 3.0,
         retry_for: float = 5.0,
         max_batch: int = 500,
         max_connections: int = 16,
