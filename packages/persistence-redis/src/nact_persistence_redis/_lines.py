@@ -90,11 +90,11 @@ class Lines:
             InterruptedExchange: Not every reply was read. Its cause is the driver's error.
             NactError: `greet` raised it. Nothing was sent.
         """
-        is_taken = was_sent = False
+        has_room = was_sent = False
         try:
             async with asyncio.timeout(timeout) as limit, self._room_at(pool):
+                has_room, is_in_order = True, False
                 connection = await self._take(pool)
-                is_taken, is_in_order = True, False
                 try:
                     if greet is not None and await self._prepared(pool, connection, greet):
                         limit.reschedule(asyncio.get_running_loop().time() + timeout)
@@ -106,7 +106,7 @@ class Lines:
                 finally:
                     await self._give_back(pool, connection, is_in_order, writes and was_sent)
         except DRIVER_ERRORS as error:
-            if is_taken and isinstance(error, TimeoutError):
+            if has_room and isinstance(error, TimeoutError):
                 self._ages[pool] = self._ages.get(pool, 0) + 1
             raise InterruptedExchange(was_sent) from error
 
