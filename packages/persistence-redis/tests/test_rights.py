@@ -20,8 +20,8 @@ Numbered = Callable[..., list[PersistedEvent]]
 
 _LISTED = (Path(__file__).parents[1] / "README.md").read_text().partition("ACL SETUSER nact on >password ")[2]
 LEAST_RIGHTS = _LISTED.partition("```")[0].split()
-FOR_SOME = {"+config|get", "+wait", "+waitaof"}
-"""To check the settings; for replicas, and for a log that is synced later."""
+FOR_SOME = {"+config|get", "+wait", "+waitaof", "+client|id", "+client|kill"}
+"""To check the settings; for replicas, and for a log that is synced later; to end connections that were given up."""
 IN_A_CLUSTER = ["+cluster|slots", "+asking"]
 
 

@@ -109,7 +109,7 @@ def padded(number: int) -> bytes:
 def snapshot_member(snapshot: PersistedSnapshot) -> bytes:
     """The snapshot as its sorted set holds it: number, time, its event's id and JSON text, with blanks between them.
 
-    The id is JSON text behind an `@`, without blanks; a snapshot that has none, as of earlier releases, has no such part.
+    The id is JSON text behind an `@`, without blanks. A snapshot without an id, as earlier releases took, lacks it.
 
     Raises:
         InvalidEventError: It couldn't be read back exactly.

@@ -73,6 +73,18 @@ class WatchedPair:
     def kill_primary(self) -> None:
         """Returns when the replica has been promoted."""
         self._containers[0].get_wrapped_container().kill()
+        self.await_failover()
+
+    def freeze_primary(self) -> None:
+        self._containers[0].get_wrapped_container().pause()
+
+    def thaw_primary(self) -> None:
+        """Returns when it follows the one that took its place."""
+        self._containers[0].get_wrapped_container().unpause()
+        self._await(self.ports[0], lambda client: client.info("replication")["role"] == "slave")
+
+    def await_failover(self) -> None:
+        """Returns when the replica has been promoted."""
         for port in self.watchers:
             self._await(port, lambda client: self._primary(client) == self.ports[1])
         self._await(self.ports[1], lambda client: client.info("replication")["role"] == "master")
