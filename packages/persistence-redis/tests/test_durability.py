@@ -116,6 +116,25 @@ async def test_what_is_not_confirmed_is_not_acknowledged_neither_at_first_nor_wh
         await write(engine, key)
 
 
+async def test_what_was_not_confirmed_is_not_read_as_if_it_were(
+    start_server: StartServer, numbered: Numbered, key: str
+) -> None:
+    """Else a writer whose outcome is unknown would take it from the read that it is stored."""
+    server = start_server(NEWEST_IMAGE, *DURABLE)
+    run(server, "ACL", "SETUSER", "guest", "reset", "on", ">secret", "~*", "+@all", "-config")
+    first, second = numbered(key, 1, 2)
+    url = server.bare_url.replace("//", "//guest:secret@")
+    async with RedisPersistenceEngine(url, timeout=1.0, retry_for=0.1) as engine:
+        await engine.persist(first)
+        run(server, "CONFIG", "SET", "appendfsync", "no")
+        with pytest.raises(EngineUnavailableError, match="confirmed"):
+            await engine.persist(second)
+        with pytest.raises(EngineUnavailableError, match="confirmed"):
+            await engine.highest_sequence_number(key)
+        run(server, "CONFIG", "SET", "appendfsync", "always")
+        assert [event async for event in engine.events(key)] == [first, second]
+
+
 async def test_who_may_not_ask_for_a_confirmation_is_told_so(
     start_server: StartServer, numbered: Numbered, key: str
 ) -> None:

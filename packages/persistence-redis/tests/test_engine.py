@@ -31,6 +31,50 @@ async def test_redis_cli_shows_a_journal(
     assert members == [b"0000000000000000001 1700000000000 [1]"]
 
 
+@pytest.mark.parametrize("event_id", [None, "d2b6", ' @"a b"\n\\', "ä {1}"])
+async def test_a_snapshot_keeps_the_id_of_its_event(
+    engine: RedisPersistenceEngine, key: str, event_id: str | None
+) -> None:
+    for data in ({"n": 1}, "@text", [" "], None):
+        snapshot = PersistedSnapshot(key=key, sequence_number=7, data=data, event_id=event_id)
+        await engine.take_snapshot(snapshot)
+        assert await engine.latest_snapshot(key) == snapshot
+
+
+async def test_redis_cli_shows_the_event_that_a_snapshot_stands_on(
+    engine: RedisPersistenceEngine, shell: Redis, key: str
+) -> None:
+    await engine.take_snapshot(
+        PersistedSnapshot(key=key, sequence_number=1, data=[1], created_at=1_700_000_000_000, event_id="d2b6")
+    )
+    members = await shell.zrange(f"nact:{{{key}}}:snapshots", 0, -1)
+    assert members == [b'0000000000000000001 1700000000000 @"d2b6" [1]']
+
+
+async def test_a_snapshot_that_cannot_be_replaced_stays(
+    server: RedisStorage, engine: RedisPersistenceEngine, key: str
+) -> None:
+    old = PersistedSnapshot(key=key, sequence_number=1, data="old")
+    await engine.take_snapshot(old)
+    run(server, "ACL", "SETUSER", "poor", "reset", "on", ">secret", "~nact:*", "+@all", "-zadd")
+    async with RedisPersistenceEngine(server.bare_url.replace("//", "//poor:secret@")) as poor:
+        with pytest.raises(EngineUnavailableError, match="ACL"):
+            await poor.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data="new"))
+    assert await engine.latest_snapshot(key) == old
+
+
+async def test_a_deletion_that_was_interrupted_is_done_when_it_comes_again(
+    server: RedisStorage, engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
+) -> None:
+    await engine.persist_all(numbered(key, 1, 3))
+    run(server, "ACL", "SETUSER", "poor", "reset", "on", ">secret", "~nact:*", "+@all", "-xtrim")
+    async with RedisPersistenceEngine(server.bare_url.replace("//", "//poor:secret@")) as poor:
+        with pytest.raises(EngineUnavailableError, match="ACL"):
+            await poor.delete_events(key, up_to=2)
+    await engine.delete_events(key, up_to=2)
+    assert await shell.xlen(f"nact:{{{key}}}:events") == 1
+
+
 async def test_prefixes_keep_journals_apart(
     engine: RedisPersistenceEngine, server: RedisStorage, key: str, numbered: Numbered
 ) -> None:

@@ -68,6 +68,9 @@ async def seen(engine: RedisPersistenceEngine, key: str) -> Seen:
 async def fill(engine: RedisPersistenceEngine, key: str, numbered: Numbered) -> None:
     await engine.persist_all(numbered(key, 1, 4))
     await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=3, data="early"))
+    # The server has to know the scripts, or it would do nothing that comes late.
+    await engine.delete_events(f"{key}-other", up_to=1)
+    await engine.delete_snapshots(f"{key}-other", up_to=1)
 
 
 async def give_up(line: LateLine, write: Awaitable[None]) -> None:

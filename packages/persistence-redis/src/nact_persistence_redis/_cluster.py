@@ -14,7 +14,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import ClusterDownError, ResponseError
 
 from nact_persistence_redis._errors import DRIVER_ERRORS, InterruptedExchange
-from nact_persistence_redis._lines import Lines, Pool
+from nact_persistence_redis._lines import Lines, Pool, close
 from nact_persistence_redis._wire import Reply
 
 Place: TypeAlias = tuple[str, int]
@@ -60,7 +60,7 @@ class Cluster:
     async def aclose(self) -> None:
         await self.lines.aclose()
         while self._pools:
-            await self._pools.popitem()[1].disconnect()
+            await close(self._pools.popitem()[1])
 
     def together(self, name: bytes) -> Hashable:
         return name  # two names of one slot could; but not while it moves, and few share one

@@ -173,6 +173,12 @@ class Lines:
         self._greeted.pop(connection, None)
 
 
+async def close(pool: Pool) -> None:
+    """Closes its connections. One that is silent doesn't say farewell, which TLS waits for, and is left."""
+    with suppress(*DRIVER_ERRORS):
+        await pool.disconnect()
+
+
 async def _drop(connection: _Connection) -> None:
     """Closes it at once: asyncio would go on sending what the server hasn't taken yet."""
     writer = getattr(connection, "_writer", None)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from redis.asyncio import Redis
 
-from nact_persistence_redis._lines import Lines, Pool
+from nact_persistence_redis._lines import Lines, Pool, close
 
 
 class Servers(Protocol):
@@ -68,9 +68,9 @@ class OneServer:
     async def aclose(self) -> None:
         await self.lines.aclose()
         if self._is_ours:
-            await self._pool.disconnect()
+            await close(self._pool)
         for watcher in self._watchers:
-            await watcher.aclose()
+            await close(watcher.connection_pool)
 
     def together(self, _name: bytes) -> Hashable:
         return None

@@ -34,7 +34,7 @@ class Session:
     """
 
     def __init__(self, setup: Setup, servers: Servers) -> None:
-        promise = Promise(setup.durability, setup.if_weaker, setup.replicas, setup.timeout * 0.8)
+        promise = Promise(setup.durability, setup.if_weaker, setup.replicas, setup.timeout * 0.7)
         self._link = Link(servers, promise, setup.timeout, setup.retry_for)
         self.writer = Writer(self._link, setup.names, setup.max_batch)
         self.reader = Reader(self._link, setup.names)

@@ -154,7 +154,7 @@ class Writer:
         for group, request, reply in zip(groups.values(), requests, replies, strict=False):
             for place, item in enumerate(group):
                 maybe_done = request.maybe_done or (bool(self._unknown) and self._may_have(item))
-                outcomes[item] = self._noted(item, _outcome(item, place, reply, maybe_done))
+                outcomes[item] = self._noted(item, outcome_of(item, place, reply, maybe_done))
         for single, reply in zip(singles, replies[len(groups) :], strict=True):
             single.reply = reply
             outcomes[single] = reply if isinstance(reply, NactError) else None
@@ -189,7 +189,7 @@ class Writer:
         return Request(group[0].stream, command, group[0].key, _scripts.APPEND)
 
 
-def _outcome(item: Append, place: int, reply: Reply, maybe_done: bool) -> Outcome:
+def outcome_of(item: Append, place: int, reply: Reply, maybe_done: bool) -> Outcome:
     """What the reply to a call of the script says of one of its items."""
     if isinstance(reply, NactError):
         return for_one(reply)

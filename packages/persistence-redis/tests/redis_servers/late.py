@@ -16,6 +16,7 @@ class _Connection:
         self.server = server
         self.held = bytearray()
         self.heard = asyncio.Event()
+        self.is_silent = False
 
 
 class LateLine:
@@ -48,6 +49,11 @@ class LateLine:
                 connection.server.transport.abort()
             await asyncio.sleep(0)
 
+    def silence(self) -> None:
+        """Nothing passes any more on the connections that there are, and nobody is told. New ones work."""
+        for connection in self._connections:
+            connection.is_silent = True
+
     @property
     def has_held(self) -> bool:
         return any(connection.held for connection in self._connections)
@@ -70,7 +76,7 @@ class LateLine:
         answering = asyncio.create_task(self._answer(connection, answers))
         with contextlib.suppress(ConnectionError):
             while chunk := await reader.read(_CHUNK):
-                if self.holds or connection.held:
+                if self.holds or connection.held or connection.is_silent:
                     connection.held += chunk
                     connection.heard.clear()
                 else:
@@ -83,6 +89,7 @@ class LateLine:
         with contextlib.suppress(ConnectionError):
             while chunk := await answers.read(_CHUNK):
                 connection.heard.set()
-                connection.client.write(chunk)
+                if not connection.is_silent:
+                    connection.client.write(chunk)
         connection.heard.set()
         connection.client.transport.abort()
