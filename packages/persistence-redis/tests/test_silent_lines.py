@@ -26,20 +26,20 @@ async def line(server: RedisStorage) -> AsyncIterator[LateLine]:
         yield line
 
 
-async def persist(engine: RedisPersistenceEngine, key: str) -> object:
-    return await engine.persist(PersistedEvent(key=key, sequence_number=4, data=1))
+async def persist(engine: RedisPersistenceEngine, key: str) -> None:
+    await engine.persist(PersistedEvent(key=key, sequence_number=4, data=1))
 
 
-async def delete_events(engine: RedisPersistenceEngine, key: str) -> object:
-    return await engine.delete_events(key, up_to=2)
+async def delete_events(engine: RedisPersistenceEngine, key: str) -> None:
+    await engine.delete_events(key, up_to=2)
 
 
-async def take_snapshot(engine: RedisPersistenceEngine, key: str) -> object:
-    return await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=3, data=1))
+async def take_snapshot(engine: RedisPersistenceEngine, key: str) -> None:
+    await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=3, data=1))
 
 
-async def delete_snapshots(engine: RedisPersistenceEngine, key: str) -> object:
-    return await engine.delete_snapshots(key, up_to=3)
+async def delete_snapshots(engine: RedisPersistenceEngine, key: str) -> None:
+    await engine.delete_snapshots(key, up_to=3)
 
 
 async def events(engine: RedisPersistenceEngine, key: str) -> object:
@@ -91,7 +91,7 @@ async def test_an_engine_with_silent_lines_in_tls_closes(
     certificates = Certificates(tmp_path)
     with tls_server(NEWEST_IMAGE, certificates) as server:
         async with LateLine(server.port).running() as line:
-            engine = engine_from_url(f"rediss://127.0.0.1:{line.port}/0?{certificates.query}&timeout=1&retry_for=0.1")
+            engine = engine_from_url(f"rediss://127.0.0.1:{line.port}/0?{certificates.query}&timeout=1&retry_for=30")
             assert isinstance(engine, RedisPersistenceEngine)
             await engine.persist_all(numbered(key, 1, 3))
             line.silence()
