@@ -172,7 +172,7 @@ async def test_locks_lost_during_a_read_make_it_raise(
 
 @pytest.mark.parametrize("end", ["", "-wal", "-shm"])
 @pytest.mark.parametrize("away", [Path.unlink, lambda file: file.rename(file.with_name("away"))])
-async def test_what_is_stored_in_a_file_that_went_away_isnt_acknowledged(
+async def test_what_goes_to_a_file_that_is_gone_isnt_acknowledged(
     engine: SqlitePersistenceEngine,
     path: Path,
     key: str,
