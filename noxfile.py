@@ -99,7 +99,7 @@ def tests(session: nox.Session) -> None:
 def tests_without_servers() -> list[str]:
     """The folders of tests that any machine can run, core's first."""
     projects = [project for project in PACKAGES + EXAMPLES if project not in WITH_SERVERS]
-    folders = [project / "tests" for project in [*projects, Path("benchmarks"), Path("docs"), Path("tools")]]
+    folders = [project / "tests" for project in [*projects, *map(Path, ("benchmarks", "docs", "storms", "tools"))]]
     return [str(folder) for folder in folders if folder.is_dir()]
 
 
@@ -120,7 +120,7 @@ def run_all_on_servers(session: nox.Session) -> None:
         session.warn("NACT_MATRIX=short: the laws are not tried on every server; without it, they are")
         chosen = ["-m", "not long_matrix"]
     run_on_servers(session, *chosen, *[str(package / "tests") for package in WITH_SERVERS])
-    others = [folder / "tests" for folder in (*PACKAGES, *EXAMPLES) if folder not in WITH_SERVERS]
+    others = [folder / "tests" for folder in (*PACKAGES, *EXAMPLES, Path("storms")) if folder not in WITH_SERVERS]
     run_on_servers(session, "-m", "servers", *[str(tests) for tests in others if tests.is_dir()])
 
 
@@ -174,6 +174,17 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def storms(session: nox.Session) -> None:
+    """Let storms rage over processes, servers and lines, and check that nothing acknowledged is lost.
+
+    In all places, or in those named, for 10 rounds or as many as given: `nox -s storms -- postgres 3`. See
+    storms/README.md. ``tests`` has a short form.
+    """
+    install_everything(session, "tests")
+    session.run("python", "-m", "storms", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style, format, and who may import whom."""
     session.install("--no-deps", *[part for package in PACKAGES for part in ("-e", str(package))])
@@ -195,7 +206,7 @@ def types(session: nox.Session) -> None:
         # These roots give two files of one name, in two folders of tests, two module names.
         roots = os.pathsep.join(str(project / folder) for folder in ("src", "tests"))
         session.run("mypy", "--explicit-package-bases", str(project), env={"MYPYPATH": roots})
-    session.run("mypy", "noxfile.py", "tools", *[str(folder) for folder in Path().glob("benchmarks")])
+    session.run("mypy", "noxfile.py", "tools", *[name for name in ("benchmarks", "storms") if Path(name).is_dir()])
     session.run("mypy", "--explicit-package-bases", "docs", env={"MYPYPATH": "docs/tests"})
     if TYPING_TESTS.is_dir():
         session.run("pytest", str(TYPING_TESTS))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
 
 _CHUNK = 65536
 _LOOK = 0.05
@@ -27,12 +26,13 @@ class Line:
         self._count = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="line", daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="line", daemon=True)
+        self._thread.start()
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(timeout=10)
 
     def cut(self) -> None:
         """Breaks the connections that there are, at both ends. New ones work."""
-        self._soon(self._abort)
+        self._loop.call_soon_threadsafe(self._abort)
 
     def silence(self) -> None:
         """Nothing passes any more on the connections that there are, and neither end is told. New ones work."""
@@ -44,11 +44,10 @@ class Line:
 
     def close(self) -> None:
         """Breaks everything, and ends the thread."""
-        self._soon(self._abort)
-        self._soon(self._loop.stop)
-
-    def _soon(self, act: Callable[[], None]) -> None:
-        self._loop.call_soon_threadsafe(act)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(timeout=10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def _abort(self) -> None:
         for writer in self._writers:
@@ -57,6 +56,14 @@ class Line:
     async def _listen(self) -> None:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
+
+    async def _end(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._abort()
+        await asyncio.sleep(0)  # asyncio closes what was aborted in the next pass
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._count += 1
@@ -68,15 +75,17 @@ class Line:
             return
         self._writers |= {writer, server}
         pumps = [asyncio.ensure_future(self._pump(*ends, number)) for ends in ((reader, server), (answers, writer))]
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        for pump in pumps:
-            pump.cancel()
-        for each in (writer, server):
-            each.transport.abort()
-            self._writers.discard(each)
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            for each in (writer, server):
+                each.transport.abort()
+                self._writers.discard(each)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             while chunk := await reader.read(_CHUNK):
                 while number < self._silent_before:  # noqa: ASYNC110 (until its client gives up, or for ever)
                     await asyncio.sleep(_LOOK)

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from samples import KEY, acknowledge, data, event, log_of, state, stored
 from storms.checker import Verdict, check
 from storms.folding import START, fold
 from storms.ledger import Ledger, Line, lines
 from storms.stored import Stored
+from storms.tests.samples import KEY, acknowledge, data, event, log_of, state, stored
 
 
 @pytest.fixture
