@@ -7,6 +7,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -53,12 +54,9 @@ def _round(place: Place, name: str, strength: Strength, say: Say) -> Verdict:
     with Crew(place.url, folder, name, keys, TASKS) as crew:
         crew.await_work()
         nemesis = Nemesis(place, crew, random.Random(name), strength)
-        for fault in nemesis.rage():
+        for fault in chain(nemesis.rage(), nemesis.fail_over()):
             faults.append(fault)
             say(f"{name}: {fault}")
-        if place.standby is not None:
-            say(f"{name}: the server is lost, and the standby takes over")
-            nemesis.fail_over()
         wrong = crew.end() + crew.recover()
     verdict = check(lines(crew.log), *_read(place, keys))
     for each in wrong:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,9 @@ from storms.ledger import lines
 PATIENCE = 120.0
 """Seconds in which a process ends that is asked to."""
 
+
+ENDED = (0, -signal.SIGTERM)
+"""How processes may end: one that has just been started doesn't listen to SIGTERM yet."""
 
 _LOOK = 0.1
 
@@ -95,7 +99,7 @@ class Crew:
                 self._kill(pid)
                 continue
             del self._processes[pid]
-            if status != 0:
+            if status not in ENDED:
                 wrong.append(f"process {pid} ({task}) ended with status {status}; see {self._folder}")
         return wrong
 

@@ -59,8 +59,24 @@ class Nemesis:
             yield name
             faults[name]()
 
-    def fail_over(self) -> None:
-        """The standby takes over, under load; then it is calm for a while."""
+    def fail_over(self) -> Iterator[str]:
+        """The standby takes over, under load; then it is calm for a while. Tells what comes.
+
+        Before that, the standby is away, and the server restarts or its sessions are killed: what is acknowledged now
+        because it was found on the server alone is lost.
+        """
+        if (server := self._place.server) is None or (standby := self._place.standby) is None:
+            return
+        last: dict[str, Callable[[], object]] = {"the server is killed and restarted": server.restart}
+        if self._place.kill_sessions is not None:
+            last["sessions are killed"] = self._place.kill_sessions
+        name = self._random.choice(list(last))
+        yield f"the standby is away, and {name}"
+        standby.kill()
+        self._wait(self._strength.calm)  # writes begin to wait for the standby
+        last[name]()
+        self._wait(self._strength.calm)
+        yield "the server is lost, and the standby takes over"
         self._place.fail_over()
         self._wait(self._strength.calm)
 

@@ -46,14 +46,15 @@ class Place:
     standby: PostgresStorage | None = None
 
     def fail_over(self) -> None:
-        """The server is gone for ever, and the standby takes over."""
+        """The server is gone for ever, and the standby, which may be down, takes over with what it has."""
         if self.server is None or self.standby is None or self.line is None:
             raise RuntimeError("there is no standby")
-        self.server.kill()
-        self.line.lead_to(self.standby.port)
-        self.line.cut()
-        _psql(self.standby, "SELECT pg_promote()")
         standby = self.standby
+        self.server.kill()
+        standby.start()
+        _psql(standby, "SELECT pg_promote()")
+        self.line.lead_to(standby.port)
+        self.line.cut()
         self.server, self.read = standby, lambda key: read_postgres(standby.direct_url, key)
 
 
