@@ -25,6 +25,7 @@ class Line:
         self._silent_before = 0
         self._count = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._pumps: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="line", daemon=True)
@@ -61,11 +62,9 @@ class Line:
     async def _end(self) -> None:
         if self._server is not None:
             self._server.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._abort()
+        for pump in self._pumps:
+            pump.cancel()
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
         await asyncio.sleep(0)  # asyncio closes what was aborted in the next pass
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,14 +77,14 @@ class Line:
             return
         self._writers |= {writer, server}
         pumps = [asyncio.ensure_future(self._pump(*ends, number)) for ends in ((reader, server), (answers, writer))]
-        try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for pump in pumps:
-                pump.cancel()
-            for each in (writer, server):
-                each.transport.abort()
-                self._writers.discard(each)
+        self._pumps.update(pumps)
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        for pump in pumps:
+            pump.cancel()
+        self._pumps.difference_update(pumps)
+        for each in (writer, server):
+            each.transport.abort()
+            self._writers.discard(each)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         with contextlib.suppress(OSError):
