@@ -13,6 +13,7 @@ import random
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -171,13 +172,25 @@ class Process:
 async def work(task: str, url: str, process: Process) -> None:
     """Returns after SIGTERM, when everything that was begun is done."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, process.ends.set)
-    async with start(configure_persistence(engine_from_url(url))) as system:
+    async with AsyncExitStack() as stack:
+        system = await _started(stack, url, process)
         if task == "read":
             await process.read(system)
         elif task == "recover":
             await process.recover(system)
         else:
             await asyncio.gather(*[process.write(system) for _ in range(_AT_ONCE)])
+
+
+async def _started(stack: AsyncExitStack, url: str, process: Process) -> ActorSystem:
+    """A system, as soon as the server can be reached: one that is frozen refuses to be opened."""
+    while True:
+        try:
+            return await stack.enter_async_context(start(configure_persistence(engine_from_url(url))))
+        except EngineUnavailableError:
+            if process.ends.is_set():
+                raise
+            await asyncio.sleep(_PAUSE)
 
 
 def main(arguments: Sequence[str]) -> None:
