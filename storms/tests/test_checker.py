@@ -160,3 +160,22 @@ def test_an_engine_that_tells_less_than_there_is_is_found(path: Path) -> None:
 def test_an_engine_that_hides_a_snapshot_is_found(path: Path) -> None:
     verdict = check(log_of(path, 5), {KEY: stored(1, 5)}, {KEY: stored(1, 5, snapshots=(3,))})
     assert [violation.partition(":")[0] for violation in verdict.violations] == ["contradicted"]
+
+
+def test_an_engine_that_tells_another_tombstone_is_found(path: Path) -> None:
+    there = stored(11, 25, snapshots=(20,))
+    verdict = check(log_of(path, 25), {KEY: replace(there, deleted=9)}, {KEY: there})
+    assert [violation.partition(":")[0] for violation in verdict.violations] == ["contradicted"]
+
+
+def test_an_event_that_is_acknowledged_twice_is_found(path: Path) -> None:
+    log_of(path, 5)
+    with Ledger(path, "again") as ledger:
+        acknowledge(ledger, 5, as_number=6)
+    assert "doubled" in found(lines(path), stored(1, 5))
+
+
+def test_a_state_with_another_count_is_found(path: Path) -> None:
+    log = [{**line, "counted": 4} if line.get("number") == 5 else line for line in log_of(path, 5)]
+    verdict = judged(log, stored(1, 5))
+    assert any("with a state of 4 events" in violation for violation in verdict.violations)
