@@ -168,7 +168,7 @@ class _Key:
         for line in self._of_kind["unreadable"]:
             self._blame("failed", f"no actor starts any more: {line['type']}: {line['error']}")
         for line in self._of_kind["failed"]:
-            if line["type"] in TRANSIENT:
+            if line["reads_only"] and line["type"] in TRANSIENT:
                 self._verdict.counts["unreadable for a while"] += 1
             else:
                 self._blame("failed", f"{line['by']}: {line['type']}: {line['error']}")

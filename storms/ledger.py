@@ -69,9 +69,9 @@ class Ledger:
         """After the storm, an actor was spawned and didn't start."""
         self._write(kind="unreadable", key=key, type=type(error).__name__, error=str(error))
 
-    def failed(self, key: str, error: BaseException) -> None:
-        """An actor or a reader failed with this error, which isn't a conflict or an outage."""
-        self._write(kind="failed", key=key, type=type(error).__name__, error=str(error))
+    def failed(self, key: str, error: BaseException, *, reads_only: bool = False) -> None:
+        """An actor, or what only reads, failed with this error, which isn't a conflict or an outage."""
+        self._write(kind="failed", key=key, type=type(error).__name__, error=str(error), reads_only=reads_only)
 
     def _write(self, **line: object) -> None:
         text = json.dumps({**line, "by": self._by}).encode() + b"\n"

@@ -98,7 +98,7 @@ class Process:
             except EngineUnavailableError:
                 pass
             except Exception as error:  # noqa: BLE001 (whatever it is, the checker judges it)
-                self._ledger.failed(key, error)
+                self._ledger.failed(key, error, reads_only=True)
             await asyncio.sleep(_PAUSE)
 
     def _reader(self, system: ActorSystem, key: str) -> Callable[[], Awaitable[State]]:
