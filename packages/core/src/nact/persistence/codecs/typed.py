@@ -5,14 +5,13 @@ What is stored is readable and says what it is: `{"type": "ContactCreated", "ver
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from types import UnionType
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, Union, get_args, get_origin
 
-import msgspec
-
 from nact.errors import InvalidEventError
+from nact.persistence.codecs._forms import Form, form_of, write_exactly
+from nact.persistence.codecs._sameness import shown
 from nact.persistence.records import JsonValue
 
 T = TypeVar("T")
@@ -24,6 +23,7 @@ Upcaster: TypeAlias = Callable[[Any], JsonValue]
 class _Known(NamedTuple):
     tag: str
     type: type
+    form: Form
     upcasters: Sequence[Upcaster]
 
 
@@ -56,8 +56,8 @@ class TypedCodec(Generic[T]):
         self._by_type: dict[type, _Known] = {}
         self._by_tag: dict[str, _Known] = {}
         for member in members:
-            _check_type(member)
-            self._add(_Known(member.__name__, member, tuple((upcasters or {}).get(member, ()))))
+            form = form_of(member)
+            self._add(_Known(member.__name__, member, form, tuple((upcasters or {}).get(member, ()))))
         for kind in {*(upcasters or {}), *(aliases or {}).values()}:
             if kind not in self._by_type:
                 raise ValueError(f"{kind!r} has upcasters or an alias, and isn't one of the codec's types")
@@ -75,11 +75,8 @@ class TypedCodec(Generic[T]):
         known = self._by_type.get(type(value))
         if known is None:
             expected = ", ".join(sorted(known.tag for known in self._by_type.values()))
-            raise InvalidEventError(f"expected one of {expected}, not {value!r:.200} ({type(value).__name__})")
-        try:
-            data = _written(value)
-        except (TypeError, ValueError) as error:
-            raise InvalidEventError(f"{value!r:.200} can't be written as JSON: {error}") from error
+            raise InvalidEventError(f"expected one of {expected}, not {shown(value, 200)} ({type(value).__name__})")
+        data = write_exactly(known.form, value)
         return {"type": known.tag, "version": len(known.upcasters) + 1, "data": data}
 
     def decode(self, data: JsonValue) -> T:
@@ -100,42 +97,10 @@ class TypedCodec(Generic[T]):
             raise ValueError(f"{tag} has version {version}; this program knows up to {current}")
         for upcast in known.upcasters[version - 1 :]:
             content = upcast(content)
-        value: T = _read(known.type, content)
+        value: T = known.form.read(content)
         return value
 
     def _add(self, known: _Known) -> None:
         if known.tag in self._by_tag:
             raise ValueError(f"two types are called {known.tag!r}")
         self._by_tag[known.tag] = self._by_type[known.type] = known
-
-
-def _written(value: Any) -> JsonValue:
-    if _is_model(type(value)):
-        return value.model_dump(mode="json", by_alias=True, round_trip=True)
-    return _with_lists(msgspec.to_builtins(value, str_keys=True))
-
-
-def _with_lists(value: Any) -> JsonValue:
-    """The value with lists for tuples, which msgspec leaves as they are."""
-    if type(value) is dict:
-        return {name: _with_lists(item) for name, item in value.items()}
-    return [_with_lists(item) for item in value] if type(value) in (list, tuple) else value
-
-
-def _read(kind: Any, content: JsonValue) -> Any:
-    if _is_model(kind):
-        return kind.model_validate_json(msgspec.json.encode(content))  # as JSON: strict models take dates as text there
-    return msgspec.convert(content, kind, str_keys=True)
-
-
-def _is_model(kind: type) -> bool:
-    """Whether it is a pydantic model, by what it can do: pydantic needn't be installed."""
-    return hasattr(kind, "model_validate_json") and hasattr(kind, "model_dump")
-
-
-def _check_type(kind: Any) -> None:
-    if not (
-        isinstance(kind, type)
-        and (dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct) or _is_model(kind))
-    ):
-        raise TypeError(f"expected dataclasses, msgspec Structs or pydantic models, not {kind!r}")
