@@ -11,7 +11,9 @@ from msgspec import inspect as shape
 from nact.errors import InvalidEventError
 from nact.persistence import json_data
 from nact.persistence.codecs import _models, _refusals
-from nact.persistence.codecs._proofs import Proof, Proofs
+from nact.persistence.codecs._model_proofs import ModelProofs
+from nact.persistence.codecs._proofs import Proof
+from nact.persistence.codecs._record_proofs import RecordProofs
 from nact.persistence.codecs._sameness import difference, shown
 from nact.persistence.records import JsonValue
 
@@ -74,7 +76,7 @@ class _RecordForm:
         self._kind = kind
         _refusals.refuse_unreadable(kind)
         self._to_json = msgspec.json.Encoder(enc_hook=_models.write).encode
-        self.proves = Proofs(_models.ModelProofs().of).of(shape.type_info(kind))
+        self.proves = RecordProofs(ModelProofs().of).of(shape.type_info(kind))
 
     def write(self, value: Any) -> JsonValue:
         # There and back through text gives what any journal gives: lists for tuples, str keys.
@@ -91,7 +93,7 @@ class _ModelForm:
     def __init__(self, kind: Any) -> None:
         self._kind = kind
         _refusals.refuse_unreadable_model(kind)
-        self.proves = _models.ModelProofs().of(kind)
+        self.proves = ModelProofs().of(kind)
 
     def write(self, value: Any) -> JsonValue:
         return _models.write(value)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 import msgspec
 from msgspec import inspect as shape
 
 from nact.persistence.codecs import _models
 
-_KEYS = (shape.StrType, shape.IntType, shape.FloatType, shape.DecimalType, shape.BytesType, shape.UUIDType)
-_KEYS = (*_KEYS, shape.DateType, shape.DateTimeType, shape.TimeType, shape.TimeDeltaType, shape.EnumType)
-_KEYS = (*_KEYS, shape.LiteralType, shape.AnyType, shape.Metadata, shape.UnionType, shape.ByteArrayType)
-_RAW = (shape.RawType, shape.ExtType, shape.MemoryViewType)
+_NOT_KEYS = (
+    *(shape.BoolType, shape.NoneType, shape.CustomType, shape.StructType, shape.DataclassType, shape.TypedDictType),
+    *(shape.ListType, shape.TupleType, shape.VarTupleType, shape.SetType, shape.FrozenSetType, shape.NamedTupleType),
+)
 
 
 def refuse_unreadable(kind: Any) -> None:
@@ -53,7 +54,7 @@ def _faults(node: Any, path: str, seen: set[int], models: set[Any]) -> Iterator[
         return
     seen.add(id(node))
     match node:
-        case shape.DictType(key_type=key) if not isinstance(key, _KEYS):
+        case shape.DictType(key_type=key) if isinstance(key, _NOT_KEYS):
             yield f"{path}: a dict's keys can be text, numbers, dates and the like, not {_name(key)}"
         case shape.CustomType(cls=kind) if _models.is_model(kind):
             yield from _models.faults(kind, models)
@@ -93,7 +94,7 @@ def _culprit(kind: Any, seen: set[Any]) -> str | None:
     """The first field that is refused alone, too, and why."""
     seen.add(kind)
     for base in getattr(kind, "__mro__", ()):
-        for name, hint in vars(base).get("__annotations__", {}).items():
+        for name, hint in _annotations(base).items():
             try:
                 found = _resolved(hint, base)
                 inner = _culprit_within(found, seen)
@@ -106,6 +107,13 @@ def _culprit(kind: Any, seen: set[Any]) -> str | None:
     return None
 
 
+def _annotations(kind: Any) -> dict[str, Any]:
+    try:
+        return inspect.get_annotations(kind)
+    except NameError:  # from Python 3.14 on they are evaluated here
+        return {}
+
+
 def _culprit_within(hint: Any, seen: set[Any]) -> str | None:
     for part in _models.classes(hint):
         inner = _culprit(part, seen) if part not in seen else None
@@ -116,4 +124,6 @@ def _culprit_within(hint: Any, seen: set[Any]) -> str | None:
 
 def _resolved(hint: Any, owner: type) -> Any:
     holder = type(owner.__name__, (), {"__annotations__": {"it": hint}, "__module__": owner.__module__})
-    return get_type_hints(holder, vars(sys.modules[owner.__module__]), {owner.__name__: owner}, include_extras=True)["it"]
+    return get_type_hints(holder, vars(sys.modules[owner.__module__]), {owner.__name__: owner}, include_extras=True)[
+        "it"
+    ]

@@ -9,42 +9,41 @@ from __future__ import annotations
 import copyreg
 import dataclasses
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Collection
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import Enum, Flag
-from functools import cached_property
-from itertools import zip_longest
+from functools import cached_property, lru_cache
 from math import copysign
-from typing import Any
+from types import NoneType
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
 
+
+class Fault(NamedTuple):
+    """A difference, and the path to it."""
+
+    path: str
+    text: str
+
+
+Comparison: TypeAlias = Callable[[Any, Any], Fault | None]
+
 _ABSENT = object()
-_EQUAL = frozenset({str, int, bool, bytes, bytearray, date, timedelta, UUID, type(None), msgspec.UnsetType})
+_LIBRARIES = frozenset({*sys.stdlib_module_names, "pydantic", "pydantic_core"})
 
 
 def difference(value: Any, back: Any, path: str) -> str | None:
-    """Where and how `back` differs from `value`, as in `data.items[3]: 1 (int) comes back as True (bool)`.
+    """Where and how `back` differs from `value`, as in `data.items[3]: True (bool) comes back as 1 (int)`.
 
     Times are the same where the clock and a fixed offset from UTC are; their `tzinfo` may be of another class. A zone
     whose offset changes over the year is no fixed offset: reckoning with the time would give something else.
     """
-    kind = type(value)
-    if type(back) is not kind:
-        return f"{path}: {shown(value)} ({kind.__name__}) comes back as {shown(back)} ({type(back).__name__})"
-    is_same = _leaf(kind)
-    if is_same is not None:
-        return None if is_same(value, back) else f"{path}: {shown(value)} comes back as {shown(back)}{_hint(value)}"
-    for (name, part), (other_name, other) in zip_longest(_parts(value), _parts(back, value), fillvalue=(None, _ABSENT)):
-        if name != other_name or part is _ABSENT or other is _ABSENT:
-            return f"{path}: {shown(value)} comes back as {shown(back)}"
-        fault = difference(part, other, f"{path}{name}")
-        if fault is not None:
-            return fault
-    return None
+    fault = _fault(value, back)
+    return None if fault is None else f"{path}{fault.path}: {fault.text}"
 
 
 def shown(value: object, limit: int = 80) -> str:
@@ -60,24 +59,53 @@ def is_fixed(zone: tzinfo | None) -> bool:
 
     By `utcoffset(None)`, which has a fixed answer, or none (see the documentation of `datetime.time`).
     """
-    return zone is not None and zone.utcoffset(None) is not None
+    try:
+        return zone is not None and zone.utcoffset(None) is not None
+    except Exception:  # a class of the application's, which needs a date
+        return False
+
+
+def slots_of(kind: type) -> list[str]:
+    """The names of a class's slots, as pickle finds them: those of private ones mangled."""
+    slots: list[str] = copyreg._slotnames(kind)  # type: ignore[attr-defined]
+    return slots
+
+
+def _fault(value: Any, back: Any) -> Fault | None:
+    kind: Any = type(value)
+    compare = _COMPARISONS.get(kind) or _comparison(kind)
+    if type(back) is kind:
+        return compare(value, back)
+    return Fault("", f"{shown(value)} ({kind.__name__}) comes back as {shown(back)} ({type(back).__name__})")
+
+
+def _changed(value: Any, back: Any) -> Fault:
+    hint = ""
+    if isinstance(value, (datetime, time)) and value.tzinfo is not None and not is_fixed(value.tzinfo):
+        hint = " (the zone isn't written: store the time with a fixed offset, as of .astimezone(UTC))"
+    return Fault("", f"{shown(value)} comes back as {shown(back)}{hint}")
+
+
+@lru_cache(maxsize=1024)
+def _comparison(kind: type) -> Comparison:
+    """Compares values of a type that isn't in `_COMPARISONS`."""
+    if issubclass(kind, Enum):
+        return _leaf(_is_same_member)
+    if issubclass(kind, msgspec.Struct) or dataclasses.is_dataclass(kind):
+        return _object(kind, None)
+    for base, compare in _COMPARISONS.items():
+        if base not in (NoneType, object) and issubclass(kind, base):
+            return _object(kind, compare)
+    is_known = kind.__module__.partition(".")[0] in _LIBRARIES and not hasattr(kind, "__pydantic_fields__")
+    has_state = bool(kind.__dictoffset__ or slots_of(kind))
+    return _leaf(_is_equal) if is_known or not has_state else _object(kind, None)  # a Path caches, but is honest
 
 
 # --- values without parts --------------------------------------------------------------------------------------------
 
 
-def _leaf(kind: type) -> Callable[[Any, Any], bool] | None:
-    """Compares two values of this type, if it has no parts to be compared one by one."""
-    if kind in _EQUAL:
-        return _is_equal
-    for base, is_same in _LEAVES:
-        if issubclass(kind, base):
-            return is_same
-    if issubclass(kind, (dict, list, tuple, set, frozenset, deque, msgspec.Struct)) or dataclasses.is_dataclass(kind):
-        return None
-    is_known = kind.__module__.partition(".")[0] in {*sys.stdlib_module_names, "pydantic", "pydantic_core"}
-    has_state = bool(kind.__dictoffset__ or _slots(kind))
-    return None if has_state and not is_known else _is_equal  # a Path caches in its slots, and compares honestly
+def _leaf(is_same: Callable[[Any, Any], bool]) -> Comparison:
+    return lambda value, back: None if is_same(value, back) else _changed(value, back)
 
 
 def _is_equal(value: Any, back: Any) -> bool:
@@ -102,65 +130,101 @@ def _is_same_time(value: datetime | time, back: datetime | time) -> bool:
 
 
 def _is_same_zone(zone: tzinfo | None, back: tzinfo | None) -> bool:
+    if zone is back:
+        return True
     if zone is None or back is None:
-        return zone is back
+        return False
     return zone == back or (is_fixed(zone) and is_fixed(back) and zone.utcoffset(None) == back.utcoffset(None))
-
-
-def _hint(value: object) -> str:
-    if isinstance(value, (datetime, time)) and value.tzinfo is not None and not is_fixed(value.tzinfo):
-        return " (the zone isn't written: store the time with a fixed offset, as of .astimezone(UTC))"
-    return ""
-
-
-_LEAVES: tuple[tuple[type, Callable[[Any, Any], bool]], ...] = (
-    (Enum, _is_same_member),
-    (float, _is_same_float),
-    (Decimal, _is_same_decimal),
-    (datetime, _is_same_time),
-    (time, _is_same_time),
-)
 
 
 # --- values with parts -----------------------------------------------------------------------------------------------
 
 
-def _parts(value: Any, original: Any = None) -> Iterator[tuple[str, Any]]:
-    """What a value consists of, each with its path. A set's elements come in the order of the `original`'s."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield "'s key", key
-            yield f"[{shown(key, 40)}]", item
-    elif isinstance(value, (list, tuple, deque)):
-        for place, item in enumerate(value):
-            yield f"[{place}]", item
-    elif isinstance(value, (set, frozenset)):
-        found = {item: item for item in value}
-        for item in value if original is None else original:
-            yield "'s element", found.get(item, _ABSENT)
-        yield "'s length", len(value)
-    for name, item in _attributes(value):
-        yield f".{name}", item
+def _items(value: Collection[Any], back: Collection[Any]) -> Fault | None:
+    if len(value) != len(back):
+        return _changed(value, back)
+    for place, (item, other) in enumerate(zip(value, back, strict=True)):
+        fault = _fault(item, other)
+        if fault is not None:
+            return Fault(f"[{place}]{fault.path}", fault.text)
+    return None
 
 
-def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
-    """All that an object holds: fields, private ones, those that no class mentions. A `cached_property` is none."""
-    kind = type(value)
-    if isinstance(value, msgspec.Struct):
-        names = list(kind.__struct_fields__)
-    else:
-        names = [name for name in _slots(kind) if name != "__pydantic_fields_set__"]  # pydantic's == ignores it, too
-    names += [name for name in getattr(value, "__dict__", ()) if not _is_cached(kind, name)]
-    for name in dict.fromkeys(["maxlen", "default_factory", *sorted(names)]):
-        if hasattr(value, name):
-            yield name, getattr(value, name)
+def _queue(value: deque[Any], back: deque[Any]) -> Fault | None:
+    return _items(value, back) if value.maxlen == back.maxlen else _changed(value, back)
 
 
-def _slots(kind: type) -> list[str]:
-    # As pickle finds them, names of private ones mangled.
-    slots: list[str] = copyreg._slotnames(kind)  # type: ignore[attr-defined]
-    return slots
+def _entries(value: dict[Any, Any], back: dict[Any, Any]) -> Fault | None:
+    if len(value) != len(back):
+        return _changed(value, back)
+    for (key, item), (other_key, other) in zip(value.items(), back.items(), strict=True):
+        fault = _fault(key, other_key)
+        if fault is not None:
+            return Fault(f"'s key{fault.path}", fault.text)
+        fault = _fault(item, other)
+        if fault is not None:
+            return Fault(f"[{shown(key, 40)}]{fault.path}", fault.text)
+    return None
 
 
-def _is_cached(kind: type, name: str) -> bool:
-    return any(isinstance(vars(base).get(name), cached_property) for base in kind.__mro__)
+def _default_entries(value: defaultdict[Any, Any], back: defaultdict[Any, Any]) -> Fault | None:
+    return _entries(value, back) if value.default_factory is back.default_factory else _changed(value, back)
+
+
+def _elements(value: Collection[Any], back: Collection[Any]) -> Fault | None:
+    found = {element: element for element in back}
+    if len(value) != len(found):
+        return _changed(value, back)
+    for element in value:
+        fault = _fault(element, found.get(element, _ABSENT))
+        if fault is not None:
+            return _changed(value, back) if element not in found else Fault(f"'s element{fault.path}", fault.text)
+    return None
+
+
+def _object(kind: type, content: Comparison | None) -> Comparison:
+    """Compares all that an object holds: its content, fields, private ones, and those that no class mentions."""
+    names = kind.__struct_fields__ if issubclass(kind, msgspec.Struct) else tuple(slots_of(kind))
+    names = tuple(name for name in names if name != "__pydantic_fields_set__")  # pydantic's == ignores it, too
+    cached = [name for base in kind.__mro__ for name, item in vars(base).items() if isinstance(item, cached_property)]
+
+    def held(value: Any) -> dict[str, Any]:
+        attributes = dict(value.__dict__) if kind.__dictoffset__ else {}
+        for name in names:
+            attributes[name] = getattr(value, name, _ABSENT)
+        for name in cached:
+            attributes.pop(name, None)
+        return attributes
+
+    def compare(value: Any, back: Any) -> Fault | None:
+        if content is not None and (fault := content(value, back)) is not None:
+            return fault
+        attributes, others = held(value), held(back)
+        if attributes.keys() != others.keys():
+            return _changed(value, back)
+        for name, item in attributes.items():
+            fault = _fault(item, others[name])
+            if fault is not None:
+                return Fault(f".{name}{fault.path}", fault.text)
+        return None
+
+    return compare
+
+
+_COMPARISONS: dict[type, Comparison] = {
+    **dict.fromkeys((str, bool, int, bytes, bytearray, timedelta, UUID, NoneType), _leaf(_is_equal)),
+    object: _leaf(_is_equal),  # the mark of what is absent
+    float: _leaf(_is_same_float),
+    Decimal: _leaf(_is_same_decimal),
+    datetime: _leaf(_is_same_time),
+    time: _leaf(_is_same_time),
+    date: _leaf(_is_equal),
+    list: _items,
+    tuple: _items,
+    deque: _queue,
+    OrderedDict: _entries,
+    defaultdict: _default_entries,
+    dict: _entries,
+    set: _elements,
+    frozenset: _elements,
+}
