@@ -149,7 +149,7 @@ def test_any_field_of_a_dataclass_comes_back_or_is_refused(data: st.DataObject) 
 
 @random_types
 @given(st.data(), st.fixed_dictionaries({"array_like": st.booleans(), "omit_defaults": st.booleans()}))
-def test_any_field_of_a_struct_comes_back_or_is_refused(data: st.DataObject, options: dict[str, bool]) -> None:
+def test_any_field_of_a_struct_comes_back_or_is_refused(data: st.DataObject, options: dict[str, Any]) -> None:
     hint, values = data.draw(hints())
     kind: Any = msgspec.defstruct("Record", [("value", hint), ("more", Optional[hint], None)], **options)  # noqa: UP045
     comes_back_or_is_refused(kind, kind(*data.draw(st.lists(values | WRONG, min_size=1, max_size=2))))

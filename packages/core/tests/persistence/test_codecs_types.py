@@ -27,6 +27,10 @@ def fields(**hints: Any) -> Any:
     return make_dataclass("Record", list(hints.items()))
 
 
+def in_a_list(kind: Any) -> Any:
+    return fields(inner=list[kind])
+
+
 def refusal(kind: Any) -> str:
     with pytest.raises(TypeError) as caught:
         TypedCodec(kind)
@@ -86,7 +90,7 @@ class UnresolvedModel(BaseModel):
 
 
 @pytest.mark.parametrize("kind", [Unresolved, UnresolvedStruct, UnresolvedModel])
-@pytest.mark.parametrize("make", [lambda kind: kind, lambda kind: fields(inner=list[kind])], ids=["alone", "inside"])
+@pytest.mark.parametrize("make", [lambda kind: kind, in_a_list], ids=["alone", "inside"])
 def test_a_name_for_the_type_checker_alone_is_refused(kind: Any, make: Any) -> None:
     assert refusal(make(kind)).startswith(f"{kind.__name__}.bad: name 'Elsewhere' is not defined")
 
@@ -145,20 +149,22 @@ def model(hint: Any, default: Any = ..., **config: Any) -> Any:
         (model(int, Field(validation_alias=AliasChoices("one", "two"))), "it is written as 'bad'"),
         (model(int, Field(validation_alias=AliasPath("bad", 0))), "it is written as 'bad'"),
         (model(int, Field(serialization_alias="out")), "it is written as 'out'"),
+        (model(Address, arbitrary_types_allowed=True), "pydantic can't read a msgspec Struct"),
+        (model(list[Address] | None, None, arbitrary_types_allowed=True), "pydantic can't read a msgspec Struct"),
         (model(int, Field(alias="a"), validate_by_alias=False, validate_by_name=True), "it is written as 'a'"),
     ],
     ids=[
         *("a secret", "secrets", "excluded", "excluded, with a default", "two aliases", "two aliases and a default"),
-        *("choices", "a path", "written otherwise", "read by name"),
+        *("choices", "a path", "written otherwise", "a Struct", "Structs", "read by name"),
     ],
 )
-@pytest.mark.parametrize("wrap", [lambda kind: kind, lambda kind: fields(inner=list[kind])], ids=["alone", "inside"])
+@pytest.mark.parametrize("wrap", [lambda kind: kind, in_a_list], ids=["alone", "inside"])
 def test_a_model_that_cant_read_itself_is_refused(kind: Any, says: str, wrap: Any) -> None:
     assert f"Record.bad: {says}" in refusal(wrap(kind))
 
 
 def test_a_model_inside_a_model_is_looked_at_too() -> None:
-    outer: Any = pydantic.create_model("Outer", inner=(list[model(SecretStr)] | None, None))  # type: ignore[misc]
+    outer: Any = pydantic.create_model("Outer", inner=(list[model(SecretStr)] | None, None))  # type: ignore[arg-type, misc]
     assert "Record.bad: a secret" in refusal(outer)
 
 

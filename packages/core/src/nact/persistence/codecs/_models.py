@@ -62,7 +62,7 @@ def faults(kind: Any, seen: set[Any]) -> Iterator[str]:
     decorators = kind.__pydantic_decorators__
     if decorators.model_serializers or decorators.model_validators:
         return
-    serialized = {name for decorator in decorators.field_serializers.values() for name in decorator.info.fields}
+    serialized = {name for made in decorators.field_serializers.values() for name in made.info.fields}
     for name, field in kind.model_fields.items():
         if name not in serialized and "*" not in serialized:
             reason = _fault(name, field, kind.model_config)
@@ -78,6 +78,8 @@ def _fault(name: str, field: Any, config: Mapping[str, Any]) -> str | None:
     written = name_written(name, field)
     if written not in _names_read(name, field, config):
         return f"it is written as {written!r}, which isn't a name that it is read by"
+    if not field.metadata and any(issubclass(part, msgspec.Struct) for part in classes(field.annotation)):
+        return "pydantic can't read a msgspec Struct; a dataclass or a model in its place can be read"
     if _is_secret(field.annotation) and not any(hasattr(item, "when_used") for item in field.metadata):
         return "a secret is written as asterisks; give the field a serializer, or store a str"
     return None

@@ -33,7 +33,11 @@ class TypedCodec(Generic[T]):
     A type checker has to be told the union: `codec: TypedCodec[Created | Removed] = TypedCodec(Created | Removed)`.
 
     Give `codec.encode` and `codec.decode` to `spawn_persistent`. Fields may have any type that msgspec can write as
-    JSON (dates, UUIDs, enums, tuples, nested types, ...): it is restored from the type's annotations.
+    JSON and read again (dates, UUIDs, enums, tuples, nested types, pydantic models, ...): it is restored from the
+    type's annotations. Fields of pydantic models may have any type that pydantic restores.
+
+    What is encoded comes back the same: equal, and of the same types at every place. What wouldn't is refused, types
+    when the codec is made and values before they are stored. A time has no zone, or a fixed offset in whole minutes.
 
     Args:
         types: A dataclass, a msgspec Struct or a pydantic model, or a union of them.
@@ -42,7 +46,8 @@ class TypedCodec(Generic[T]):
         aliases: Names that stand in old journals for types that are called otherwise now.
 
     Raises:
-        TypeError, ValueError: A type can't be, or two have one name.
+        TypeError: A type isn't one of these, or has a field that can't be written and read; it names the field.
+        ValueError: Two types have one name, or upcasters or aliases are for another type.
     """
 
     def __init__(
@@ -70,7 +75,7 @@ class TypedCodec(Generic[T]):
         """The value as JSON data that says its type and version.
 
         Raises:
-            InvalidEventError: The value isn't of one of the codec's types, or a field can't be written.
+            InvalidEventError: The value isn't of one of the codec's types, or wouldn't come back the same. Says where.
         """
         known = self._by_type.get(type(value))
         if known is None:
