@@ -257,7 +257,7 @@ class Terse(BaseModel):
         Root([1]),
         Owner(pet=Dog()),
         Terse(x=1),
-        Renamed.model_construct(a=1, b=2),
+        Renamed.model_validate({"b": 1, "a": 2}),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -42,6 +42,9 @@ class Wintry(tzinfo):
     def utcoffset(self, at: datetime | None) -> timedelta:
         return timedelta(hours=1 if at.month < 4 else 2)  # type: ignore[union-attr]
 
+    def tzname(self, _: datetime | None) -> str:
+        return "wintry"
+
     def dst(self, _: datetime | None) -> timedelta:
         return timedelta(0)
 
