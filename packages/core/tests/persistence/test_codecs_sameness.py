@@ -79,7 +79,6 @@ def bag(note: str) -> Bag:
         (Bare([1]), Bare([2])),
         (Plain(1, 2), Plain(1, 3)),
     ],
-    ids=repr,
 )
 def test_values_that_differ_somewhere_are_told_apart(value: object, back: object) -> None:
     assert difference(value, back, "data")
@@ -96,7 +95,6 @@ def test_values_that_differ_somewhere_are_told_apart(value: object, back: object
         (Plain(1, (2,)), Plain(1, (2,))),
         (PurePosixPath("/a"), PurePosixPath("/a")),
     ],
-    ids=repr,
 )
 def test_values_that_are_alike_in_all_parts_are_the_same(value: object, back: object) -> None:
     assert difference(value, back, "data") is None
