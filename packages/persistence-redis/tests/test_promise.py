@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 
 from nact.errors import EngineUnavailableError
 from nact_persistence_redis._abandoned import Peer
 from nact_persistence_redis._durability import Durability, Promise
 from nact_persistence_redis._errors import PassingWeaknessError
-from nact_persistence_redis._server_settings import ServerSettings
+from nact_persistence_redis._scripts import Command
+from nact_persistence_redis._server_settings import ServerSettings, settings_of
+from nact_persistence_redis._wire import Reply
 
 
 def settings(**changed: Any) -> ServerSettings:
@@ -150,3 +154,12 @@ def test_an_older_server_confirms_replicas_only() -> None:
     assert confirmation.commands == (("WAIT", 2, 1000),)
     assert confirmation.doubt(2) is None
     assert isinstance(confirmation.doubt(1), TimeoutError)
+
+
+@pytest.mark.anyio
+async def test_a_server_that_is_busy_now_is_asked_again() -> None:
+    async def ask(commands: Sequence[Command]) -> list[Reply]:
+        return [ResponseError("BUSY Redis is busy running a script.")] * len(commands)
+
+    with pytest.raises(PassingWeaknessError, match="busy"):
+        await settings_of(ask)

@@ -8,7 +8,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from nact_persistence_redis._abandoned import Peer
-from nact_persistence_redis._errors import refusal
+from nact_persistence_redis._errors import PassingWeaknessError, is_passing, refusal
 from nact_persistence_redis._scripts import Command
 from nact_persistence_redis._wire import Ask, Reply
 
@@ -51,10 +51,13 @@ async def settings_of(ask: Ask) -> ServerSettings:
     """Asks the server.
 
     Raises:
+        PassingWeaknessError: It doesn't answer now.
         NactError: It doesn't even answer INFO.
     """
     about, config, number, killed = await ask(_QUESTIONS)
     if isinstance(about, ResponseError):
+        if is_passing(about):  # a script of another program keeps the server busy, say
+            raise PassingWeaknessError(f"Redis doesn't answer now (Redis: {about})", outcome_known=True) from about
         raise refusal(about, None) from about
     told = {**_lines(about), **_pairs(config)}
     major, minor, *_ = told.get("redis_version", "0.0").split(".")
