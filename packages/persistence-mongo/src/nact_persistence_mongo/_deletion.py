@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nact_persistence_mongo._driver import Collection, Document
+from nact_persistence_mongo._commands import Commands
+from nact_persistence_mongo._driver import Document
 from nact_persistence_mongo._link import Trying
 from nact_persistence_mongo._reader import Reader
 
@@ -24,13 +25,13 @@ class Deletion:
     """Deletes events.
 
     Args:
-        events: The collection.
+        commands: Write to the journal.
         reader: Tells what is stored.
         timeout: For how many seconds each step is tried.
     """
 
-    def __init__(self, events: Collection, reader: Reader, timeout: float) -> None:
-        self._events = events
+    def __init__(self, commands: Commands, reader: Reader, timeout: float) -> None:
+        self._commands = commands
         self._reader = reader
         self._timeout = timeout
 
@@ -60,8 +61,8 @@ class Deletion:
         return await self._reader.numbers(query, _AT_ONCE)
 
     async def _update(self, is_one: bool, query: Document, update: Any) -> None:
-        change = self._events.update_one if is_one else self._events.update_many
-        await Trying(self._timeout).run(lambda: change(query, update))
+        updates = [{"q": query, "u": update, "multi": not is_one}]
+        await Trying(self._timeout).run(lambda: self._commands.change("update", updates=updates))
 
 
 def _bury_inside(number: int) -> list[Document]:

@@ -7,6 +7,8 @@ A document holds an event, or several that were persisted together:
 
 `sequence_number` is that of the first one. Data that BSON, or some server, can't hold exactly stand as JSON text in
 `data_json`, in place of `data`. A document whose events were all deleted is a *husk*: `is_husk`, and no events.
+
+Behind the end of a journal there may be a *fence*, `{key, sequence_number, is_husk, fence}`: see `Fences`.
 """
 
 from __future__ import annotations
@@ -89,8 +91,10 @@ def snapshot_document(snapshot: PersistedSnapshot) -> RawBSONDocument:
     Raises:
         InvalidEventError: It can't be stored exactly.
     """
-    fields = {"key": snapshot.key, "sequence_number": snapshot.sequence_number}
+    fields: Document = {"key": snapshot.key, "sequence_number": snapshot.sequence_number}
     fields["created_at"] = _checked_time(snapshot.created_at)
+    if snapshot.event_id is not None:
+        fields["event_id"] = snapshot.event_id
     return RawBSONDocument(_with_data("snapshot", fields, snapshot.data))
 
 
@@ -155,6 +159,14 @@ def events_in(key: str, document: Document) -> Iterator[PersistedEvent]:
         yield _stored_event(key, event)
 
 
+def end_of(key: str, last: Document | None) -> int:
+    """Where the journal ends whose last document this is; only its numbers and its fence need be there."""
+    if last is None:
+        return 0
+    number = last_number(key, last)
+    return number - 1 if "fence" in last else number
+
+
 def last_number(key: str, document: Document) -> int:
     """The highest sequence number in a document that is no husk; only its numbers need be there."""
     events = document.get("events")
@@ -171,12 +183,17 @@ def stored_snapshot(key: str, document: Document) -> PersistedSnapshot:
         CorruptJournalError: It can't be read.
     """
     number = last_number(key, document)
-    return PersistedSnapshot(
-        key=key,
-        sequence_number=number,
-        data=_stored_data(key, number, document),
-        created_at=_stored(key, number, document, "created_at", int),
-    )
+    is_named = document.get("event_id") is not None
+    try:
+        return PersistedSnapshot(
+            key=key,
+            sequence_number=number,
+            data=_stored_data(key, number, document),
+            created_at=_stored(key, number, document, "created_at", int),
+            event_id=_stored(key, number, document, "event_id", str) if is_named else None,
+        )
+    except InvalidEventError as error:
+        raise CorruptJournalError(str(error), key, number) from error
 
 
 def _stored_event(key: str, document: Document) -> PersistedEvent:

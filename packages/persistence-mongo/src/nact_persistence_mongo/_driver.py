@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
+import pymongo
 from bson.binary import Binary
 from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.int64 import Int64
@@ -43,14 +44,6 @@ class Collection(Protocol):
     async def find_one(self, filter: Document, **options: Any) -> Document | None: ...  # noqa: A002
 
     async def distinct(self, key: str, filter: Document) -> list[Any]: ...  # noqa: A002
-
-    async def update_one(self, filter: Document, update: Any) -> object: ...  # noqa: A002
-
-    async def update_many(self, filter: Document, update: Any) -> object: ...  # noqa: A002
-
-    async def replace_one(self, filter: Document, replacement: Mapping[str, Any], *, upsert: bool) -> object: ...  # noqa: A002
-
-    async def delete_many(self, filter: Document) -> object: ...  # noqa: A002
 
     async def create_index(self, keys: Sequence[tuple[str, int]], **options: Any) -> str: ...
 
@@ -155,7 +148,8 @@ class Databases:
     async def aclose(self) -> None:
         if self._owned is not None:
             threads = _threads(self._owned.delegate)
-            self._owned.close()
+            with pymongo.timeout(_PATIENCE):  # it says goodbye to the server, which may be silent
+                await asyncio.to_thread(self._owned.close)
             for thread in threads:
                 thread.wake()
             await asyncio.gather(*(asyncio.to_thread(thread.join, _PATIENCE) for thread in threads))

@@ -25,10 +25,21 @@ from pymongo.errors import (
 from nact.errors import EngineClosedError, EngineUnavailableError, InvalidEventError, NactError
 
 DUPLICATE = 11000
+OTHER_COLLECTION = 361
+"""The collection isn't the one that the command names by its UUID."""
 
 # The server was interrupted, is stepping down or shutting down, has just started, or waited in vain: worth another try.
-_PASSING = frozenset({6, 7, 24, 50, 64, 89, 91, 100, 112, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+_PASSING = frozenset(
+    {6, 7, 24, 43, 50, 64, 89, 91, 100, 112, 134, 189, 237, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436}
+)
 _LOGIN = frozenset({8, 11, 13, 18, 33, 8000})
+
+# The server refuses these before it begins, so no part of the command took effect. With any other code a part may have.
+_REFUSED_UNBEGUN = frozenset({2, 9, 13, 14, 18, 26, 59, 72, 166, OTHER_COLLECTION, 8000})
+
+_NEVER_LEFT = (
+    ServerSelectionTimeoutError | WaitQueueTimeoutError | ConfigurationError | DocumentTooLarge | InvalidOperation
+)
 
 
 def is_passing(error: PyMongoError) -> bool:
@@ -45,20 +56,23 @@ def is_passing_code(failure: Mapping[str, Any]) -> bool:
     return failure.get("code") in _PASSING
 
 
-def was_sent(error: PyMongoError) -> bool:
-    """Whether the server may have done what it was asked for. A retry of the driver's counts as well."""
-    return not isinstance(error, ServerSelectionTimeoutError | WaitQueueTimeoutError | ConfigurationError)
+def may_be_done(error: PyMongoError) -> bool:
+    """Whether the server may have done what the one command asked for. Only a proof makes it False."""
+    if isinstance(error, OperationFailure) and not isinstance(error, BulkWriteError):
+        return error.code not in _REFUSED_UNBEGUN
+    return not isinstance(error, _NEVER_LEFT)
 
 
 def translated(error: PyMongoError, *, outcome_known: bool) -> NactError:
-    """The error of nact. Its cause is to be set to the driver's."""
-    if isinstance(error, DocumentTooLarge):
+    """The error of nact. Its cause is to be set to the driver's.
+
+    The two that say by their class that nothing was stored need that to be known as well.
+    """
+    if outcome_known and isinstance(error, DocumentTooLarge):
         return InvalidEventError(f"MongoDB can't hold it: {error}")
-    if isinstance(error, InvalidOperation):
+    if outcome_known and isinstance(error, InvalidOperation):
         return EngineClosedError(f"the MongoDB client is closed: {error}")
-    reason = _reason(error)
-    refused = isinstance(error, OperationFailure) and not is_passing(error) and not isinstance(error, BulkWriteError)
-    return EngineUnavailableError(f"{reason} (MongoDB: {error})"[:1000], outcome_known=outcome_known or refused)
+    return EngineUnavailableError(f"{_reason(error)} (MongoDB: {error})"[:1000], outcome_known=outcome_known)
 
 
 def for_one(error: NactError) -> NactError:
@@ -79,6 +93,8 @@ def _reason(error: PyMongoError) -> str:
         return "the server didn't answer in time"
     if isinstance(error, OperationFailure) and error.code in _LOGIN:
         return "the server refuses this user, or what it may do"
+    if isinstance(error, OperationFailure) and error.code == OTHER_COLLECTION:
+        return "the collection was dropped or replaced since the engine opened it; make a new engine"
     if isinstance(error, OperationFailure):
         return "the server refused"
     return "the connection to the server failed"

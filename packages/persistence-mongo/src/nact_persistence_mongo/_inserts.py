@@ -6,15 +6,33 @@ needed: a write that may have been lost is sent again by `Trying`, and recognise
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from bson.raw_bson import RawBSONDocument
+from pymongo.errors import OperationFailure, PyMongoError
 
+from nact.errors import EngineUnavailableError
+from nact_persistence_mongo._commands import Commands
 from nact_persistence_mongo._documents import MAX_DOCUMENT
-from nact_persistence_mongo._driver import Database, Document
+from nact_persistence_mongo._driver import Document
+from nact_persistence_mongo._errors import OTHER_COLLECTION
+from nact_persistence_mongo._ground import Ground, Grounds
+from nact_persistence_mongo._link import look_at
 
 _AROUND = 16  # bytes that a command needs for each document
+
+
+class Sized(Protocol):
+    """Knows about how many bytes its document has."""
+
+    @property
+    def size(self) -> int: ...
+
+
+S = TypeVar("S", bound=Sized)
 
 
 @dataclass(slots=True)
@@ -24,49 +42,86 @@ class Inserted:
     Attributes:
         failures: Of those that were refused: why, by their places.
         is_confirmed: Whether as many members as asked for have the others.
+        ground: What one of them stands on.
     """
 
-    failures: dict[int, Document] = field(default_factory=dict)
+    failures: Mapping[int, Document] = field(default_factory=dict)
     is_confirmed: bool = True
+    ground: Ground = Ground.HOLDS
 
 
 class Inserts:
     """Inserts into a collection.
 
     Args:
-        database: Where it is.
-        collection: Its name.
-        w: How many members have a document before it is confirmed.
-        journal: Whether it has to be in the journal on their disks.
+        commands: Write to it.
+        grounds: Look at it.
     """
 
-    def __init__(self, database: Database, collection: str, w: int | str, *, journal: bool) -> None:
-        self._database = database
-        self._command = {"insert": collection, "ordered": False, "writeConcern": {"w": w, "j": journal}}
+    def __init__(self, commands: Commands, grounds: Grounds) -> None:
+        self._commands = commands
+        self._grounds = grounds
 
-    async def insert(self, documents: Sequence[RawBSONDocument]) -> Inserted:
-        """Inserts each of them, or not.
+    async def insert(self, documents: Sequence[RawBSONDocument], key: str, first: int) -> Inserted:
+        """Inserts each of them, or not; they fit into one command. Looks meanwhile what one of them stands on.
+
+        Args:
+            documents: They.
+            key: That of the one.
+            first: The number with which it begins.
 
         Raises:
-            PyMongoError: The server wasn't reached, or took none of the last ones.
+            PyMongoError: The server wasn't reached, or took none of them.
+            EngineUnavailableError: It isn't known how many it took.
         """
-        inserted = Inserted()
-        start = 0
-        for portion in _portions(documents):
-            answer = await self._database.command({**self._command, "documents": portion})
-            for failure in answer.get("writeErrors", ()):
-                inserted.failures[start + failure["index"]] = failure
-            inserted.is_confirmed &= "writeConcernError" not in answer
-            start += len(portion)
-        return inserted
+        inserting = self._commands.write("insert", ordered=False, documents=documents)
+        if self._commands.is_pinned:
+            writing = asyncio.ensure_future(inserting)
+            looking = asyncio.ensure_future(self._grounds.look(key, first))
+            try:
+                answer, ground = await writing, await _found(looking)
+            finally:
+                writing.cancel()
+                looking.cancel()
+                looking.add_done_callback(look_at)
+        else:  # an older server may just have made another collection: only a look behind the write tells
+            answer = await inserting
+            ground = await _found(self._grounds.look(key, first))
+        failures = {failure["index"]: failure for failure in answer.get("writeErrors", ())}
+        _raise_if_replaced(answer, failures)
+        return Inserted(failures, "writeConcernError" not in answer, ground)
+
+    async def look(self, key: str, first: int) -> Ground:
+        """What a document that was inserted stands on.
+
+        Raises:
+            PyMongoError: The server didn't tell.
+        """
+        return await self._grounds.look(key, first)
 
 
-def _portions(documents: Sequence[RawBSONDocument]) -> Iterator[Sequence[RawBSONDocument]]:
+async def _found(looking: Awaitable[Ground]) -> Ground:
+    try:
+        return await looking
+    except PyMongoError:
+        return Ground.UNKNOWN
+
+
+def _raise_if_replaced(answer: Document, failures: Mapping[int, Document]) -> None:
+    for failure in failures.values():
+        if failure["code"] == OTHER_COLLECTION:
+            error = OperationFailure(failure.get("errmsg", ""), OTHER_COLLECTION, failure)
+            if answer.get("n"):
+                raise EngineUnavailableError("the collection was dropped meanwhile", outcome_known=False) from error
+            raise error
+
+
+def portions(items: Sequence[S]) -> Iterator[Sequence[S]]:
     """As many at a time as a command holds: it may be hardly larger than a document."""
     start = size = 0
-    for place, document in enumerate(documents):
-        size += len(document.raw) + _AROUND
+    for place, item in enumerate(items):
+        size += item.size + _AROUND
         if size > MAX_DOCUMENT and place > start:
-            yield documents[start:place]
-            start, size = place, len(document.raw) + _AROUND
-    yield documents[start:]
+            yield items[start:place]
+            start, size = place, item.size + _AROUND
+    yield items[start:]

@@ -11,16 +11,21 @@ import pymongo
 from pymongo.errors import PyMongoError
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_mongo._errors import is_passing, translated, was_sent
+from nact_persistence_mongo._errors import is_passing, may_be_done, translated
 
 T = TypeVar("T")
 
+_ATTEMPTS = 4
+_SHORTEST_ATTEMPT = 1.0
 _SHORTEST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.2
 
 
 class Trying:
     """The attempts at one thing, until they take too long.
+
+    An attempt has a quarter of the time, or a second if that is more: a connection that has gone silent costs one
+    attempt, and the next one has another connection.
 
     Args:
         seconds: For how long.
@@ -34,6 +39,7 @@ class Trying:
         self._writes = writes
         self._clock = asyncio.get_running_loop().time
         self._until = self._clock() + seconds
+        self._attempt = max(seconds / _ATTEMPTS, _SHORTEST_ATTEMPT)
         self._pause = _SHORTEST_PAUSE
         self.maybe_done = False
 
@@ -53,8 +59,8 @@ class Trying:
             await self.pause()
 
     def left(self) -> float:
-        """Seconds. A little at least, so that what begins at the last moment can succeed."""
-        return max(self._until - self._clock(), 0.05)
+        """Seconds for an attempt. A little at least, so that what begins at the last moment can succeed."""
+        return max(min(self._until - self._clock(), self._attempt), 0.05)
 
     def failed(self, error: PyMongoError) -> None:
         """Returns if there is time for another attempt.
@@ -62,7 +68,7 @@ class Trying:
         Raises:
             NactError: Otherwise.
         """
-        self.maybe_done |= self._writes and was_sent(error)
+        self.maybe_done |= self._writes and may_be_done(error)
         if not is_passing(error) or self.is_over:
             raise translated(error, outcome_known=not self.maybe_done) from error
 

@@ -10,8 +10,9 @@ from bson.errors import InvalidDocument
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedSnapshot
-from nact_persistence_mongo._documents import FIELDS, decoded, last_number, stored_snapshot
+from nact_persistence_mongo._documents import FIELDS, decoded, end_of, last_number, stored_snapshot
 from nact_persistence_mongo._driver import Collection, Collections, Document, RawBatches
+from nact_persistence_mongo._fences import LAST, Fences
 from nact_persistence_mongo._link import Trying
 from nact_persistence_mongo._newcomers import Newcomers
 from nact_persistence_mongo._seen import Seen
@@ -54,17 +55,19 @@ class Reader:
     Args:
         collections: Where from.
         seen: Learns where journals end.
+        fences: Learns of fences.
         sizes: Tells how much to read at once.
         timeout: For how many seconds a read is tried.
     """
 
-    def __init__(self, collections: Collections, seen: Seen, sizes: Sizes, timeout: float) -> None:
+    def __init__(self, collections: Collections, seen: Seen, fences: Fences, sizes: Sizes, timeout: float) -> None:
         self.without_events = Newcomers(partial(self._stored, collections.newest_events))
         self.without_snapshots = Newcomers(partial(self._stored, collections.snapshots))
         self._events = collections.events
         self._newest = collections.newest_events
         self._snapshots = collections.snapshots
         self._seen = seen
+        self._fences = fences
         self._timeout = timeout
         self._sizes = sizes
 
@@ -99,8 +102,8 @@ class Reader:
 
     async def arriving(self, key: str) -> int:
         """The last number on the primary, though it may not be confirmed yet: of a writer that was killed, say."""
-        last = await self.trying().run(lambda: self._newest.find_one({"key": key}, projection=_NUMBERS, sort=_DOWN))
-        return 0 if last is None else last_number(key, last)
+        last = await self.trying().run(lambda: self._newest.find_one({"key": key}, projection=LAST, sort=_DOWN))
+        return end_of(key, last)
 
     async def holder(self, key: str, number: int) -> Document | None:
         """The document that holds the number, or the one before it; its numbers only."""
@@ -110,8 +113,9 @@ class Reader:
     async def highest(self, key: str, trying: Trying | None = None) -> int:
         """The journal's last number, 0 if there is none."""
         trying = trying or self.trying()
-        last = await trying.run(lambda: self._events.find_one({"key": key}, projection=_NUMBERS, sort=_DOWN))
-        number = 0 if last is None else last_number(key, last)
+        last = await trying.run(lambda: self._events.find_one({"key": key}, projection=LAST, sort=_DOWN))
+        number = end_of(key, last)
+        self._fences.note(key, last)
         self._seen.put(key, number)
         return number
 
@@ -130,10 +134,10 @@ class Reader:
     async def ends(self, places: list[tuple[str, int]], trying: Trying) -> None:
         """Notes which of these keys have a document that is all there is up to the number, and ends with it."""
         query = {"$or": [{"key": key, "sequence_number": number} for key, number in places]}
-        options = {"projection": {"key": 1, **_NUMBERS}, "batch_size": len(places) + 1}
+        options = {"projection": {"key": 1, **LAST}, "batch_size": len(places) + 1}
         raw, _ = await trying.run(lambda: _one_batch(self._events.find_raw_batches(query, **options)))
         for document in decoded(raw):
-            if isinstance(document, dict):
+            if isinstance(document, dict) and "fence" not in document:
                 self._note(document["key"], document)
 
     async def numbers(self, query: Document, count: int) -> list[int]:
@@ -144,7 +148,8 @@ class Reader:
 
     async def keys(self, start: str, inclusive: bool, count: int) -> list[str]:
         """Up to `count` keys from `start` on, in the order of their code points. Every journal has a document 1."""
-        query = {"key": {"$gte" if inclusive else "$gt": start}, "sequence_number": 1}
+        has_begun = {"sequence_number": 1, "fence": {"$exists": False}}
+        query = {"key": {"$gte" if inclusive else "$gt": start}, **has_begun}
         options = {"projection": {"_id": 0, "key": 1}, "sort": [("key", 1)], "limit": count, "batch_size": count}
         raw, _ = await self.trying().run(lambda: _one_batch(self._events.find_raw_batches(query, **options)))
         return [_key(document) for document in decoded(raw)]

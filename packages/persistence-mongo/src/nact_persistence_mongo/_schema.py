@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nact.errors import CorruptJournalError
 from nact_persistence_mongo._driver import Collection, Database, Document
 from nact_persistence_mongo._link import Trying
 
 _KEYS = [("key", 1), ("sequence_number", 1)]
 _SIMPLE = {"locale": "simple"}
+_MONGODB_6 = 17
 
 
-async def prepare(database: Database, collections: list[Collection], trying: Trying, *, create: bool) -> None:
+async def prepare(
+    database: Database, collections: list[Collection], trying: Trying, *, create: bool
+) -> Mapping[str, object]:
     """Returns when the collections can be used. Any number of programs may do this at once.
+
+    Returns:
+        The UUIDs by which commands can name them; none where the server knows no such commands.
 
     Raises:
         CorruptJournalError: One is of a kind that can't hold a journal, or has no unique index.
         EngineUnavailableError: The server can't be reached, or refuses.
     """
     names = [collection.name for collection in collections]
-    listing: Document = {"listCollections": 1, "filter": {"name": {"$in": names}}}
-    found = await trying.run(lambda: database.command(listing))
-    for description in found["cursor"]["firstBatch"]:
-        _check(description)
+    uuids = await _existing(database, names, trying)
     for collection in collections:
         if create:
             await _create_index(collection, trying)
         else:
             await _check_index(database, collection.name, trying)
+    if len(uuids) < len(names):
+        uuids = await _existing(database, names, trying)
+    return uuids if await _knows_uuids(database, trying) else {}
+
+
+async def _existing(database: Database, names: list[str], trying: Trying) -> dict[str, object]:
+    """The UUIDs of those that are there, which can hold a journal."""
+    listing: Document = {"listCollections": 1, "filter": {"name": {"$in": names}}}
+    found = await trying.run(lambda: database.command(listing))
+    descriptions = found["cursor"]["firstBatch"]
+    for description in descriptions:
+        _check(description)
+    return {each["name"]: each["info"]["uuid"] for each in descriptions if "uuid" in each.get("info", {})}
+
+
+async def _knows_uuids(database: Database, trying: Trying) -> bool:
+    """Whether commands that write may name a collection by its UUID: since MongoDB 6.0; routers weren't tried."""
+    hello = await trying.run(lambda: database.command({"hello": 1}))
+    return hello["maxWireVersion"] >= _MONGODB_6 and hello.get("msg") != "isdbgrid"
 
 
 def _check(description: Document) -> None:

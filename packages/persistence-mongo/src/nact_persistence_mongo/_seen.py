@@ -27,3 +27,7 @@ class Seen:
         self._young[key] = max(number, self._young.get(key, 0))
         if len(self._young) > self._size:
             self._old, self._young = self._young, {}
+
+    def forget(self) -> None:
+        """Forgets all of it: something that was there is gone."""
+        self._young, self._old = {}, {}

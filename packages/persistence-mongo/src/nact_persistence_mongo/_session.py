@@ -6,16 +6,21 @@ import asyncio
 from dataclasses import dataclass
 
 from nact.persistence import GroupCommit
+from nact_persistence_mongo._appends import Append
+from nact_persistence_mongo._commands import Commands
 from nact_persistence_mongo._deletion import Deletion
 from nact_persistence_mongo._driver import Databases, Source, check_loop
+from nact_persistence_mongo._fences import Fences
+from nact_persistence_mongo._ground import Grounds
 from nact_persistence_mongo._inserts import Inserts
+from nact_persistence_mongo._journal import Journal
 from nact_persistence_mongo._link import InFlight, Trying
 from nact_persistence_mongo._reader import Reader
 from nact_persistence_mongo._schema import prepare
 from nact_persistence_mongo._seen import Seen
 from nact_persistence_mongo._sizes import Sizes
 from nact_persistence_mongo._snapshots import Snapshots
-from nact_persistence_mongo._writer import Append, Writer
+from nact_persistence_mongo._writer import Writer
 
 _LANES = 2
 """So many batches are in flight at once, of different keys: one is worked on while the other becomes durable."""
@@ -45,15 +50,23 @@ class Session:
         self._setup = setup
         self._databases = Databases(setup.source, setup.database, setup.w, setup.journal)
         collections = self._databases.collections(setup.event_collection, setup.snapshot_collection)
-        seen, sizes = Seen(), Sizes()
         self._collections = collections
+        self._events = self._commands(setup.event_collection)
+        self._snapshots = self._commands(setup.snapshot_collection)
+        seen, sizes = Seen(), Sizes()
         self.in_flight = InFlight()
-        self.reader = Reader(collections, seen, sizes, setup.timeout)
-        inserts = Inserts(self._databases.database, setup.event_collection, setup.w, journal=setup.journal)
-        writer = Writer(inserts, self.reader, seen, sizes, self.in_flight, timeout=setup.timeout)
+        self._fences = Fences(self._events, collections.newest_events, setup.timeout)
+        self.reader = Reader(collections, seen, self._fences, sizes, setup.timeout)
+        inserts = Inserts(self._events, Grounds(self._databases.database, setup.event_collection))
+        journal = Journal(self._events, inserts, self._fences, seen, sizes)
+        writer = Writer(journal, self.reader, seen, self._fences, self.in_flight, timeout=setup.timeout)
         self._lanes = [GroupCommit(writer.write, max_items=setup.max_batch) for _ in range(_LANES)]
-        self.deletion = Deletion(collections.events, self.reader, setup.timeout)
-        self.snapshots = Snapshots(collections.snapshots, setup.timeout)
+        self.deletion = Deletion(self._events, self.reader, setup.timeout)
+        self.snapshots = Snapshots(self._snapshots, setup.timeout)
+
+    def _commands(self, collection: str) -> Commands:
+        setup = self._setup
+        return Commands(self._databases.database, collection, setup.w, journal=setup.journal)
 
     async def open(self) -> None:
         """Returns when the collections are there.
@@ -65,7 +78,20 @@ class Session:
         trying = Trying(self._setup.timeout, writes=False)
         create = self._setup.create_if_not_exists
         used = [self._collections.events, self._collections.snapshots]
-        await prepare(self._databases.database, used, trying, create=create)
+        uuids = await prepare(self._databases.database, used, trying, create=create)
+        for collection, commands in zip(used, (self._events, self._snapshots), strict=True):
+            if collection.name in uuids:
+                commands.pin(uuids[collection.name])
+
+    async def settled(self, key: str) -> None:
+        """Returns when no write to the key is under way, nor can arrive any more."""
+        await self.in_flight.settled(key)
+        await self._fences.settle(key)
+
+    async def all_settled(self, prefix: str) -> None:
+        """The same for the keys that begin like this, as far as writes to them were given up."""
+        for key in self._fences.doubted(prefix):
+            await self.settled(key)
 
     def persist(self, item: Append) -> asyncio.Future[None]:
         """Await what this returns; it raises the item's outcome. Items of one key keep their order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import DuplicateKeyError
 
-from nact_persistence_mongo._driver import Collection
+from nact_persistence_mongo._commands import Commands
 from nact_persistence_mongo._link import Trying
 
 
@@ -13,12 +13,12 @@ class Snapshots:
     """Writes snapshots, which `Reader` reads.
 
     Args:
-        collection: Where.
+        commands: Write to their collection.
         timeout: For how many seconds a write is tried.
     """
 
-    def __init__(self, collection: Collection, timeout: float) -> None:
-        self._collection = collection
+    def __init__(self, commands: Commands, timeout: float) -> None:
+        self._commands = commands
         self._timeout = timeout
 
     async def put(self, key: str, number: int, document: RawBSONDocument) -> None:
@@ -29,12 +29,13 @@ class Snapshots:
 
     async def delete(self, key: str, up_to: int) -> None:
         query = {"key": key, "sequence_number": {"$lte": up_to}}
-        await Trying(self._timeout).run(lambda: self._collection.delete_many(query))
+        deletes = [{"q": query, "limit": 0}]
+        await Trying(self._timeout).run(lambda: self._commands.change("delete", deletes=deletes))
 
     async def _replace(self, place: dict[str, object], document: RawBSONDocument) -> bool:
         """False if another writer inserted it in this very moment: now it can be replaced."""
         try:
-            await self._collection.replace_one(place, document, upsert=True)
+            await self._commands.change("update", updates=[{"q": place, "u": document, "upsert": True}])
         except DuplicateKeyError:
             return False
         return True

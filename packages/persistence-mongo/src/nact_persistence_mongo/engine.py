@@ -20,11 +20,11 @@ from nact.persistence.records import (
     sorted_tags,
 )
 from nact_persistence_mongo import _settings
+from nact_persistence_mongo._appends import Append, append_of
 from nact_persistence_mongo._documents import event_bson, snapshot_document
 from nact_persistence_mongo._driver import Source
 from nact_persistence_mongo._replay import Replay
 from nact_persistence_mongo._session import Session, Setup
-from nact_persistence_mongo._writer import Append, append_of
 
 
 class MongoPersistenceEngine:
@@ -125,7 +125,7 @@ class MongoPersistenceEngine:
         check_window(after, limit)
         replay = Replay(check_key(key), after, limit, frozenset(sorted_tags(tags)), self._page_size)
         session = self._life.ready() or await self._life.opened()
-        await session.in_flight.settled(key)
+        await session.settled(key)
         async with aclosing(replay.events(session.reader)) as stream:
             async for event in stream:
                 yield event
@@ -157,13 +157,13 @@ class MongoPersistenceEngine:
         self._life.check_open()
         number = check_up_to(up_to)
         session = self._life.ready() or await self._life.opened()
-        await session.in_flight.settled(check_key(key))
+        await session.settled(check_key(key))
         await session.in_flight.finish(key, session.deletion.delete(key, number))
 
     async def highest_sequence_number(self, key: str) -> int:
         self._life.check_open()
         session = self._life.ready() or await self._life.opened()
-        await session.in_flight.settled(check_key(key))
+        await session.settled(check_key(key))
         return await session.reader.highest(key)
 
     async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
@@ -171,6 +171,7 @@ class MongoPersistenceEngine:
         self._life.check_open()
         start, inclusive = check_prefix(prefix), True
         session = self._life.ready() or await self._life.opened()
+        await session.all_settled(prefix)
         while found := await session.reader.keys(start, inclusive, self._page_size):
             for key in found:
                 if not key.startswith(prefix):
@@ -185,7 +186,7 @@ class MongoPersistenceEngine:
         self._life.check_open()
         limit = MAX_SEQUENCE_NUMBER if up_to is None else check_up_to(up_to)
         session = self._life.ready() or await self._life.opened()
-        await session.in_flight.settled(check_key(key))
+        await session.settled(check_key(key))
         return await session.reader.snapshot(key, limit)
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:

@@ -1,0 +1,99 @@
+"""What is to be appended: the events of each call, and the documents that hold those of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bson.raw_bson import RawBSONDocument
+
+from nact.errors import InvalidEventError
+from nact.persistence import Outcome
+from nact_persistence_mongo._documents import MAX_DOCUMENT, journal_document, size_of
+
+
+@dataclass(slots=True, eq=False)
+class Append:
+    """The events of one `persist` or `persist_all`: one key, consecutive numbers, all or nothing."""
+
+    key: str
+    first: int
+    last: int
+    events: Sequence[bytes]
+    ids: Sequence[str]
+    size: int
+    outcome: Outcome = None
+    is_settled: bool = False
+    is_suspect: bool = False
+    """The server refused it, in company. It goes alone."""
+
+    def settle(self, outcome: Outcome) -> None:
+        self.outcome, self.is_settled = outcome, True
+
+    # Most stand alone in their batch, and are a run by themselves.
+
+    @property
+    def items(self) -> Sequence[Append]:
+        return (self,)
+
+    def document(self) -> RawBSONDocument:
+        return journal_document(self.key, self.first, self.events)
+
+
+@dataclass(slots=True, eq=False)
+class Several:
+    """Items that follow one another and are stored as one document: an event behind a refused one leaves no gap."""
+
+    key: str
+    first: int
+    last: int
+    size: int
+    items: list[Append]
+
+    def take(self, item: Append) -> None:
+        self.items.append(item)
+        self.last = item.last
+        self.size += item.size
+
+    def document(self) -> RawBSONDocument:
+        return journal_document(self.key, self.first, [each for item in self.items for each in item.events])
+
+
+Run: TypeAlias = "Several | Append"
+"""What goes into one document."""
+
+
+def runs_of(items: Sequence[Append]) -> list[Run]:
+    """The items in their order; of a key, those from its first one on that follow one another."""
+    runs: dict[str, Run] = {}
+    ended: set[str] = set()
+    for item in items:
+        run = runs.setdefault(item.key, item)
+        if run is item:
+            continue
+        if item.key in ended or not _follows(item, run):
+            ended.add(item.key)
+            continue
+        if isinstance(run, Append):
+            run = runs[item.key] = Several(run.key, run.first, run.last, run.size, [run])
+        run.take(item)
+    return list(runs.values())
+
+
+def _follows(item: Append, run: Run) -> bool:
+    is_next = item.first == run.last + 1 and run.size + item.size <= MAX_DOCUMENT
+    return is_next and not item.is_suspect and not run.items[0].is_suspect
+
+
+def append_of(key: str, first: int, events: Sequence[bytes], ids: Sequence[str]) -> Append:
+    """The item for the events of a batch, whose documents are made.
+
+    Raises:
+        InvalidEventError: They don't fit into one document.
+    """
+    size = size_of(events)
+    if size > MAX_DOCUMENT and len(events) > 1:
+        text = f"the batch of {len(events)} events from {first} of key {key!r:.200} has about {size} bytes"
+        raise InvalidEventError(f"{text}; a document of MongoDB holds {MAX_DOCUMENT}, and a batch is one document")
+    return Append(key, first, first + len(ids) - 1, events, ids, size)
