@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from pymongo import AsyncMongoClient, MongoClient
+from pymongo.uri_parser import parse_uri
 
+from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
 from nact_conformance.containers import MongoReplicaSet
 from nact_persistence_mongo import MongoPersistenceEngine
@@ -90,6 +92,36 @@ async def test_writers_carry_on_when_the_primary_steps_down(
     await writers.progress(20)
     await writers.stop()
     await writers.check()
+
+
+async def test_what_is_found_stored_is_acknowledged_by_all(replica_set: MongoReplicaSet) -> None:
+    primary = await asyncio.to_thread(replica_set.primary)
+    other = next(port for port in _ports(replica_set) if port != primary)
+    async with MongoPersistenceEngine(replica_set.url, database="laws", w=3, timeout=3) as engine:
+        key = f"found:{uuid4()}"
+        await engine.persist(PersistedEvent(key=key, sequence_number=1, data=1))
+        await asyncio.to_thread(replica_set.kill, other)
+        mine = PersistedEvent(key=key, sequence_number=2, data=2)
+        for _ in range(2):  # the first one stores it, where two members have it; the second one finds it there
+            with pytest.raises(EngineUnavailableError) as caught:
+                await engine.persist(mine)
+            assert not caught.value.outcome_known
+        await asyncio.to_thread(replica_set.restart, other)
+        while await _fails(engine.persist(mine)):
+            pass
+        assert [each.event_id async for each in engine.events(key)][1:] == [mine.event_id]
+
+
+def _ports(replica_set: MongoReplicaSet) -> list[int]:
+    return [port for _, port in parse_uri(replica_set.url)["nodelist"]]
+
+
+async def _fails(write: Awaitable[None]) -> bool:
+    try:
+        await write
+    except EngineUnavailableError:
+        return True
+    return False
 
 
 def _step_down(port: int) -> None:

@@ -16,6 +16,7 @@ from nact.errors import (
     InvalidEventError,
     SequenceConflictError,
 )
+from nact.persistence import PersistedSnapshot
 from nact_conformance.containers import MongoStorage
 from nact_persistence_mongo import MongoPersistenceEngine
 
@@ -127,3 +128,32 @@ async def test_a_deletion_can_end_within_a_batch(
     with server.client() as client:
         kept = str(list(client["laws"]["event_journal"].find({"key": key}))).count("a secret")
     assert kept == 7 - up_to
+
+
+@pytest.mark.parametrize("event_id", ["an id", "é\0🦊", None])
+async def test_a_snapshot_names_its_event(engine: MongoPersistenceEngine, key: str, event_id: str | None) -> None:
+    taken = PersistedSnapshot(key=key, sequence_number=1, data={"n": 1}, event_id=event_id)
+    await engine.take_snapshot(taken)
+    assert await engine.latest_snapshot(key) == taken
+
+
+async def test_a_snapshot_from_before_events_were_named_has_no_event(
+    engine: MongoPersistenceEngine, shell: Shell, key: str
+) -> None:
+    await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data=1))
+    stored = shell["snapshot_store"].find_one({"key": key})
+    assert stored is not None
+    assert "event_id" not in stored
+    found = await engine.latest_snapshot(key)
+    assert found is not None
+    assert found.event_id is None
+
+
+@pytest.mark.parametrize("event_id", [7, ""])
+async def test_a_snapshot_with_an_event_id_of_another_kind_is_corrupt(
+    engine: MongoPersistenceEngine, shell: Shell, key: str, event_id: object
+) -> None:
+    await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data=1))
+    shell["snapshot_store"].update_one({"key": key}, {"$set": {"event_id": event_id}})
+    with pytest.raises(CorruptJournalError):
+        await engine.latest_snapshot(key)

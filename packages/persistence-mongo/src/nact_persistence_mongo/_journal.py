@@ -104,6 +104,7 @@ class Journal:
             raise EngineUnavailableError("the unique index on key and sequence_number is gone", outcome_known=False)
         if not is_all_mine:
             raise EngineUnavailableError("documents were removed from the collection", outcome_known=False)
+        trying.maybe_done = False
 
 
 def _removal(run: Run) -> dict[str, Any]:

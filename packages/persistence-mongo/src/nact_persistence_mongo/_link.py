@@ -15,8 +15,9 @@ from nact_persistence_mongo._errors import is_passing, may_be_done, translated
 
 T = TypeVar("T")
 
-_ATTEMPTS = 4
+_FIRST_ATTEMPT = 1 / 16  # of the time
 _SHORTEST_ATTEMPT = 1.0
+_LONGER = 1.5
 _SHORTEST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.2
 
@@ -24,8 +25,8 @@ _LONGEST_PAUSE = 0.2
 class Trying:
     """The attempts at one thing, until they take too long.
 
-    An attempt has a quarter of the time, or a second if that is more: a connection that has gone silent costs one
-    attempt, and the next one has another connection.
+    The first attempt has a small part of the time, and each has half as much again as the one before it: a connection
+    that has gone silent costs an attempt, and the next one has another connection; what is only slow succeeds later.
 
     Args:
         seconds: For how long.
@@ -39,7 +40,7 @@ class Trying:
         self._writes = writes
         self._clock = asyncio.get_running_loop().time
         self._until = self._clock() + seconds
-        self._attempt = max(seconds / _ATTEMPTS, _SHORTEST_ATTEMPT)
+        self._attempt = max(seconds * _FIRST_ATTEMPT, _SHORTEST_ATTEMPT)
         self._pause = _SHORTEST_PAUSE
         self.maybe_done = False
 
@@ -69,6 +70,7 @@ class Trying:
             NactError: Otherwise.
         """
         self.maybe_done |= self._writes and may_be_done(error)
+        self._attempt *= _LONGER
         if not is_passing(error) or self.is_over:
             raise translated(error, outcome_known=not self.maybe_done) from error
 
