@@ -37,9 +37,7 @@ _LOGIN = frozenset({8, 11, 13, 18, 33, 8000})
 # The server refuses these before it begins, so no part of the command took effect. With any other code a part may have.
 _REFUSED_UNBEGUN = frozenset({2, 9, 13, 14, 18, 26, 59, 72, 166, OTHER_COLLECTION, 8000})
 
-_NEVER_LEFT = (
-    ServerSelectionTimeoutError | WaitQueueTimeoutError | ConfigurationError | DocumentTooLarge | InvalidOperation
-)
+_NEVER_LEFT = ServerSelectionTimeoutError | WaitQueueTimeoutError | ConfigurationError | InvalidOperation
 
 
 def is_passing(error: PyMongoError) -> bool:
@@ -64,15 +62,17 @@ def may_be_done(error: PyMongoError) -> bool:
 
 
 def translated(error: PyMongoError, *, outcome_known: bool) -> NactError:
-    """The error of nact. Its cause is to be set to the driver's.
-
-    The two that say by their class that nothing was stored need that to be known as well.
-    """
-    if outcome_known and isinstance(error, DocumentTooLarge):
-        return InvalidEventError(f"MongoDB can't hold it: {error}")
+    """The error of nact. Its cause is to be set to the driver's."""
+    # By its class this one says that nothing was stored.
     if outcome_known and isinstance(error, InvalidOperation):
         return EngineClosedError(f"the MongoDB client is closed: {error}")
     return EngineUnavailableError(f"{_reason(error)} (MongoDB: {error})"[:1000], outcome_known=outcome_known)
+
+
+def too_large(error: DocumentTooLarge, *, outcome_known: bool) -> NactError:
+    """The error of nact for what the driver doesn't send. (It is none of PyMongo's own errors.)"""
+    text = f"MongoDB can't hold it: {error}"
+    return InvalidEventError(text) if outcome_known else EngineUnavailableError(text, outcome_known=False)
 
 
 def for_one(error: NactError) -> NactError:

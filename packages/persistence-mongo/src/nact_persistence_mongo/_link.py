@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pymongo
-from pymongo.errors import PyMongoError
+from pymongo.errors import DocumentTooLarge, PyMongoError
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_mongo._errors import is_passing, may_be_done, translated
+from nact_persistence_mongo._errors import is_passing, may_be_done, too_large, translated
 
 T = TypeVar("T")
 
@@ -57,6 +57,8 @@ class Trying:
                     return await attempt()
             except PyMongoError as error:
                 self.failed(error)
+            except DocumentTooLarge as error:
+                raise too_large(error, outcome_known=not self.maybe_done) from error
             await self.pause()
 
     def left(self) -> float:
