@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +26,13 @@ class Database:
     """Takes down commands. Answers inserts; and looks by what it finds, or with an error."""
 
     def __init__(self, answer: dict[str, Any] | None = None, found: list[Any] | Exception | None = None) -> None:
+        self.commands: list[str] = []
         self.inserts: list[dict[str, Any]] = []
         self._answer = answer or {"ok": 1.0}
         self._found = found or []
 
     async def command(self, command: dict[str, Any]) -> dict[str, Any]:
+        self.commands.append(next(iter(command)))
         if "insert" in command:
             self.inserts.append(command)
             return self._answer
@@ -117,3 +120,11 @@ async def test_one_dropped_halfway_leaves_the_outcome_unknown() -> None:
 async def test_an_insert_tells_what_it_stands_on(uuid: object, first: int, found: Any, ground: Ground) -> None:
     inserted = await inserts(Database(found=found), uuid=uuid).insert(DOCUMENTS[:1], "a", first)
     assert inserted.ground is ground
+
+
+async def test_writes_without_a_pause_share_looks() -> None:
+    database = Database(found=[{"last": 1}])
+    writing = inserts(database, uuid="a uuid")
+    writing._looked_at = writing._answered_at = math.inf
+    await writing.insert(DOCUMENTS[:1], "a", 2)
+    assert database.commands == ["insert"]

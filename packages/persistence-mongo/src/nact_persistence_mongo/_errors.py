@@ -70,7 +70,7 @@ def translated(error: PyMongoError, *, outcome_known: bool) -> NactError:
 
 
 def too_large(error: DocumentTooLarge, *, outcome_known: bool) -> NactError:
-    """The error of nact for what the driver doesn't send. (It is none of PyMongo's own errors.)"""
+    """The error of nact for what the driver doesn't send, with an error that is none of PyMongo's own."""
     text = f"MongoDB can't hold it: {error}"
     return InvalidEventError(text) if outcome_known else EngineUnavailableError(text, outcome_known=False)
 

@@ -9,6 +9,7 @@ from pymongo.errors import OperationFailure
 from nact_persistence_mongo._driver import Database, Document
 
 _BAD_VALUE = 2
+_SECOND = 2
 _LAST = {"$ifNull": [{"$last": "$events.sequence_number"}, "$sequence_number"]}
 
 
@@ -19,6 +20,8 @@ class Ground(Enum):
     """The document before ends where the new one begins, or there needn't be one."""
     GAP = auto()
     """It doesn't: somebody removed it."""
+    NO_BEGINNING = auto()
+    """It does, but the journal's first document is gone."""
     NO_INDEX = auto()
     """Nothing decides between writers any more."""
     UNKNOWN = auto()
@@ -50,14 +53,22 @@ class Grounds:
         Raises:
             PyMongoError: The server didn't tell.
         """
-        query = {"key": key, "sequence_number": {"$lt": first}}
         try:
-            found = await self._database.command({"find": self._collection, "filter": query, **self._options})
+            before = await self._last(key, {"$lt": first})
+            beginning = await self._last(key, {"$eq": 1}) if first > _SECOND else before
         except OperationFailure as error:
             if error.code != _BAD_VALUE:
                 raise
             return Ground.NO_INDEX
-        for before in found["cursor"]["firstBatch"]:
-            # Of a husk only the number is left. What made one of it knew of all that follows.
-            return Ground.HOLDS if before.get("is_husk") or before["last"] == first - 1 else Ground.GAP
-        return Ground.HOLDS if first == 1 else Ground.GAP
+        if first == 1:
+            return Ground.HOLDS
+        # Of a husk only the number is left. What made one of it knew of all that follows.
+        if before is None or not (before.get("is_husk") or before["last"] == first - 1):
+            return Ground.GAP
+        return Ground.NO_BEGINNING if beginning is None else Ground.HOLDS
+
+    async def _last(self, key: str, number: Document) -> Document | None:
+        query = {"key": key, "sequence_number": number}
+        found = await self._database.command({"find": self._collection, "filter": query, **self._options})
+        documents: list[Document] = found["cursor"]["firstBatch"]
+        return documents[0] if documents else None

@@ -68,7 +68,7 @@ class Journal:
         if inserted.ground is Ground.UNKNOWN:
             trying.maybe_done = True
             inserted.ground = await trying.run(lambda: self._inserts.look(one.key, one.first))
-        if inserted.ground in {Ground.GAP, Ground.NO_INDEX}:
+        if inserted.ground is not Ground.HOLDS:
             await self._undo(runs, inserted, trying)
             return
         trying.maybe_done |= not inserted.is_confirmed
@@ -102,7 +102,7 @@ class Journal:
             await trying.run(lambda: self._commands.change("delete", ordered=False, deletes=deletes))
         if inserted.ground is Ground.NO_INDEX:
             raise EngineUnavailableError("the unique index on key and sequence_number is gone", outcome_known=False)
-        if not is_all_mine:
+        if not is_all_mine or inserted.ground is Ground.NO_BEGINNING:
             raise EngineUnavailableError("documents were removed from the collection", outcome_known=False)
         trying.maybe_done = False
 
