@@ -9,7 +9,6 @@ from pymongo.errors import OperationFailure
 from nact_persistence_mongo._driver import Database, Document
 
 _BAD_VALUE = 2
-_SECOND = 2
 _LAST = {"$ifNull": [{"$last": "$events.sequence_number"}, "$sequence_number"]}
 
 
@@ -21,7 +20,7 @@ class Ground(Enum):
     GAP = auto()
     """It doesn't: somebody removed it."""
     NO_BEGINNING = auto()
-    """It does, but the journal's first document is gone."""
+    """The journal's first document is gone."""
     NO_INDEX = auto()
     """Nothing decides between writers any more."""
     UNKNOWN = auto()
@@ -47,25 +46,31 @@ class Grounds:
         }
         self._collection = collection
 
-    async def look(self, key: str, first: int) -> Ground:
+    async def look(self, key: str, first: int, *, at_beginning: bool = False) -> Ground:
         """Whether a document that begins with this number may stand there.
+
+        Args:
+            key: Its key.
+            first: The number.
+            at_beginning: Look for the journal's first document, not for the one before: it may have been stored unseen.
 
         Raises:
             PyMongoError: The server didn't tell.
         """
         try:
-            before = await self._last(key, {"$lt": first})
-            beginning = await self._last(key, {"$eq": 1}) if first > _SECOND else before
+            before = await self._last(key, {"$eq": 1} if at_beginning else {"$lt": first})
         except OperationFailure as error:
             if error.code != _BAD_VALUE:
                 raise
             return Ground.NO_INDEX
         if first == 1:
             return Ground.HOLDS
+        if at_beginning:
+            return Ground.NO_BEGINNING if before is None else Ground.HOLDS
         # Of a husk only the number is left. What made one of it knew of all that follows.
         if before is None or not (before.get("is_husk") or before["last"] == first - 1):
             return Ground.GAP
-        return Ground.NO_BEGINNING if beginning is None else Ground.HOLDS
+        return Ground.HOLDS
 
     async def _last(self, key: str, number: Document) -> Document | None:
         query = {"key": key, "sequence_number": number}

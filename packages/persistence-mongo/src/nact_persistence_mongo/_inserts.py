@@ -67,6 +67,7 @@ class Inserts:
         self._grounds = grounds
         self._clock = asyncio.get_running_loop().time
         self._looked_at = self._answered_at = -math.inf
+        self._has_skipped = False
 
     async def insert(self, documents: Sequence[RawBSONDocument], key: str, first: int) -> Inserted:
         """Inserts each of them, or not; they fit into one command. Looks meanwhile what one of them stands on.
@@ -83,8 +84,11 @@ class Inserts:
         inserting = self._commands.write("insert", ordered=False, documents=documents)
         if not self._is_look_due():
             answer, ground = await inserting, Ground.HOLDS
+            self._has_skipped = True
         elif self._commands.is_pinned:
-            looking = asyncio.ensure_future(_found(self._grounds.look(key, first)))
+            look = self._grounds.look(key, first, at_beginning=self._has_skipped)
+            looking = asyncio.ensure_future(_found(look))
+            self._has_skipped = False
             try:
                 answer, ground = await inserting, await looking
             finally:
