@@ -65,6 +65,8 @@ class Journal:
         documents = [run.document() for run in runs]
         one = max(runs, key=_first)  # what emptied the collection took what stood before this one, too
         inserted = await trying.run(lambda: self._inserts.insert(documents, one.key, one.first))
+        if inserted.ground is Ground.NO_BEGINNING and await self._is_gap(one, trying):
+            inserted.ground = Ground.GAP
         if inserted.ground is Ground.UNKNOWN:
             trying.maybe_done = True
             inserted.ground = await trying.run(lambda: self._inserts.look(one.key, one.first))
@@ -77,6 +79,13 @@ class Journal:
                 _refuse(run, inserted.failures[place], trying)
             elif inserted.is_confirmed:
                 self._stored(run)
+
+    async def _is_gap(self, run: Run, trying: Trying) -> bool:
+        """Whether the document before this one is gone as well, so that its writer learns of a conflict."""
+        was_maybe_done, trying.maybe_done = trying.maybe_done, True  # if this fails, the documents stand there
+        ground = await trying.run(lambda: self._inserts.look(run.key, run.first))
+        trying.maybe_done = was_maybe_done
+        return ground is Ground.GAP
 
     async def _replace(self, run: Run, mark: object, trying: Trying) -> None:
         if await trying.run(lambda: self._fences.replace(run.key, run.first, mark, run.document())):
