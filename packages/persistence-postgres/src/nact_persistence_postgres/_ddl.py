@@ -4,7 +4,8 @@ New tables are those of nact for JavaScript (nact-persistence-postgres 8), which
 
 - `data` is `json`, which keeps a text as it is; `jsonb` alters numbers and refuses U+0000.
 - `persistence_key` is `text`, without a bound on its length, and compared by code points.
-- `event_id` makes a retry recognisable. Older events have none.
+- `event_id` makes a retry recognisable. Older events have none. In the table of snapshots it names the event on which a
+  snapshot stands.
 - `transaction_id` is the transaction that wrote the row: what a reader of all keys needs to see one order in which
   nothing appears late. Events that are older than the column have none.
 - Indexes: the tombstones, of which there are few, and the snapshots' places.
@@ -28,7 +29,7 @@ _LOCK_TIMEOUT = "3s"
 
 def missing(events: Table, snapshots: Table) -> bool:
     """Whether a table or a column has to be made, or could be improved by this role."""
-    return not (events.exists and snapshots.exists) or bool(_changes_to_events(events) or _changes_to_keys(snapshots))
+    return not (events.exists and snapshots.exists) or bool(_changes_to_events(events) or _changes_to_snapshots(snapshots))
 
 
 def missing_indexes(sql: Statements, events: Table, snapshots: Table) -> list[tuple[str, str | None]]:
@@ -61,7 +62,7 @@ async def make(connection: Connection, sql: Statements, events: Table, snapshots
     if not snapshots.exists:
         await connection.execute(snapshot_table(sql))
         await connection.execute(f"CREATE {snapshot_index(sql)}")
-    elif changes := _changes_to_keys(snapshots):
+    elif changes := _changes_to_snapshots(snapshots):
         await connection.execute(f"ALTER TABLE {sql.snapshots} {', '.join(changes)}")
 
 
@@ -114,7 +115,8 @@ def snapshot_table(sql: Statements) -> str:
   sequence_nr bigint NOT NULL,
   created_at bigint NOT NULL,
   data json NOT NULL,
-  is_deleted boolean NOT NULL DEFAULT false
+  is_deleted boolean NOT NULL DEFAULT false,
+  event_id text
 )"""
 
 
@@ -136,6 +138,13 @@ def _changes_to_events(table: Table) -> list[str]:
             "ADD COLUMN transaction_id xid8",
             "ALTER COLUMN transaction_id SET DEFAULT pg_current_xact_id()",
         ]
+    return changes
+
+
+def _changes_to_snapshots(table: Table) -> list[str]:
+    changes = _changes_to_keys(table)
+    if table.may_alter and table.exists and "event_id" not in table.columns:
+        changes.append("ADD COLUMN event_id text")
     return changes
 
 

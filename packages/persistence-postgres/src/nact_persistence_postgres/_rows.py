@@ -17,11 +17,11 @@ from nact_persistence_postgres._jsonb import encode_for_jsonb
 EventRow: TypeAlias = tuple[str, int, int, str, str, str]
 """persistence_key, sequence_nr, created_at, data, tags, event_id: the order of an INSERT."""
 
-SnapshotRow: TypeAlias = tuple[str, int, int, str]
-"""persistence_key, sequence_nr, created_at, data."""
+SnapshotRow: TypeAlias = tuple[str, int, int, str, str | None]
+"""persistence_key, sequence_nr, created_at, data, event_id."""
 
 Row: TypeAlias = "asyncpg.Record | tuple[Any, ...]"
-"""Of an event: sequence_nr, data, created_at, is_deleted, tags, event_id; of a snapshot the first three of these."""
+"""Of an event: sequence_nr, data, created_at, is_deleted, tags, event_id; of a snapshot sequence_nr, data, created_at, event_id."""
 
 Rows: TypeAlias = "Sequence[Row]"
 
@@ -53,11 +53,7 @@ class RowMaker:
         Raises:
             InvalidEventError: It couldn't be read back exactly.
         """
-        event_id = event.event_id
-        if type(event_id) is not str or not event_id or "\0" in event_id or not is_unicode(event_id):
-            raise InvalidEventError(
-                f"event_id must be a non-empty string of valid Unicode without NUL, not {event_id!r}"
-            )
+        event_id = _checked_id(event.event_id)
         return (
             self.key(event.key),
             event.sequence_number,
@@ -76,7 +72,8 @@ class RowMaker:
         if not isinstance(snapshot, PersistedSnapshot):
             raise InvalidEventError(f"expected a PersistedSnapshot, not {snapshot!r}")
         text = self._encode_snapshot(snapshot.data).decode()
-        return self.key(snapshot.key), snapshot.sequence_number, _checked_time(snapshot.created_at), text
+        event_id = None if snapshot.event_id is None else _checked_id(snapshot.event_id)
+        return self.key(snapshot.key), snapshot.sequence_number, _checked_time(snapshot.created_at), text, event_id
 
     def key(self, key: str) -> str:
         """Returns the key, if the tables can hold it.
@@ -140,12 +137,10 @@ def stored_snapshot(key: str, row: Row) -> PersistedSnapshot:
     Raises:
         CorruptJournalError: It can't be read.
     """
-    number, data, created_at = row
+    number, data, created_at, event_id = row
+    fields = {"key": key, "sequence_number": number, "created_at": created_at, "event_id": event_id}
     try:
-        return msgspec.convert(
-            {"key": key, "sequence_number": number, "data": json_data.decode(str(data)), "created_at": created_at},
-            PersistedSnapshot,
-        )
+        return msgspec.convert({**fields, "data": json_data.decode(str(data))}, PersistedSnapshot)
     except ValueError as error:
         place = number if type(number) is int else None
         raise CorruptJournalError(f"the snapshot can't be decoded: {error}", key, place) from error
@@ -154,6 +149,12 @@ def stored_snapshot(key: str, row: Row) -> PersistedSnapshot:
 def old_event_id(key: str, number: int) -> str:
     """Of an event that was stored before events had ids: the same whenever it is read."""
     return str(uuid5(_OLD_EVENTS, f"{number}/{key}"))
+
+
+def _checked_id(event_id: object) -> str:
+    if type(event_id) is not str or not event_id or "\0" in event_id or not is_unicode(event_id):
+        raise InvalidEventError(f"event_id must be a non-empty string of valid Unicode without NUL, not {event_id!r}")
+    return event_id
 
 
 def _checked_time(created_at: int) -> int:

@@ -21,7 +21,7 @@ _EVENT_COLUMNS = {
     "tags": {"_text"},
     "event_id": {"text"},
 }
-_SNAPSHOT_COLUMNS = {name: kinds for name, kinds in _EVENT_COLUMNS.items() if name not in {"tags", "event_id"}}
+_SNAPSHOT_COLUMNS = {name: kinds for name, kinds in _EVENT_COLUMNS.items() if name != "tags"}
 _ADDED_COLUMNS = {"event_id"}
 _PLACE = ("persistence_key", "sequence_nr")
 
@@ -97,12 +97,13 @@ def _check_complete(name: str, sql: Statements, found: _Found) -> None:
                 f"{name}: there is no table {table}; create it, or open the engine once with create_if_not_exists=True",
                 outcome_known=True,
             )
-    for column in _ADDED_COLUMNS - found.events.columns.keys():
-        raise EngineUnavailableError(
-            f"{name}: table {sql.events} lacks the column {column}; let its owner open the engine once with "
-            f"create_if_not_exists=True, or run: ALTER TABLE {sql.events} ADD COLUMN {column} text",
-            outcome_known=True,
-        )
+    for table, columns in ((sql.events, found.events.columns), (sql.snapshots, found.snapshots.columns)):
+        for column in _ADDED_COLUMNS - columns.keys():
+            raise EngineUnavailableError(
+                f"{name}: table {table} lacks the column {column}; let its owner open the engine once with "
+                f"create_if_not_exists=True, or run: ALTER TABLE {table} ADD COLUMN {column} text",
+                outcome_known=True,
+            )
 
 
 def _check_unique(name: str, table: str, found: Table) -> None:

@@ -32,8 +32,8 @@ class SnapshotWriter:
 
     async def _store(self, rows: Sequence[SnapshotRow], trying: Trying) -> list[Outcome]:
         last = {row[:2]: row for row in rows}
-        keys, numbers, times, texts = zip(*last.values(), strict=True)
-        values = keys, listed(numbers), listed(times), texts
+        keys, numbers, times, texts, ids = zip(*last.values(), strict=True)
+        values = keys, listed(numbers), listed(times), texts, ids
 
         async def put(connection: Connection) -> str:
             return await connection.execute(self._tables.put_snapshots, *values)

@@ -87,9 +87,10 @@ class Statements:
         )
         return (
             f"{replace if replaces else ''}"
-            f"INSERT INTO {self.snapshots} (persistence_key, sequence_nr, created_at, data) "
-            f"SELECT g.key, g.number, g.created_at, g.data::{data_type} "
-            f"FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}, $4::text[]) AS g(key, number, created_at, data)"
+            f"INSERT INTO {self.snapshots} (persistence_key, sequence_nr, created_at, data, event_id) "
+            f"SELECT g.key, g.number, g.created_at, g.data::{data_type}, g.event_id "
+            f"FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}, $4::text[], $5::text[]) "
+            "AS g(key, number, created_at, data, event_id)"
         )
 
     @cached_property
@@ -170,7 +171,7 @@ class Statements:
     @cached_property
     def latest_snapshot(self) -> str:
         return (
-            f"SELECT sequence_nr, data::text, created_at FROM {self.snapshots} WHERE persistence_key = $1 "
+            f"SELECT sequence_nr, data::text, created_at, event_id FROM {self.snapshots} WHERE persistence_key = $1 "
             "AND sequence_nr <= $2 AND NOT is_deleted ORDER BY sequence_nr DESC, ordering DESC LIMIT 1"
         )
 
@@ -179,7 +180,7 @@ class Statements:
         """For each (key, number): as `latest_snapshot`; the place of the question comes last."""
         return (
             f"SELECT s.*, g.place FROM unnest($1::text[], {_numbers(2)}) WITH ORDINALITY AS g(key, up_to, place) "
-            f"CROSS JOIN LATERAL (SELECT sequence_nr, data::text, created_at FROM {self.snapshots} "
+            f"CROSS JOIN LATERAL (SELECT sequence_nr, data::text, created_at, event_id FROM {self.snapshots} "
             "WHERE persistence_key = g.key AND sequence_nr <= g.up_to AND NOT is_deleted "
             "ORDER BY sequence_nr DESC, ordering DESC LIMIT 1) AS s ORDER BY g.place"
         )
