@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nact_persistence_postgres._sessions import Connection
+from nact_persistence_postgres._connection import Connection
 
 _COLUMNS = """
 SELECT a.attname::text, t.typname::text, a.atttypmod,
@@ -79,11 +79,10 @@ class Table:
 
 
 async def describe(connection: Connection, table: str) -> Table:
-    """The table of this (quoted) name."""
-    async with connection.transaction():  # behind a pooler, only a transaction is served by one connection
-        columns = await connection.fetch(_COLUMNS, table)
-        indexes = await connection.fetch(_INDEXES, table)
-        privileges = await connection.fetchrow(_PRIVILEGES, table)
+    """The table of this (quoted) name. Asked in a transaction: behind a pooler, only that has one connection."""
+    columns = await connection.fetch(_COLUMNS, table)
+    indexes = await connection.fetch(_INDEXES, table)
+    privileges = await connection.fetchrow(_PRIVILEGES, table)
     may_delete, may_alter, has_views = privileges or (False, False, False)
     return Table(
         columns={name: Column(kind, modifier, by_code_point) for name, kind, modifier, by_code_point in columns},

@@ -14,22 +14,27 @@ New tables are those of nact for JavaScript (nact-persistence-postgres 8), which
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from nact_persistence_postgres._catalog import Table
-from nact_persistence_postgres._sessions import Connection
+from nact_persistence_postgres._connection import Connection, in_transaction
+from nact_persistence_postgres._errors import keeps_connection
 from nact_persistence_postgres._sql import Statements, quoted
 
 TOMBSTONE_INDEX = (("ordering",), "is_deleted")
 SNAPSHOT_INDEX = (("persistence_key", "sequence_nr"), None)
 
 _LOCK_CLASS = 1_315_004_244  # "NACT", in ASCII
+_UNLOCK = "SELECT pg_advisory_unlock($1, hashtext($2))"
 _LOCK_TIMEOUT = "3s"
 """So long a change waits for its lock, and everybody behind it: it is then tried again later."""
 
 
 def missing(events: Table, snapshots: Table) -> bool:
     """Whether a table or a column has to be made, or could be improved by this role."""
-    return not (events.exists and snapshots.exists) or bool(_changes_to_events(events) or _changes_to_snapshots(snapshots))
+    if not (events.exists and snapshots.exists):
+        return True
+    return bool(_changes_to_events(events) or _changes_to_snapshots(snapshots))
 
 
 def missing_indexes(sql: Statements, events: Table, snapshots: Table) -> list[tuple[str, str | None]]:
@@ -75,11 +80,7 @@ async def build_indexes(
     What is missing is asked with the lock in hand: another engine may have been done with it just before.
     """
     if is_pooled:
-        async with connection.transaction():
-            await lock(connection, sql)
-            for definition, unfinished in missing_indexes(sql, *await look()):
-                if unfinished is None:
-                    await connection.execute(f"CREATE {definition}")
+        await in_transaction(connection, "BEGIN", partial(_build_while_writers_wait, sql=sql, look=look))
         return
     place = _LOCK_CLASS + 1, sql.events
     if not await connection.fetchval("SELECT pg_try_advisory_lock($1, hashtext($2))", *place):
@@ -89,8 +90,20 @@ async def build_indexes(
             if unfinished is not None:
                 await connection.execute(f"DROP INDEX CONCURRENTLY {unfinished}")
             await connection.execute(f"CREATE {definition.replace('INDEX', 'INDEX CONCURRENTLY', 1)}")
-    finally:
-        await connection.execute("SELECT pg_advisory_unlock($1, hashtext($2))", *place)
+    except Exception as error:
+        if keeps_connection(error):
+            await connection.execute(_UNLOCK, *place)
+        raise
+    await connection.execute(_UNLOCK, *place)
+
+
+async def _build_while_writers_wait(
+    connection: Connection, sql: Statements, look: Callable[[], Awaitable[tuple[Table, Table]]]
+) -> None:
+    await lock(connection, sql)
+    for definition, unfinished in missing_indexes(sql, *await look()):
+        if unfinished is None:
+            await connection.execute(f"CREATE {definition}")
 
 
 def event_table(sql: Statements) -> str:

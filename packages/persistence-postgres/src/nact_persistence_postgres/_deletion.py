@@ -7,8 +7,9 @@ import asyncio
 import asyncpg
 
 from nact.errors import EngineUnavailableError
+from nact_persistence_postgres._connection import Connection
 from nact_persistence_postgres._rows import old_event_id
-from nact_persistence_postgres._sessions import Connection, Sessions
+from nact_persistence_postgres._sessions import Sessions, confirm
 from nact_persistence_postgres._tables import Tables
 
 _DELETED_AT_ONCE = 5000
@@ -48,6 +49,7 @@ class Deletion:
         while (bounds := await self._sessions.run(to_delete, self._sessions.trying())) is not None:
             first, last, is_done = bounds
             if is_done:
+                await confirm(self._sessions)
                 return
             if not await self._bury(key, first):
                 continue  # another deletion was faster
@@ -56,6 +58,7 @@ class Deletion:
             await self._wait_for_writers()
             while await self._next_to_bury(key, last) < last:
                 pass
+            await confirm(self._sessions)  # another deletion may have buried the last one
             return
 
     async def _next_to_bury(self, key: str, last: int) -> int:
@@ -71,18 +74,17 @@ class Deletion:
         sql = self._tables.sql
 
         async def bury(connection: Connection) -> bool:
-            async with connection.transaction():
-                # Deletions take turns, so that tombstones are numbered in the order in which they can be seen.
-                await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _LOCK_CLASS, sql.events)
-                row = await connection.fetchrow(sql.take_out, key, number)
-                if row is None:
-                    return False
-                await connection.execute(sql.delete_below, key, number)
-                event_id = row[1] or old_event_id(key, number)
-                await connection.execute(sql.bury(self._tables.event_data), key, number, row[0], event_id)
-                return True
+            # Deletions take turns, so that tombstones are numbered in the order in which they can be seen.
+            await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _LOCK_CLASS, sql.events)
+            row = await connection.fetchrow(sql.take_out, key, number)
+            if row is None:
+                return False
+            await connection.execute(sql.delete_below, key, number)
+            event_id = row[1] or old_event_id(key, number)
+            await connection.execute(sql.bury(self._tables.event_data), key, number, row[0], event_id)
+            return True
 
-        return await self._sessions.run(bury, self._sessions.trying())
+        return await self._sessions.run(bury, self._sessions.trying(), atomic=True)
 
     async def _wait_for_writers(self) -> None:
         async def writers(connection: Connection) -> set[str]:

@@ -89,6 +89,18 @@ def translated(name: str, *, connecting: bool = False) -> Iterator[None]:
         raise EngineUnavailableError(f"{name}: {_reason(error)}", outcome_known=known) from error
 
 
+def unavailable(name: str, error: BaseException) -> EngineUnavailableError:
+    """What `REFUSED` and `RACED` mean to those who don't know which row is at fault. Nothing is stored."""
+    return EngineUnavailableError(f"{name}: {type(error).__name__}: {error}", outcome_known=True)
+
+
+def unconfirmed(name: str) -> EngineUnavailableError:
+    """A transaction was committed without its standby, which it was told not to wait for any longer."""
+    error = EngineUnavailableError(f"{name}: its standby may not have what was committed", outcome_known=False)
+    error.__cause__ = asyncpg.exceptions.OperatorInterventionError("the wait for synchronous replication was cancelled")
+    return error
+
+
 def is_answer(error: BaseException | None) -> bool:
     """Whether the server itself said that the statement failed, and so undid it, and goes on serving this connection.
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from nact.errors import EngineUnavailableError
 from nact_persistence_postgres import _schema
 from nact_persistence_postgres._commits import Commits
+from nact_persistence_postgres._connection import Connection, Pool, in_transaction
 from nact_persistence_postgres._errors import OVERTAKEN, translated
 from nact_persistence_postgres._lane import Lane
 from nact_persistence_postgres._reader import Reader
 from nact_persistence_postgres._rows import SnapshotRow
 from nact_persistence_postgres._seen import Seen
-from nact_persistence_postgres._sessions import Pool, Sessions
+from nact_persistence_postgres._sessions import Sessions
 from nact_persistence_postgres._settings import Settings
 from nact_persistence_postgres._snapshots import SnapshotWriter
 from nact_persistence_postgres._sql import Statements
 from nact_persistence_postgres._tables import Tables
 from nact_persistence_postgres._writer import Append, Writer
+
+_LEAST_TO_LOOK = 3.0
+"""The catalogs of a busy server take their time, however short the patience with a statement."""
 
 
 class Journal:
@@ -87,8 +93,15 @@ async def _looked(sessions: Sessions, settings: Settings, sql: Statements) -> tu
 
 async def _look(sessions: Sessions, settings: Settings, sql: Statements) -> tuple[Tables, int, bool]:
     async with sessions.first_connection() as connection:
-        is_pooled = settings.statement_cache_size == 0 or await _schema.is_behind_pooler(connection)
-        tables = await _schema.opened(connection, sql, sessions.name, create=settings.create, is_pooled=is_pooled)
-        async with connection.transaction():
-            last_deletion = await connection.fetchval(sql.last_deletion) if tables.remembers else 0
-        return tables, last_deletion, is_pooled
+        limit = max(_LEAST_TO_LOOK, settings.statement_timeout)
+        async with asyncio.timeout(limit):
+            is_pooled = settings.statement_cache_size == 0 or await _schema.is_behind_pooler(connection)
+        tables = await _schema.opened(
+            connection, sql, sessions.name, create=settings.create, is_pooled=is_pooled, limit=limit
+        )
+
+        async def look(connection: Connection) -> int:
+            return int(await connection.fetchval(sql.last_deletion)) if tables.remembers else 0
+
+        async with asyncio.timeout(limit):
+            return tables, await in_transaction(connection, "BEGIN", look), is_pooled

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import asyncpg
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_postgres._errors import keeps_connection
-from nact_persistence_postgres._sessions import Connection, PooledConnection, Sessions, Trying, end, is_usable
+from nact_persistence_postgres._connection import Connection, Session, is_usable
+from nact_persistence_postgres._errors import is_answer, keeps_connection
+from nact_persistence_postgres._fence import new_mark
+from nact_persistence_postgres._sessions import Sessions
 from nact_persistence_postgres._stepping import Timer, step
+from nact_persistence_postgres._trying import Trying
 
 if TYPE_CHECKING:
     PreparedStatement: TypeAlias = asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]
@@ -38,7 +42,7 @@ class Lane:
     def __init__(self, sessions: Sessions, statement: str | None = None) -> None:
         self._sessions = sessions
         self._statement = statement
-        self._connection: PooledConnection | None = None
+        self._session: Session | None = None
         self._prepared: PreparedStatement | None = None
         self._timer = Timer(sessions.statement_timeout, self._timed_out)
         self._resting: asyncio.TimerHandle | None = None
@@ -50,21 +54,25 @@ class Lane:
     def start(self, values: Sequence[object], answered: Callable[[str | None], None]) -> bool:
         """Begins with the statement, in the least time: without a task, on a connection that is known to be good.
 
-        Later it calls `answered`, with the command tag, or `None` if it failed: then it may have been done or not.
+        Later it calls `answered`, with the command tag, an empty one if it certainly failed, or `None` if it may have
+        been done or not.
 
         Returns:
             False if that isn't possible: nothing was begun.
         """
-        if self._prepared is None or self._connection is None or not is_usable(self._connection):
+        prepared, session = self._prepared, self._session
+        if prepared is None or session is None or not is_usable(session.connection) or self._sessions.fence.is_needed:
             return False
-        prepared = self._prepared
         self._timer.begin()
 
         def finished(error: BaseException | None) -> None:
             self._timer.end()
-            if error is not None and not keeps_connection(error) and self._connection is not None:
-                end(self._connection)
-            answered(prepared.get_statusmsg() if error is None else None)
+            if error is None and not session.is_unconfirmed:
+                answered(prepared.get_statusmsg())
+                return
+            if not keeps_connection(error):
+                self._sessions.abandon(session, error)
+            answered("" if is_answer(error) else None)
 
         has_begun = step(prepared.fetch(*values), finished)
         if not has_begun:
@@ -77,8 +85,8 @@ class Lane:
         try:
             while True:
                 try:
-                    connection = await self._usable(trying)
-                    return await self._sessions.statement(connection, work, trying)
+                    session = await self._usable(trying)
+                    return await self._sessions.statement(session, work, trying)
                 except EngineUnavailableError as error:
                     await trying.again(error)
         finally:
@@ -93,18 +101,30 @@ class Lane:
         if self._giving_back is not None:
             await asyncio.wait([self._giving_back])
 
-    async def _usable(self, trying: Trying) -> PooledConnection:
-        if self._connection is not None and not is_usable(self._connection):
-            broken, self._connection = self._connection, None
+    async def _usable(self, trying: Trying) -> Session:
+        if self._session is not None and not is_usable(self._session.connection):
+            broken, self._session = self._session, None
             await self._sessions.give_back(broken)
-        if self._connection is None:
-            self._connection = await self._sessions.take(trying)
-            self._prepared = None
-            if self._sessions.keeps_settings or self._sessions.keeps_statements:
-                self._prepared = await self._sessions.statement(self._connection, self._made_ready, trying)
-        return self._connection
+        if self._session is None:
+            self._session = await self._made_ready(await self._sessions.take(trying, writes=True), trying)
+        elif self._sessions.fence.is_needed:
+            await self._sessions.end_what_was_given_up(self._session, trying)
+        return self._session
 
-    async def _made_ready(self, connection: Connection) -> PreparedStatement | None:
+    async def _made_ready(self, session: Session, trying: Trying) -> Session:
+        self._prepared = None
+        try:
+            if self._sessions.keeps_settings or self._sessions.keeps_statements:
+                self._prepared = await self._sessions.statement(session, self._prepare, trying)
+            elif not self._sessions.is_pooled:
+                session.mark = new_mark()  # until the connection goes back: its pool resets it then
+                await self._sessions.statement(session, partial(_take_mark, session.mark), trying)
+        except BaseException:
+            await self._sessions.give_back(session)
+            raise
+        return session
+
+    async def _prepare(self, connection: Connection) -> PreparedStatement | None:
         if self._sessions.keeps_settings:
             await connection.execute(_PLAN_ONCE)
         if self._statement is None or not self._sessions.keeps_statements:
@@ -112,8 +132,8 @@ class Lane:
         return await connection.prepare(self._statement)
 
     def _timed_out(self) -> None:
-        if self._connection is not None:
-            end(self._connection)
+        if self._session is not None:
+            self._sessions.abandon(self._session, TimeoutError())
 
     def _stay_awake(self) -> None:
         if self._resting is not None:
@@ -121,6 +141,10 @@ class Lane:
             self._resting = None
 
     def _rest(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._giving_back = asyncio.create_task(self._sessions.give_back(connection), name="nact postgres rest")
+        session, self._session = self._session, None
+        if session is not None:
+            self._giving_back = asyncio.create_task(self._sessions.give_back(session), name="nact postgres rest")
+
+
+async def _take_mark(mark: int, connection: Connection) -> None:
+    await connection.execute(f"SELECT pg_advisory_lock({mark})")

@@ -12,8 +12,9 @@ import asyncpg
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.paging import prefetched
+from nact_persistence_postgres._connection import Connection
 from nact_persistence_postgres._rows import Rows, listed, stored_event, stored_snapshot
-from nact_persistence_postgres._sessions import Connection, Sessions
+from nact_persistence_postgres._sessions import Sessions, confirm
 from nact_persistence_postgres._tables import Tables
 from nact_persistence_postgres._together import Together
 
@@ -102,7 +103,11 @@ class Reader:
         return stored_snapshot(key, rows[0]) if rows else None
 
     async def delete_snapshots(self, key: str, up_to: int) -> None:
-        await self._rows(self._tables.sql.delete_snapshots, key, up_to)
+        async def delete(connection: Connection) -> str:
+            return await connection.execute(self._tables.sql.delete_snapshots, key, up_to)
+
+        if await self._sessions.run(delete, self._sessions.trying(), writes=True) == "DELETE 0":
+            await confirm(self._sessions)  # an earlier call may have deleted them, and not been told
 
     async def keys(self, start: str, *, inclusive: bool) -> list[str]:
         """Some keys from `start` on, in the order of the column."""

@@ -21,7 +21,8 @@ SnapshotRow: TypeAlias = tuple[str, int, int, str, str | None]
 """persistence_key, sequence_nr, created_at, data, event_id."""
 
 Row: TypeAlias = "asyncpg.Record | tuple[Any, ...]"
-"""Of an event: sequence_nr, data, created_at, is_deleted, tags, event_id; of a snapshot sequence_nr, data, created_at, event_id."""
+"""Of an event: sequence_nr, data, created_at, is_deleted, tags, event_id; of a snapshot: sequence_nr, data, created_at,
+event_id."""
 
 Rows: TypeAlias = "Sequence[Row]"
 

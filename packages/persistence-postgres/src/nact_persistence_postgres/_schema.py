@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import NamedTuple, cast
 
 from nact.errors import CorruptJournalError, EngineUnavailableError
 from nact_persistence_postgres import _ddl
 from nact_persistence_postgres._catalog import Table, describe
-from nact_persistence_postgres._sessions import Connection
+from nact_persistence_postgres._connection import Connection, in_transaction
 from nact_persistence_postgres._sql import DataType, Statements
 from nact_persistence_postgres._tables import Tables
 
@@ -23,6 +25,9 @@ _EVENT_COLUMNS = {
 }
 _SNAPSHOT_COLUMNS = {name: kinds for name, kinds in _EVENT_COLUMNS.items() if name != "tags"}
 _ADDED_COLUMNS = {"event_id"}
+_TO_MAKE = 20.0
+"""So many seconds more for what waits for locks, for some seconds each."""
+
 _PLACE = ("persistence_key", "sequence_nr")
 
 
@@ -31,7 +36,9 @@ class _Found(NamedTuple):
     snapshots: Table
 
 
-async def opened(connection: Connection, sql: Statements, name: str, *, create: bool, is_pooled: bool) -> Tables:
+async def opened(
+    connection: Connection, sql: Statements, name: str, *, create: bool, is_pooled: bool, limit: float
+) -> Tables:
     """The tables, ready for use. Does nothing but look, not even lock, when they are as they should be.
 
     Args:
@@ -40,32 +47,46 @@ async def opened(connection: Connection, sql: Statements, name: str, *, create: 
         name: Of the database, for errors.
         create: Makes what is missing.
         is_pooled: Without a session of its own, indexes are built while writers wait.
+        limit: After how many seconds looking is given up. (Building an index takes as long as it takes.)
 
     Raises:
         EngineUnavailableError: Something is missing, and isn't to be created.
         CorruptJournalError: There is something else in place of the tables.
     """
-    found = await _look(connection, sql)
+    look = partial(_looked, connection, sql, limit)
+    found = await look()
     _check_ours(name, sql, found)
     if create:
         if _ddl.missing(*found):
-            async with connection.transaction():
-                await _ddl.lock(connection, sql)
-                found = await _look(connection, sql)
-                _check_ours(name, sql, found)
-                await _ddl.make(connection, sql, *found)
-            found = await _look(connection, sql)
+            async with asyncio.timeout(limit + _TO_MAKE):
+                await in_transaction(connection, "BEGIN", partial(_make, sql=sql, name=name))
+            found = await look()
         if _ddl.missing_indexes(sql, *found):
             await _ddl.build_indexes(connection, sql, lambda: _look(connection, sql), is_pooled=is_pooled)
-            found = await _look(connection, sql)
+            found = await look()
     _check_complete(name, sql, found)
     return _tables(sql, found)
 
 
 async def is_behind_pooler(connection: Connection) -> bool:
     """Whether what answers isn't the server that the connection was made to, as with PgBouncer."""
-    async with connection.transaction():
-        return bool(await connection.fetchval("SELECT pg_backend_pid()") != connection.get_server_pid())
+
+    async def backend(connection: Connection) -> int:
+        return int(await connection.fetchval("SELECT pg_backend_pid()"))
+
+    return await in_transaction(connection, "BEGIN", backend) != connection.get_server_pid()
+
+
+async def _make(connection: Connection, sql: Statements, name: str) -> None:
+    await _ddl.lock(connection, sql)
+    found = await _look(connection, sql)
+    _check_ours(name, sql, found)
+    await _ddl.make(connection, sql, *found)
+
+
+async def _looked(connection: Connection, sql: Statements, limit: float) -> _Found:
+    async with asyncio.timeout(limit):
+        return await in_transaction(connection, "BEGIN", partial(_look, sql=sql))
 
 
 async def _look(connection: Connection, sql: Statements) -> _Found:

@@ -4,65 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_postgres._errors import keeps_connection, may_pass, translated
+from nact_persistence_postgres._connection import (
+    Connection,
+    OwnConnection,
+    Pool,
+    PooledConnection,
+    Session,
+    end,
+    in_transaction,
+)
+from nact_persistence_postgres._errors import (
+    RACED,
+    REFUSED,
+    is_answer,
+    keeps_connection,
+    translated,
+    unavailable,
+    unconfirmed,
+)
+from nact_persistence_postgres._fence import Fence, Limits, end_holders, new_mark, pause
 from nact_persistence_postgres._hosts import connect
 from nact_persistence_postgres._settings import Settings
-
-if TYPE_CHECKING:
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
-    PooledConnection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
-    _Base: TypeAlias = asyncpg.Connection[asyncpg.Record]
-else:
-    Pool, Connection, PooledConnection = asyncpg.Pool, asyncpg.Connection, PoolConnectionProxy
-    _Base = asyncpg.Connection
+from nact_persistence_postgres._sql import CONFIRM
+from nact_persistence_postgres._trying import Trying
 
 T = TypeVar("T")
-_LONGEST_PAUSE = 0.5
 _LEAST_TO_CONNECT = 3.0  # a busy server takes its time, however short the patience with one that refuses
-
-
-class _PlainConnection(_Base):
-    """Is given back to the pool without a round trip: the engine leaves nothing behind that had to be reset."""
-
-    def get_reset_query(self) -> str:
-        return ""
-
-
-class Trying:
-    """One piece of work that may need several attempts: for how long, and whether an earlier one may have succeeded."""
-
-    def __init__(self, patience: float, *, in_doubt: bool = False) -> None:
-        self._patience = patience
-        self._deadline = asyncio.get_running_loop().time() + patience if in_doubt else None
-        self._pause = 0.0
-        self._in_doubt = in_doubt
-
-    async def again(self, error: EngineUnavailableError) -> None:
-        """Returns when it is time for the next attempt.
-
-        Raises:
-            EngineUnavailableError: There shouldn't be one.
-        """
-        self._in_doubt |= not error.outcome_known
-        now = asyncio.get_running_loop().time()
-        self._deadline = now + self._patience if self._deadline is None else self._deadline
-        if not may_pass(error.__cause__) or now >= self._deadline:
-            raise EngineUnavailableError(error.message, outcome_known=not self._in_doubt) from error.__cause__
-        await asyncio.sleep(min(self._pause, self._deadline - now))
-        self._pause = min(2 * self._pause + 0.01, _LONGEST_PAUSE)
-
-    def time_left(self, most: float) -> float:
-        if self._deadline is None:
-            return most
-        return min(most, max(1.0, self._deadline - asyncio.get_running_loop().time()))
+_TO_CLOSE = 5.0
 
 
 class Sessions:
@@ -77,15 +52,18 @@ class Sessions:
         self._dsn = source if isinstance(source, str) else None
         self._pool = None if isinstance(source, str) else source
         self._settings = settings
+        self._limits = Limits(settings.statement_timeout)
+        self._silent_at: float | None = None
         self.name = settings.name
         self.owns_pool = isinstance(source, str)
         self.is_pooled = False
         """Whether a pooler such as PgBouncer stands between, so that only a transaction has one server connection."""
         self._needs_transactions = False
+        self.fence = Fence()
 
     @property
     def keeps_settings(self) -> bool:
-        """Whether what is set for a session stays set, and is nobody else's."""
+        """Whether what is set for a session stays set, and belongs to the engine alone."""
         return self.owns_pool and not self.is_pooled
 
     @property
@@ -101,6 +79,8 @@ class Sessions:
         """What is begun, or, `in_doubt`, was begun in another way, so that it may have succeeded."""
         return Trying(self._settings.reconnect_timeout, in_doubt=in_doubt)
 
+    # --- opening and closing -----------------------------------------------------------------------------------
+
     @asynccontextmanager
     async def first_connection(self) -> AsyncIterator[Connection]:
         """A connection for opening: without time limits, and, unless it is the pool's, without prepared statements.
@@ -109,8 +89,15 @@ class Sessions:
             EngineUnavailableError: There is none.
         """
         if self._dsn is None:
-            async with self.connection(self.trying()) as connection:
-                yield connection
+            session = await self.take(self.trying())
+            try:
+                yield session.connection
+            except BaseException as error:
+                if not keeps_connection(error):
+                    end(session.connection)
+                raise
+            finally:
+                await self.give_back(session)
             return
         with translated(self.name, connecting=True):
             mine = await connect(
@@ -134,10 +121,10 @@ class Sessions:
             return
         self._pool = await asyncpg.create_pool(
             self._dsn,
-            connect=cast("Any", connect),  # the stubs want each argument of asyncpg's own
+            connect=cast("Any", self._connect),  # the stubs want each argument of asyncpg's own
             min_size=0,
             max_size=self._settings.max_connections,
-            connection_class=_PlainConnection,
+            connection_class=OwnConnection,
             ssl=self._settings.ssl,
             timeout=self._connect_timeout(),
             statement_cache_size=(0 if is_pooled else 100) if cache is None else cache,
@@ -149,68 +136,142 @@ class Sessions:
             return
         pool, self._pool = self._pool, None
         try:
-            await asyncio.wait_for(pool.close(), timeout=5)
+            await asyncio.wait_for(pool.close(), timeout=_TO_CLOSE)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             pool.terminate()
         except BaseException:
             pool.terminate()
             raise
 
-    async def run(self, work: Callable[[Connection], Awaitable[T]], trying: Trying) -> T:
+    # --- work --------------------------------------------------------------------------------------------------
+
+    async def run(
+        self,
+        work: Callable[[Connection], Awaitable[T]],
+        trying: Trying,
+        *,
+        writes: bool = False,
+        atomic: bool = False,
+    ) -> T:
         """What `work` returns. It is one transaction, and is done again when a connection broke: it must be idempotent.
+
+        Args:
+            work: Runs one statement, or several if it is `atomic`.
+            trying: How often.
+            writes: It may change the tables.
+            atomic: It writes, in several statements, and these are one transaction.
 
         Raises:
             EngineUnavailableError: There is no connection, or it broke, for longer than the reconnect timeout.
         """
         while True:
             try:
-                async with self.connection(trying) as connection:
-                    return await self.statement(connection, work, trying)
+                session = await self.take(trying, writes=writes or atomic)
+                try:
+                    return await self.statement(session, work, trying, atomic=atomic)
+                except (*RACED, *REFUSED) as error:
+                    raise unavailable(self.name, error) from error
+                finally:
+                    await self.give_back(session)
             except EngineUnavailableError as error:
                 await trying.again(error)
 
-    async def statement(self, connection: Connection, work: Callable[[Connection], Awaitable[T]], trying: Trying) -> T:
+    async def statement(
+        self, session: Session, work: Callable[[Connection], Awaitable[T]], trying: Trying, *, atomic: bool = False
+    ) -> T:
         """What `work` returns, within the statement timeout. A connection that isn't as good as before is ended.
 
         Raises:
             EngineUnavailableError: See `translated`.
         """
+        own_mark = session.mark
         try:
             with translated(self.name):
                 async with asyncio.timeout(trying.time_left(self._settings.statement_timeout)):
-                    return await (_in_transaction(connection, work) if self._needs_transactions else work(connection))
+                    result = await self._done(session, work, atomic=atomic)
+            if session.is_unconfirmed:
+                raise unconfirmed(self.name)
         except BaseException as error:
             driver_error = error.__cause__ if isinstance(error, EngineUnavailableError) else error
             if not isinstance(driver_error, Exception) or not keeps_connection(driver_error):
-                end(connection)
+                self.abandon(session, driver_error)
             raise
-
-    @asynccontextmanager
-    async def connection(self, trying: Trying) -> AsyncIterator[PooledConnection]:
-        """A connection from the pool.
-
-        Raises:
-            EngineUnavailableError: There is none.
-        """
-        connection = await self.take(trying)
-        try:
-            yield connection
         finally:
-            await self.give_back(connection)
+            session.mark = own_mark
+        return result
 
-    async def take(self, trying: Trying) -> PooledConnection:
-        """A connection from the pool, to be given back.
+    async def _done(self, session: Session, work: Callable[[Connection], Awaitable[T]], *, atomic: bool) -> T:
+        has_mark = session.mark is not None
+        needs_mark = session.writes and not has_mark and (atomic or self._needs_transactions or not self.is_pooled)
+        if not (atomic or self._needs_transactions or needs_mark):
+            return await work(session.connection)
+        if needs_mark:
+            session.mark = new_mark()
+        begin = self._limits.for_transaction(session.mark if needs_mark else None)
+        return await in_transaction(session.connection, begin, work)
+
+    def abandon(self, session: Session, error: BaseException | None) -> None:
+        """Ends a connection whose statement may not be over at the server."""
+        end(session.connection)
+        if isinstance(error, TimeoutError):
+            self._silent_at = asyncio.get_running_loop().time()
+        if session.mark is not None and not is_answer(error):
+            self.fence.give_up(session.mark)
+
+    # --- connections -------------------------------------------------------------------------------------------
+
+    async def take(self, trying: Trying, *, writes: bool = False) -> Session:
+        """A connection from the pool, to be given back. What was given up before is over then.
 
         Raises:
             EngineUnavailableError: There is none.
         """
-        if self._pool is None:
-            raise EngineUnavailableError(f"{self.name}: the engine is closing", outcome_known=True)
-        with translated(self.name, connecting=True):
-            return await self._pool.acquire(timeout=trying.time_left(self._settings.statement_timeout))
+        while True:
+            if self._pool is None:
+                raise EngineUnavailableError(f"{self.name}: the engine is closing", outcome_known=True)
+            with translated(self.name, connecting=True):
+                connection = await self._pool.acquire(timeout=trying.time_left(self._settings.statement_timeout))
+            session = Session(connection, writes=writes)
+            if await self._is_trusted(connection, trying):
+                break
+            end(connection)
+            await self.give_back(session)
+        if self.fence.is_needed:
+            try:
+                await self.end_what_was_given_up(session, trying)
+            except BaseException:
+                await self.give_back(session)
+                raise
+        return session
 
-    async def give_back(self, connection: PooledConnection) -> None:
+    async def end_what_was_given_up(self, session: Session, trying: Trying) -> None:
+        """Returns when no statement that was given up can take effect any more.
+
+        Raises:
+            EngineUnavailableError: That isn't certain yet.
+        """
+        marks = self.fence.marks
+        look = partial(end_holders, marks=marks)
+        try:
+            with translated(self.name, connecting=True):
+                async with asyncio.timeout(trying.time_left(self._settings.statement_timeout)):
+                    while await (
+                        in_transaction(session.connection, "BEGIN", look)
+                        if self._needs_transactions
+                        else look(session.connection)
+                    ):
+                        await pause()
+        except BaseException as error:
+            cause = error.__cause__ if isinstance(error, EngineUnavailableError) else error
+            if not keeps_connection(cause):
+                end(session.connection)
+            raise
+        self.fence.close(marks)
+
+    async def give_back(self, session: Session) -> None:
         """Ends the use of a connection, also of a broken one."""
+        session.leave()
+        connection = session.connection
         if self._pool is None:
             end(connection)
             return
@@ -219,32 +280,41 @@ class Sessions:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             end(connection)  # it broke while it was reset; what was done on it is done
 
+    async def _is_trusted(self, connection: PooledConnection, trying: Trying) -> bool:
+        """False for a connection as old as one that went silent: whatever silenced it may have silenced all."""
+        made_at: float | None = getattr(connection, "made_at", None)
+        if made_at is not None:
+            return self._silent_at is None or made_at > self._silent_at
+        if not trying.was_silent:
+            return True
+        try:
+            async with asyncio.timeout(trying.time_left(self._settings.statement_timeout) / 2):
+                await connection.execute("SELECT 1")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            return False
+        return True
+
+    async def _connect(self, dsn: str, *, timeout: float, **arguments: Any) -> Connection:
+        connection = await connect(dsn, timeout=timeout, **arguments)
+        if isinstance(connection, OwnConnection) and self.keeps_settings:
+            mark = new_mark()
+            try:
+                async with asyncio.timeout(timeout):
+                    await connection.execute(self._limits.for_session(mark))
+            except BaseException:
+                connection.terminate()
+                raise
+            connection.mark = mark
+        return connection
+
     def _connect_timeout(self) -> float:
         return max(_LEAST_TO_CONNECT, self._settings.reconnect_timeout)
 
 
-async def _in_transaction(connection: Connection, work: Callable[[Connection], Awaitable[T]]) -> T:
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        result = await work(connection)
-    except asyncpg.PostgresError as error:
-        if keeps_connection(error):
-            await transaction.rollback()
-        raise
-    await transaction.commit()
-    return result
+async def confirm(sessions: Sessions) -> None:
+    """Returns when everything that could be read until now is as durable as what is written: see `CONFIRM`."""
 
+    async def commit(connection: Connection) -> str:
+        return await connection.execute(CONFIRM)
 
-def end(connection: Connection) -> None:
-    """Closes the connection at once, also one that broke, which its pool then has taken back already."""
-    with suppress(asyncpg.InterfaceError):
-        connection.terminate()
-
-
-def is_usable(connection: PooledConnection) -> bool:
-    """False for a connection that broke or was ended, which its pool then has taken back."""
-    try:
-        return not connection.is_closed()
-    except asyncpg.InterfaceError:
-        return False
+    await sessions.run(commit, sessions.trying(), writes=True)

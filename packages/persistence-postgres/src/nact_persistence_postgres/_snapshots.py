@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nact.errors import InvalidEventError, NactError
+from nact.errors import EngineUnavailableError, InvalidEventError, NactError
 from nact.persistence import Outcome
+from nact_persistence_postgres._connection import Connection
 from nact_persistence_postgres._errors import RACED, REFUSED
 from nact_persistence_postgres._lane import Lane
 from nact_persistence_postgres._rows import SnapshotRow, listed
-from nact_persistence_postgres._sessions import Connection, Trying
 from nact_persistence_postgres._tables import Tables
+from nact_persistence_postgres._trying import Trying
 from nact_persistence_postgres._writer import copied
 
 
@@ -41,6 +42,8 @@ class SnapshotWriter:
         try:
             await self._lane.run(put, trying)
         except (*RACED, *REFUSED) as error:
+            if len(rows) == 1 and isinstance(error, RACED):
+                return await self._store_again(rows, trying, error)
             if len(rows) == 1:
                 refused = InvalidEventError(f"Postgres refused the snapshot {rows[0][1]} of key {rows[0][0]!r:.200}")
                 refused.__cause__ = error
@@ -50,3 +53,12 @@ class SnapshotWriter:
         except NactError as error:
             return [copied(error) for _ in rows]
         return [None] * len(rows)
+
+    async def _store_again(self, rows: Sequence[SnapshotRow], trying: Trying, error: Exception) -> list[Outcome]:
+        raced = EngineUnavailableError(f"others put snapshots of key {rows[0][0]!r:.200}: {error}", outcome_known=True)
+        raced.__cause__ = error
+        try:
+            await trying.again(raced)
+        except NactError as final:
+            return [copied(final)]
+        return await self._store(rows, trying)

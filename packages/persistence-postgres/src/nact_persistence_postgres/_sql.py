@@ -9,6 +9,13 @@ from typing import Literal, TypeAlias
 
 DataType: TypeAlias = Literal["json", "jsonb"]
 
+CONFIRM = "SELECT pg_logical_emit_message(true, 'nact', '')"
+"""Writes a few bytes to the log and nothing else, in a transaction of its own.
+
+Its commit waits for disks and standbys as that of a write does, and so for all commits before it. Whatever is
+acknowledged because it was read has to wait for this: a SELECT sees rows that no standby has yet.
+"""
+
 _TAGGED = "AND tags @> $5::text[] AND NOT is_deleted "
 
 
@@ -33,10 +40,10 @@ class Statements:
 
         $7 and $8 name the runs, by key and first number, of which it has to be checked that they are next; none of
         the others' rows are. With `remembers`, nothing at all is taken if events were deleted since the engine last
-        looked: see `last_deletion`.
+        looked (see `last_deletion`), or if one of the rows ($10, $11) that the other runs follow is gone.
         """
         highest = f"(SELECT max(sequence_nr) FROM {self.events} WHERE persistence_key = h.key)"
-        unchanged = f"({self.last_deletion}) = $9 AND " if remembers else ""
+        unchanged = f"({self.last_deletion}) = $9 AND {self._all_there(10, 11)} AND " if remembers else ""
         # The subqueries don't depend on the row, so they run once, and before there are rows of this statement.
         return (
             f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id) "
@@ -49,19 +56,34 @@ class Statements:
         )
 
     def append_plain(self, data_type: DataType) -> str:
-        """Inserts rows without tags that are known to be next, unless events were deleted since: the usual `append`."""
+        """Inserts rows without tags that are known to be next, unless events were deleted since: the usual `append`.
+
+        $7 and $8 name the rows that they follow.
+        """
         return (
             f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id) "
             f"SELECT g.key, g.number, g.created_at, g.data::{data_type}, '{{}}', g.event_id "
             f"FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}, $4::text[], $5::text[]) "
-            f"AS g(key, number, created_at, data, event_id) WHERE ({self.last_deletion}) = $6"
+            "AS g(key, number, created_at, data, event_id) "
+            f"WHERE ({self.last_deletion}) = $6 AND {self._all_there(7, 8)}"
         )
 
     def append_one(self, data_type: DataType) -> str:
         """Inserts a row that is known to be next, unless events were deleted since: `append`, planned only once."""
         return (
             f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id) "
-            f"SELECT $1, $2, $3, $4::text::{data_type}, $5::text::text[], $6 WHERE ({self.last_deletion}) = $7"
+            f"SELECT $1, $2::bigint, $3, $4::text::{data_type}, $5::text::text[], $6 WHERE ({self.last_deletion}) = $7 "
+            f"AND ($2::bigint = 1 OR EXISTS (SELECT FROM {self.events} WHERE persistence_key = $1 AND sequence_nr = $2::bigint - 1))"
+        )
+
+    def _all_there(self, keys: int, numbers: int) -> str:
+        """That none of these rows is gone, as after a TRUNCATE under an open engine.
+
+        The scalar subquery makes it one step in the index for each, even where the planner took the table for empty.
+        """
+        return (
+            f"NOT EXISTS (SELECT FROM unnest(${keys}::text[], {_numbers(numbers)}) AS p(key, number) WHERE ("
+            f"SELECT 1 FROM {self.events} WHERE persistence_key = p.key AND sequence_nr = p.number LIMIT 1) IS NULL)"
         )
 
     @cached_property

@@ -15,12 +15,14 @@ import asyncpg
 
 from nact.errors import EngineUnavailableError, InvalidEventError, NactError, SequenceConflictError
 from nact.persistence import Outcome
+from nact_persistence_postgres._connection import Connection
 from nact_persistence_postgres._errors import RACED, REFUSED
 from nact_persistence_postgres._lane import Lane
 from nact_persistence_postgres._rows import NO_TAGS, EventRow, listed, old_event_id
 from nact_persistence_postgres._seen import Seen
-from nact_persistence_postgres._sessions import Connection, Trying
+from nact_persistence_postgres._sql import CONFIRM
 from nact_persistence_postgres._tables import Tables
+from nact_persistence_postgres._trying import Trying
 
 _ATTEMPTS = 100
 """So often other writers may come first, each time having moved the journal on."""
@@ -81,7 +83,7 @@ class Writer:
 
         def told(tag: str | None) -> None:
             is_stored = tag == "INSERT 0 1"
-            item.in_doubt = tag is None
+            item.in_doubt = tag is None  # an empty tag tells that nothing was stored
             if is_stored:
                 self._seen.put(item.key, item.first, last_deletion)
             answered(is_stored)
@@ -97,10 +99,12 @@ class Writer:
                 if not items:
                     return
                 if attempt > _ATTEMPTS:
-                    raise EngineUnavailableError("the journal takes no rows, and nothing tells why", outcome_known=True)
+                    raise EngineUnavailableError(
+                        "the journal takes no rows, and nothing tells why", outcome_known=not trying.in_doubt
+                    )
         except (*RACED, *REFUSED) as error:
             if len(items) == 1 and isinstance(error, REFUSED):
-                items[0].outcome = _refused(items[0], error)
+                items[0].outcome = _refused(items[0], error, in_doubt=trying.in_doubt)
             elif len(items) == 1 or (isinstance(error, RACED) and attempt < _RACES_TOGETHER):
                 await self._settle(items, trying, attempt + 1)
             else:
@@ -120,7 +124,9 @@ class Writer:
         async def insert(connection: Connection) -> str:
             return await connection.execute(statement, *values)
 
-        if await self._lane.run(insert, trying) != f"INSERT 0 {len(rows)}":
+        tag = await self._lane.run(insert, trying)
+        if tag != f"INSERT 0 {len(rows)}":
+            trying.in_doubt |= tag != "INSERT 0 0"  # until the journal has said which ones
             return False
         for item in items:
             self._seen.put(item.key, item.first + len(item.rows) - 1, last_deletion)
@@ -131,23 +137,27 @@ class Writer:
     ) -> tuple[str, Sequence[object]]:
         """What stores the rows: a plain INSERT, as far as they are known to be next."""
         unknown: dict[str, int] = {}
+        before: dict[str, int] = {}
         key = ""
         for item in items:
             if item.key != key:  # a run begins
                 key = item.key
                 if check_all or self._seen.get(key) != item.first - 1:
                     unknown[key] = item.first
+                elif item.first > 1:
+                    before[key] = item.first - 1
         if not unknown and len(rows) == 1:
             return self._tables.append_one, [*rows[0], self._seen.last_deletion]
         # A list for each column. (`zip` would make as many iterators as there are rows, for the collector to visit.)
         keys, texts, tags, ids = ([row[column] for row in rows] for column in (0, 3, 4, 5))
         numbers, times = listed([row[1] for row in rows]), listed([row[2] for row in rows])
+        places = list(before), listed(before.values())
         if not unknown and tags.count(NO_TAGS) == len(tags):
-            return self._tables.append_plain, [keys, numbers, times, texts, ids, self._seen.last_deletion]
+            return self._tables.append_plain, [keys, numbers, times, texts, ids, self._seen.last_deletion, *places]
         values = [keys, numbers, times, texts, tags, ids, list(unknown), listed(unknown.values())]
         if check_all:
             return self._tables.append_checked, values
-        return self._tables.append, [*values, self._seen.last_deletion]
+        return self._tables.append, [*values, self._seen.last_deletion, *places]
 
     async def _undecided(self, items: Sequence[Append], trying: Trying) -> list[Append]:
         """Asks the journal about each item, and settles those that are stored or refused. The others are still next."""
@@ -163,27 +173,46 @@ class Writer:
             self._seen.begin_again(last_deletion)
             self._wary = _WARY_FOR
         undecided: list[Append] = []
+        stored: list[Append] = []
         place = 0
         for item in items:
             mine, place = states[place : place + len(item.rows)], place + len(item.rows)
-            self._decide(item, mine, undecided, last_deletion)
+            if self._is_stored(item, mine, undecided):
+                stored.append(item)
+        await self._confirm(stored, trying, last_deletion)
         return undecided
 
-    def _decide(
-        self, item: Append, states: Sequence[asyncpg.Record], undecided: list[Append], last_deletion: int
-    ) -> None:
+    async def _confirm(self, stored: Sequence[Append], trying: Trying, last_deletion: int) -> None:
+        """Acknowledges what was found stored, as soon as it is as durable as if this had stored it."""
+        if not stored:
+            return
+        try:
+            await self._lane.run(_commit, trying)
+        except NactError as error:
+            for item in stored:
+                item.outcome = EngineUnavailableError(
+                    f"an event is stored, but its standby may not have it: {error}", outcome_known=False
+                )
+                item.outcome.__cause__ = error.__cause__
+            return
+        for item in stored:
+            self._seen.put(item.key, item.first + len(item.rows) - 1, last_deletion)
+
+    def _is_stored(self, item: Append, states: Sequence[asyncpg.Record], undecided: list[Append]) -> bool:
+        """Whether the item is stored. If not, it is refused, or still next and so undecided."""
         highest: int = states[0][2]
         stored = [
             (event_id or old_event_id(item.key, row[1])) if found else None
             for row, (found, event_id, _) in zip(item.rows, states, strict=True)
         ]
         if stored == [row[5] for row in item.rows]:
-            self._seen.put(item.key, item.first + len(item.rows) - 1, last_deletion)
-        elif highest == item.first - 1 or (undecided and undecided[-1].key == item.key):
+            return True
+        if highest == item.first - 1 or (undecided and undecided[-1].key == item.key):
             undecided.append(item)
         else:
             self._seen.forget(item.key)
             item.outcome = SequenceConflictError(item.key, item.first, highest)
+        return False
 
 
 def _by_key(item: Append) -> str:
@@ -209,8 +238,13 @@ def _next_wave(items: Sequence[Append]) -> tuple[Sequence[Append], Sequence[Appe
     return wave, later
 
 
-def _refused(item: Append, error: Exception) -> InvalidEventError:
-    refused = InvalidEventError(f"Postgres refused event {item.first} of key {item.key!r:.200}: {error}")
+async def _commit(connection: Connection) -> str:
+    return await connection.execute(CONFIRM)
+
+
+def _refused(item: Append, error: Exception, *, in_doubt: bool) -> NactError:
+    text = f"Postgres refused event {item.first} of key {item.key!r:.200}: {error}"
+    refused = EngineUnavailableError(text, outcome_known=False) if in_doubt else InvalidEventError(text)
     refused.__cause__ = error
     return refused
 

@@ -19,9 +19,9 @@ from nact.persistence.records import (
     check_window,
     sorted_tags,
 )
+from nact_persistence_postgres._connection import Pool
 from nact_persistence_postgres._deletion import Deletion
 from nact_persistence_postgres._journal import Journal
-from nact_persistence_postgres._sessions import Pool
 from nact_persistence_postgres._settings import Settings, Ssl, checked_source
 from nact_persistence_postgres._writer import Append
 
