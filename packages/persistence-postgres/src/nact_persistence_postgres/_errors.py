@@ -50,7 +50,6 @@ _PASSING = (
 _WRONG = (
     asyncpg.exceptions.InvalidAuthorizationSpecificationError,
     asyncpg.exceptions.InvalidCatalogNameError,
-    asyncpg.exceptions.QueryCanceledError,
     asyncpg.exceptions.DatabaseDroppedError,
     SSLCertVerificationError,  # an OSError, too
 )
@@ -65,6 +64,8 @@ _ADVICE: dict[type[BaseException], str] = {
     asyncpg.exceptions.DuplicatePreparedStatementError: (
         "a pooler between mixed up prepared statements; use statement_cache_size=0"
     ),
+    asyncpg.exceptions.LockNotAvailableError: "it didn't answer in time, since something else holds a lock",
+    asyncpg.exceptions.QueryCanceledError: "it didn't answer in time, or was told to cancel the statement",
     SSLCertVerificationError: "its certificate isn't one to trust; see sslrootcert",
     TimeoutError: "it didn't answer in time",
     OSError: "it can't be reached",
