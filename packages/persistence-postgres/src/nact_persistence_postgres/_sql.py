@@ -73,7 +73,8 @@ class Statements:
         return (
             f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id) "
             f"SELECT $1, $2::bigint, $3, $4::text::{data_type}, $5::text::text[], $6 WHERE ({self.last_deletion}) = $7 "
-            f"AND ($2::bigint = 1 OR EXISTS (SELECT FROM {self.events} WHERE persistence_key = $1 AND sequence_nr = $2::bigint - 1))"
+            f"AND ($2::bigint = 1 OR EXISTS ("
+            f"SELECT FROM {self.events} WHERE persistence_key = $1 AND sequence_nr = $2::bigint - 1))"
         )
 
     def _all_there(self, keys: int, numbers: int) -> str:

@@ -1,0 +1,130 @@
+"""A write that was given up, and what the server does with it later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import asyncpg
+import pytest
+
+from nact.errors import EngineUnavailableError
+from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact_conformance.containers import PostgresStorage
+from nact_persistence_postgres import PostgresPersistenceEngine
+
+pytestmark = pytest.mark.anyio
+
+
+def event(key: str, number: int, data: object = None) -> PersistedEvent:
+    return PersistedEvent(key=key, sequence_number=number, data=data)
+
+
+async def numbers(engine: PostgresPersistenceEngine, key: str) -> list[int]:
+    return [each.sequence_number async for each in engine.events(key)]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 (another thread brings it about)
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def impatient(server: PostgresStorage, schema: str) -> PostgresPersistenceEngine:
+    return PostgresPersistenceEngine(server.bare_url, schema=schema, statement_timeout=0.5, reconnect_timeout=0.2)
+
+
+async def given_up(server: PostgresStorage, engine: PostgresPersistenceEngine, write: asyncio.Future[None]) -> None:
+    await until(lambda: server.proxy.is_holding)
+    with pytest.raises(EngineUnavailableError) as caught:
+        await write
+    assert not caught.value.outcome_known
+    server.proxy.hold_no_others()
+
+
+async def test_an_event_that_arrives_late_is_not_stored(
+    server: PostgresStorage, impatient: PostgresPersistenceEngine, key: str
+) -> None:
+    async with impatient as engine:
+        await engine.persist(event(key, 1))
+        server.proxy.hold_requests()
+        await given_up(server, engine, asyncio.ensure_future(engine.persist(event(key, 2, "late"))))
+        assert await numbers(engine, key) == [1]
+        await asyncio.to_thread(server.proxy.deliver_requests)
+        assert await numbers(engine, key) == [1]
+        await engine.persist(event(key, 2))
+
+
+async def test_a_batch_that_arrives_late_is_not_stored(
+    server: PostgresStorage, impatient: PostgresPersistenceEngine, key: str
+) -> None:
+    async with impatient as engine:
+        await engine.persist(event(key, 1))
+        server.proxy.hold_requests()
+        late = [event(key, number, "late") for number in range(2, 5)]
+        await given_up(server, engine, asyncio.ensure_future(engine.persist_all(late)))
+        assert await engine.highest_sequence_number(key) == 1
+        await asyncio.to_thread(server.proxy.deliver_requests)
+        assert await engine.highest_sequence_number(key) == 1
+
+
+async def test_a_snapshot_that_arrives_late_replaces_none(
+    server: PostgresStorage, impatient: PostgresPersistenceEngine, key: str
+) -> None:
+    late, newer = [PersistedSnapshot(key=key, sequence_number=1, data=data) for data in ("late", "newer")]
+    async with impatient as engine:
+        await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data="first"))
+        server.proxy.hold_requests()
+        await given_up(server, engine, asyncio.ensure_future(engine.take_snapshot(late)))
+        await engine.take_snapshot(newer)
+        await asyncio.to_thread(server.proxy.deliver_requests)
+        assert await engine.latest_snapshot(key) == newer
+
+
+async def test_what_a_pool_of_the_user_gave_up_is_ended_too(server: PostgresStorage, schema: str, key: str) -> None:
+    async with asyncpg.create_pool(server.bare_url) as pool:
+        engine = PostgresPersistenceEngine(pool, schema=schema, statement_timeout=0.5, reconnect_timeout=0.2)
+        async with engine:
+            await engine.persist(event(key, 1))
+            server.proxy.hold_requests()
+            await given_up(server, engine, asyncio.ensure_future(engine.persist(event(key, 2, "late"))))
+            assert await numbers(engine, key) == [1]
+            await asyncio.to_thread(server.proxy.deliver_requests)
+            assert await numbers(engine, key) == [1]
+
+
+async def test_a_deletion_on_a_silent_line_ends_and_closes(
+    server: PostgresStorage,
+    impatient: PostgresPersistenceEngine,
+    database: asyncpg.Connection[asyncpg.Record],
+    key: str,
+) -> None:
+    engine = impatient
+    await engine.persist_all([event(key, number) for number in range(1, 6)])
+    await engine.persist_all([event(f"{key}-other", number) for number in range(1, 6)])
+    server.proxy.silence()
+    await asyncio.wait_for(engine.delete_events(key, up_to=3), 15)
+    await asyncio.wait_for(engine.delete_events(f"{key}-other", up_to=3), 15)
+    assert await numbers(engine, key) == [3, 4, 5]
+    server.proxy.silence()
+    await asyncio.wait_for(engine.aclose(), 15)
+
+
+async def test_a_role_that_commits_without_its_disk_is_overruled(
+    server: PostgresStorage, database: asyncpg.Connection[asyncpg.Record], schema: str, key: str
+) -> None:
+    role = f"hasty_{schema[-8:]}"
+    await database.execute(f"CREATE ROLE {role} SUPERUSER LOGIN PASSWORD 'hasty'")
+    await database.execute(f"ALTER ROLE {role} SET synchronous_commit = off")
+    await database.execute(f"ALTER ROLE {role} SET statement_timeout = '300ms'")
+    url = server.bare_url.replace("test:test@", f"{role}:hasty@")
+    async with PostgresPersistenceEngine(url, schema=schema) as engine:
+        await engine.persist(event(key, 1))
+        sessions = (await engine._life.opened()).sessions
+        session = await sessions.take(sessions.trying())
+        told = [
+            await session.connection.fetchval(f"SHOW {name}") for name in ("synchronous_commit", "statement_timeout")
+        ]
+        await sessions.give_back(session)
+    assert told == ["on", "300ms"]
