@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
 from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
@@ -78,6 +79,56 @@ async def test_writers_follow_to_the_standby_and_nothing_acknowledged_is_lost(
         await writers
         for mine, numbers in acknowledged.items():
             assert [each.sequence_number async for each in engine.events(mine)] == numbers
+
+
+async def waiting_for_the_standby(primary: PostgresStorage, end: str) -> None:
+    """Ends the backend that waits, or its wait, as an operator does who has lost patience."""
+    async with asyncio.timeout(30):
+        while True:
+            found = await asyncio.to_thread(
+                primary.run,
+                *("psql", "-U", "test", "-At", "-c"),
+                f"SELECT {end}(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
+            )
+            if "t" in found:
+                return
+
+
+@pytest.mark.parametrize("end", ["pg_terminate_backend", "pg_cancel_backend"])
+async def test_what_no_standby_has_is_not_acknowledged(
+    pair: tuple[PostgresStorage, PostgresStorage], key: str, end: str
+) -> None:
+    primary, standby = pair
+    async with PostgresPersistenceEngine(url(pair), statement_timeout=3, reconnect_timeout=3) as engine:
+        await engine.persist(event(key, 1))
+        await asyncio.to_thread(standby.kill)
+        write = asyncio.create_task(engine.persist(second := event(key, 2)))
+        await waiting_for_the_standby(primary, end)
+        with pytest.raises(EngineUnavailableError) as caught:
+            await write
+        assert not caught.value.outcome_known
+        await asyncio.to_thread(standby.start)
+        await engine.persist(second)
+        assert [each.sequence_number async for each in engine.events(key)] == [1, 2]
+
+
+async def test_what_is_found_done_waits_for_the_standby(
+    pair: tuple[PostgresStorage, PostgresStorage], key: str
+) -> None:
+    _, standby = pair
+    async with PostgresPersistenceEngine(url(pair), statement_timeout=1, reconnect_timeout=1) as engine:
+        await engine.persist_all([event(key, 1), last := event(key, 2)])
+        await engine.delete_events(key, up_to=1)
+        await engine.delete_snapshots(key, up_to=1)
+        await asyncio.to_thread(standby.kill)
+        for again in (
+            engine.persist(last),
+            engine.delete_events(key, up_to=1),
+            engine.delete_snapshots(key, up_to=1),
+        ):
+            with pytest.raises(EngineUnavailableError) as caught:
+                await again
+            assert not caught.value.outcome_known
 
 
 async def test_a_silent_host_does_not_keep_writers_from_the_next_one(

@@ -231,3 +231,16 @@ async def test_an_engine_that_is_late_to_build_an_index_builds_no_second_one(
         pass
     assert _ddl.build_indexes is build_indexes
     assert len(await database.fetch("SELECT FROM pg_indexes WHERE schemaname = $1", schema)) == 5
+
+
+async def test_snapshots_of_old_tables_gain_the_id_of_their_event(
+    database: Database, schema: str, engine: PostgresPersistenceEngine
+) -> None:
+    await make_old_tables(database, schema)
+    old = await engine.latest_snapshot("old")
+    assert old is not None
+    assert old.event_id is None
+    new = PersistedSnapshot(key="old", sequence_number=3, data={"sum": 6}, event_id="that of the third")
+    await engine.take_snapshot(new)
+    assert await engine.latest_snapshot("old") == new
+    assert await engine.latest_snapshot("old", up_to=2) == old

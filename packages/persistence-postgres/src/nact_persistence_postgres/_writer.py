@@ -168,7 +168,12 @@ class Writer:
             last_deletion = await connection.fetchval(self._tables.sql.last_deletion) if self._tables.remembers else 0
             return last_deletion, await connection.fetch(self._tables.sql.states, keys, numbers)
 
-        last_deletion, states = await self._lane.run(ask, trying)
+        try:
+            last_deletion, states = await self._lane.run(ask, trying)
+        except (*RACED, *REFUSED) as error:  # of the question, not of the rows
+            raise EngineUnavailableError(
+                f"the journal didn't tell what it holds: {error}", outcome_known=not trying.in_doubt
+            ) from error
         if last_deletion != self._seen.last_deletion:
             self._seen.begin_again(last_deletion)
             self._wary = _WARY_FOR
@@ -188,7 +193,7 @@ class Writer:
             return
         try:
             await self._lane.run(_commit, trying)
-        except NactError as error:
+        except (NactError, *RACED, *REFUSED) as error:
             for item in stored:
                 item.outcome = EngineUnavailableError(
                     f"an event is stored, but its standby may not have it: {error}", outcome_known=False
