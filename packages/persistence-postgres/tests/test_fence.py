@@ -61,12 +61,13 @@ async def test_a_batch_that_arrives_late_is_not_stored(
 ) -> None:
     async with impatient as engine:
         await engine.persist(event(key, 1))
+        await engine.persist_all([event(key, number) for number in range(2, 5)])  # prepares the statement
         server.proxy.hold_requests()
-        late = [event(key, number, "late") for number in range(2, 5)]
+        late = [event(key, number, "late") for number in range(5, 8)]
         await given_up(server, engine, asyncio.ensure_future(engine.persist_all(late)))
-        assert await engine.highest_sequence_number(key) == 1
+        assert await engine.highest_sequence_number(key) == 4
         await asyncio.to_thread(server.proxy.deliver_requests)
-        assert await engine.highest_sequence_number(key) == 1
+        assert await engine.highest_sequence_number(key) == 4
 
 
 async def test_a_snapshot_that_arrives_late_replaces_none(
@@ -86,12 +87,13 @@ async def test_what_a_pool_of_the_user_gave_up_is_ended_too(server: PostgresStor
     async with asyncpg.create_pool(server.bare_url) as pool:
         engine = PostgresPersistenceEngine(pool, schema=schema, statement_timeout=0.5, reconnect_timeout=0.2)
         async with engine:
-            await engine.persist(event(key, 1))
+            for number in (1, 2):  # on a connection with a statement of its own that is prepared
+                await engine.persist(event(key, number))
             server.proxy.hold_requests()
-            await given_up(server, engine, asyncio.ensure_future(engine.persist(event(key, 2, "late"))))
-            assert await numbers(engine, key) == [1]
+            await given_up(server, engine, asyncio.ensure_future(engine.persist(event(key, 3, "late"))))
+            assert await numbers(engine, key) == [1, 2]
             await asyncio.to_thread(server.proxy.deliver_requests)
-            assert await numbers(engine, key) == [1]
+            assert await numbers(engine, key) == [1, 2]
 
 
 async def test_a_deletion_on_a_silent_line_ends_and_closes(
