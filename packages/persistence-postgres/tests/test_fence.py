@@ -12,6 +12,7 @@ from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
+from nact_persistence_postgres._sql import qualified
 
 pytestmark = pytest.mark.anyio
 
@@ -111,6 +112,29 @@ async def test_a_deletion_on_a_silent_line_ends_and_closes(
     assert await numbers(engine, key) == [3, 4, 5]
     server.proxy.silence()
     await asyncio.wait_for(engine.aclose(), 15)
+
+
+async def test_a_deletion_that_falls_silent_within_its_transaction_ends(
+    server: PostgresStorage,
+    impatient: PostgresPersistenceEngine,
+    database: asyncpg.Connection[asyncpg.Record],
+    key: str,
+) -> None:
+    schema = impatient._settings.schema
+    assert schema is not None
+    async with impatient as engine:
+        await engine.persist_all([event(key, number) for number in range(1, 6)])
+        async with database.transaction():
+            await database.execute(f"LOCK TABLE {qualified(schema, 'event_journal')} IN EXCLUSIVE MODE")
+            deletion = asyncio.ensure_future(engine.delete_events(key, up_to=3))
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = to_regclass($1)"
+            while not await database.fetchval(waiting, qualified(schema, "event_journal")):
+                await asyncio.sleep(0.01)
+            server.proxy.silence()
+        await asyncio.wait([deletion], timeout=15)
+        assert deletion.done()
+        await engine.delete_events(key, up_to=3)
+        assert await numbers(engine, key) == [3, 4, 5]
 
 
 async def test_a_role_that_commits_without_its_disk_is_overruled(

@@ -30,6 +30,9 @@ _ATTEMPTS = 100
 _RACES_TOGETHER = 2
 """So often a batch that raced with others is tried as a whole; then in halves, so that a busy key delays few."""
 
+_LOOKED_FOR = 8
+"""For so many keys of a batch it is checked that the events before are still there: see ADR 43."""
+
 _WARY_FOR = 100
 """For so many batches after a deletion nothing is remembered: where there is one, there are more."""
 
@@ -144,7 +147,7 @@ class Writer:
                 key = item.key
                 if check_all or self._seen.get(key) != item.first - 1:
                     unknown[key] = item.first
-                elif item.first > 1:
+                elif item.first > 1 and len(before) < _LOOKED_FOR:
                     before[key] = item.first - 1
         if not unknown and len(rows) == 1:
             return self._tables.append_one, [*rows[0], self._seen.last_deletion]
@@ -216,6 +219,9 @@ class Writer:
             undecided.append(item)
         else:
             self._seen.forget(item.key)
+            if highest < item.first - 1:  # is more gone?
+                self._seen.begin_again(self._seen.last_deletion)
+                self._wary = max(self._wary, _WARY_FOR)
             item.outcome = SequenceConflictError(item.key, item.first, highest)
         return False
 
