@@ -128,7 +128,7 @@ async def test_a_deletion_that_falls_silent_within_its_transaction_ends(
             await database.execute(f"LOCK TABLE {qualified(schema, 'event_journal')} IN EXCLUSIVE MODE")
             deletion = asyncio.ensure_future(engine.delete_events(key, up_to=3))
             waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = to_regclass($1)"
-            while not await database.fetchval(waiting, qualified(schema, "event_journal")):
+            while not await database.fetchval(waiting, qualified(schema, "event_journal")):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             server.proxy.silence()
         await asyncio.wait([deletion], timeout=15)
