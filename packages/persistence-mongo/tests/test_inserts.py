@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,11 +119,3 @@ async def test_one_dropped_halfway_leaves_the_outcome_unknown() -> None:
 async def test_an_insert_tells_what_it_stands_on(uuid: object, first: int, found: Any, ground: Ground) -> None:
     inserted = await inserts(Database(found=found), uuid=uuid).insert(DOCUMENTS[:1], "a", first)
     assert inserted.ground is ground
-
-
-async def test_writes_without_a_pause_share_looks() -> None:
-    database = Database(found=[{"last": 1}])
-    writing = inserts(database, uuid="a uuid")
-    writing._looked_at = writing._answered_at = math.inf
-    await writing.insert(DOCUMENTS[:1], "a", 2)
-    assert database.commands == ["insert"]

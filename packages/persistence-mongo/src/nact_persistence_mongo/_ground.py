@@ -19,8 +19,6 @@ class Ground(Enum):
     """The document before ends where the new one begins, or there needn't be one."""
     GAP = auto()
     """It doesn't: somebody removed it."""
-    NO_BEGINNING = auto()
-    """The journal's first document is gone."""
     NO_INDEX = auto()
     """Nothing decides between writers any more."""
     UNKNOWN = auto()
@@ -46,34 +44,27 @@ class Grounds:
         }
         self._collection = collection
 
-    async def look(self, key: str, first: int, *, at_beginning: bool = False) -> Ground:
-        """Whether a document that begins with this number may stand there.
-
-        Args:
-            key: Its key.
-            first: The number.
-            at_beginning: Look for the journal's first document, not for the one before: it may have been stored unseen.
+    async def look(self, key: str, first: int) -> Ground:
+        """Whether a document of this key that begins with this number may stand there.
 
         Raises:
             PyMongoError: The server didn't tell.
         """
         try:
-            before = await self._last(key, {"$eq": 1} if at_beginning else {"$lt": first})
+            before = await self._last(key, first)
         except OperationFailure as error:
             if error.code != _BAD_VALUE:
                 raise
             return Ground.NO_INDEX
         if first == 1:
             return Ground.HOLDS
-        if at_beginning:
-            return Ground.NO_BEGINNING if before is None else Ground.HOLDS
         # Of a husk only the number is left. What made one of it knew of all that follows.
         if before is None or not (before.get("is_husk") or before["last"] == first - 1):
             return Ground.GAP
         return Ground.HOLDS
 
-    async def _last(self, key: str, number: Document) -> Document | None:
-        query = {"key": key, "sequence_number": number}
+    async def _last(self, key: str, below: int) -> Document | None:
+        query = {"key": key, "sequence_number": {"$lt": below}}
         found = await self._database.command({"find": self._collection, "filter": query, **self._options})
         documents: list[Document] = found["cursor"]["firstBatch"]
         return documents[0] if documents else None

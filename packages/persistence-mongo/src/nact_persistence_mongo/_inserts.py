@@ -7,7 +7,6 @@ needed: a write that may have been lost is sent again by `Trying`, and recognise
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -21,10 +20,6 @@ from nact_persistence_mongo._documents import MAX_DOCUMENT
 from nact_persistence_mongo._driver import Document
 from nact_persistence_mongo._errors import OTHER_COLLECTION
 from nact_persistence_mongo._ground import Ground, Grounds
-
-_NO_PAUSE = 0.0003
-_LOOK_EVERY = 0.025
-"""Seconds. A look for each insert costs a tenth of the rate, so writes that follow one another without a pause share them."""
 
 _AROUND = 16  # bytes that a command needs for each document
 
@@ -65,9 +60,6 @@ class Inserts:
     def __init__(self, commands: Commands, grounds: Grounds) -> None:
         self._commands = commands
         self._grounds = grounds
-        self._clock = asyncio.get_running_loop().time
-        self._looked_at = self._answered_at = -math.inf
-        self._has_skipped = False
 
     async def insert(self, documents: Sequence[RawBSONDocument], key: str, first: int) -> Inserted:
         """Inserts each of them, or not; they fit into one command. Looks meanwhile what one of them stands on.
@@ -82,13 +74,8 @@ class Inserts:
             EngineUnavailableError: It isn't known how many it took.
         """
         inserting = self._commands.write("insert", ordered=False, documents=documents)
-        if not self._is_look_due():
-            answer, ground = await inserting, Ground.HOLDS
-            self._has_skipped = True
-        elif self._commands.is_pinned:
-            look = self._grounds.look(key, first, at_beginning=self._has_skipped)
-            looking = asyncio.ensure_future(_found(look))
-            self._has_skipped = False
+        if self._commands.is_pinned:
+            looking = asyncio.ensure_future(_found(self._grounds.look(key, first)))
             try:
                 answer, ground = await inserting, await looking
             finally:
@@ -96,18 +83,9 @@ class Inserts:
         else:  # an older server may just have made another collection: only a look behind the write tells
             answer = await inserting
             ground = await _found(self._grounds.look(key, first))
-        self._answered_at = self._clock()
         failures = {failure["index"]: failure for failure in answer.get("writeErrors", ())}
         _raise_if_replaced(answer, failures)
         return Inserted(failures, "writeConcernError" not in answer, ground)
-
-    def _is_look_due(self) -> bool:
-        """Whether the server was idle since the last write, or the last look is long ago."""
-        now = self._clock()
-        if self._commands.is_pinned and now - self._answered_at < _NO_PAUSE and now - self._looked_at < _LOOK_EVERY:
-            return False
-        self._looked_at = now
-        return True
 
     async def look(self, key: str, first: int) -> Ground:
         """What a document that was inserted stands on.

@@ -65,8 +65,6 @@ class Journal:
         documents = [run.document() for run in runs]
         one = max(runs, key=_first)  # what emptied the collection took what stood before this one, too
         inserted = await trying.run(lambda: self._inserts.insert(documents, one.key, one.first))
-        if inserted.ground is Ground.NO_BEGINNING and await self._is_gap(one, trying):
-            inserted.ground = Ground.GAP
         if inserted.ground is Ground.UNKNOWN:
             trying.maybe_done = True
             inserted.ground = await trying.run(lambda: self._inserts.look(one.key, one.first))
@@ -79,13 +77,6 @@ class Journal:
                 _refuse(run, inserted.failures[place], trying)
             elif inserted.is_confirmed:
                 self._stored(run)
-
-    async def _is_gap(self, run: Run, trying: Trying) -> bool:
-        """Whether the document before this one is gone as well, so that its writer learns of a conflict."""
-        was_maybe_done, trying.maybe_done = trying.maybe_done, True  # if this fails, the documents stand there
-        ground = await trying.run(lambda: self._inserts.look(run.key, run.first))
-        trying.maybe_done = was_maybe_done
-        return ground is Ground.GAP
 
     async def _replace(self, run: Run, mark: object, trying: Trying) -> None:
         if await trying.run(lambda: self._fences.replace(run.key, run.first, mark, run.document())):
@@ -111,7 +102,7 @@ class Journal:
             await trying.run(lambda: self._commands.change("delete", ordered=False, deletes=deletes))
         if inserted.ground is Ground.NO_INDEX:
             raise EngineUnavailableError("the unique index on key and sequence_number is gone", outcome_known=False)
-        if not is_all_mine or inserted.ground is Ground.NO_BEGINNING:
+        if not is_all_mine:
             raise EngineUnavailableError("documents were removed from the collection", outcome_known=False)
         trying.maybe_done = False
 
