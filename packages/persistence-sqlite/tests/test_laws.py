@@ -37,15 +37,17 @@ class SqliteBackDoor:
         self._run(insert, event.key, event.sequence_number, event.created_at, *values)
 
     async def empty(self) -> None:
-        self._change("DELETE FROM event_journal", "DELETE FROM snapshot_store")
+        self._change("DELETE FROM {}", "event_journal", "snapshot_store")
 
     async def drop(self) -> None:
-        self._change("DROP TABLE event_journal", "DROP TABLE snapshot_store")
+        self._change("DROP TABLE {}", "event_journal", "snapshot_store", "nact_schema")
 
-    def _change(self, *statements: str) -> None:
+    def _change(self, statement: str, *tables: str) -> None:
         connection = sqlite3.connect(self._path, isolation_level=None)
-        for statement in statements:
-            connection.execute(statement)
+        there = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema").fetchall()}
+        for table in tables:
+            if table in there:
+                connection.execute(statement.format(table))
         connection.close()
 
     def _garble(self, table: str, key: str, sequence_number: int) -> None:

@@ -144,3 +144,17 @@ async def test_nobody_can_write_a_gap(engine: SqlitePersistenceEngine, key: str,
             "INSERT INTO event_journal (persistence_key, sequence_nr, created_at, event_id) VALUES (?, 3, 0, '')",
             (key,),
         )
+
+
+async def test_tables_that_were_dropped_arent_made_anew_unasked(
+    path: Path, shell: sqlite3.Connection, numbered: Numbered
+) -> None:
+    async with SqlitePersistenceEngine(path) as engine:
+        await engine.persist(numbered("k", 1, 1)[0])
+    shell.execute("DROP TABLE event_journal")
+    with pytest.raises(CorruptJournalError, match="nact made the table event_journal in it, and it was dropped"):
+        async with SqlitePersistenceEngine(path):
+            pass
+    shell.execute("DELETE FROM nact_schema WHERE table_name = 'event_journal'")
+    async with SqlitePersistenceEngine(path) as engine:
+        await engine.persist(numbered("k", 1, 1)[0])

@@ -61,6 +61,11 @@ def _create(connection: sqlite3.Connection, path: str, sql: Statements, table: s
     if connection.execute(_sql.HAS_TABLE, (table,)).fetchone() is not None:
         raise CorruptJournalError(f"{path}: its table {table} wasn't made by nact; choose another name for nact's")
     connection.execute(_sql.CREATE_SCHEMA_TABLE)
+    if connection.execute(_sql.SCHEMA_VERSIONS, (table, table)).fetchone() is not None:
+        raise CorruptJournalError(
+            f"{path}: nact made the table {table} in it, and it was dropped. Restore the file; or, to begin anew, "
+            f"delete its row from {_sql.SCHEMA_TABLE}"
+        )
     for statement in sql.create_event_table if table == sql.event_table else sql.create_snapshot_table:
         connection.execute(statement)
     connection.execute(_sql.RECORD_VERSION, (table, _sql.SCHEMA_VERSION))
