@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[3]
 
-FOLDERS = ("", "docs", "packages/*", "conformance-tests", "examples/*", "benchmarks", "tools")
+FOLDERS = ("", "docs", "packages/*", "conformance-tests", "examples/*", "benchmarks", "storms", "tools")
 
 FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<info>[^\n`]*)$")
 
