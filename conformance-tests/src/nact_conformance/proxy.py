@@ -72,6 +72,7 @@ class TcpProxy:
         self._thread: threading.Thread | None = None
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
+        self._opening: set[asyncio.Task[None] | None] = set()  # tasks of clients that wait for the server
         self._tally = tally or Tally()
 
     @property
@@ -207,9 +208,14 @@ class TcpProxy:
         if self._server is not None:
             self._server.close()
             self._server = None
+        for _ in range(_PASSES):  # what was accepted just before comes to be served
+            await asyncio.sleep(0)
+        for task in self._opening:
+            if task is not None:
+                task.cancel()
         for connection in list(self._connections):
             connection.abort()
-        while self._connections:  # noqa: ASYNC110 (it takes a pass or two)
+        while self._connections or self._opening:  # noqa: ASYNC110 (it takes a pass or two)
             await asyncio.sleep(0)
 
     async def _settle(self) -> None:
@@ -220,11 +226,10 @@ class TcpProxy:
         await asyncio.sleep(0)  # asyncio closes what was aborted in the next pass
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            answers, server = await asyncio.open_connection(*self._target)
-        except OSError:
-            writer.transport.abort()
+        opened = await self._reached(writer)
+        if opened is None:
             return
+        answers, server = opened
         connection = _Connection(writer, server, self._tally.connects())
         self._connections.add(connection)
         try:
@@ -238,6 +243,21 @@ class TcpProxy:
         finally:
             connection.abort()
             self._connections.discard(connection)
+
+    async def _reached(self, client: asyncio.StreamWriter) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """A connection to the server; `None`, and the client's is broken, if there is none."""
+        mine = asyncio.current_task()
+        self._opening.add(mine)
+        try:
+            return await asyncio.open_connection(*self._target)
+        except OSError:
+            client.transport.abort()
+            return None
+        except asyncio.CancelledError:
+            client.transport.abort()
+            raise
+        finally:
+            self._opening.discard(mine)
 
     async def _requests_of(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(ConnectionError):
