@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -143,6 +145,25 @@ def test_others_pass_while_a_request_is_held(proxy: TcpProxy, echo: Echo) -> Non
         assert held.recv(100) == b"late"
         assert ask(held, b"c") == b"c"
     assert echo.heard == [b"a", b"b", b"b", b"late", b"c"]
+
+
+def test_a_cut_leaks_nothing_that_was_just_accepted(proxy: TcpProxy) -> None:
+    def connect() -> None:
+        while not over.is_set():
+            with suppress(OSError), socket.create_connection(("127.0.0.1", proxy.port), timeout=1):
+                pass
+
+    over = threading.Event()
+    clients = [threading.Thread(target=connect) for _ in range(3)]
+    for client in clients:
+        client.start()
+    for _ in range(50):
+        proxy.cut()
+        proxy.mend()
+    over.set()
+    for client in clients:
+        client.join()
+    gc.collect()  # pytest turns what was leaked into a failure
 
 
 def test_a_cut_ends_what_is_held_and_nothing_is_delivered(proxy: TcpProxy, echo: Echo) -> None:

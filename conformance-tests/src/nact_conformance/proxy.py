@@ -206,10 +206,13 @@ class TcpProxy:
 
     async def _end(self) -> None:
         if self._server is not None:
+            # First no more is accepted: asyncio would leak what it had just accepted when the server is closed.
+            for listening in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listening)
+            for _ in range(_PASSES):
+                await asyncio.sleep(0)
             self._server.close()
             self._server = None
-        for _ in range(_PASSES):  # what was accepted just before comes to be served
-            await asyncio.sleep(0)
         for task in self._opening:
             if task is not None:
                 task.cancel()
