@@ -44,12 +44,14 @@ class Deletion:
 
     async def run(self, key: str, up_to: int) -> None:
         async def to_delete(connection: Connection) -> asyncpg.Record | None:
-            return await connection.fetchrow(self._tables.sql.to_delete, key, up_to)
+            bounds = await connection.fetchrow(self._tables.sql.to_delete, key, up_to)
+            if bounds is not None and bounds[2]:
+                await confirm(connection)  # an earlier call may have done it, and not been told
+            return bounds
 
-        while (bounds := await self._sessions.run(to_delete, self._sessions.trying())) is not None:
+        while (bounds := await self._sessions.run(to_delete, self._sessions.trying(), writes=True)) is not None:
             first, last, is_done = bounds
             if is_done:
-                await confirm(self._sessions)
                 return
             if not await self._bury(key, first):
                 continue  # another deletion was faster
@@ -58,7 +60,6 @@ class Deletion:
             await self._wait_for_writers()
             while await self._next_to_bury(key, last) < last:
                 pass
-            await confirm(self._sessions)  # another deletion may have buried the last one
             return
 
     async def _next_to_bury(self, key: str, last: int) -> int:
@@ -78,6 +79,7 @@ class Deletion:
             await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _LOCK_CLASS, sql.events)
             row = await connection.fetchrow(sql.take_out, key, number)
             if row is None:
+                await confirm(connection)  # another deletion has buried it
                 return False
             await connection.execute(sql.delete_below, key, number)
             event_id = row[1] or old_event_id(key, number)

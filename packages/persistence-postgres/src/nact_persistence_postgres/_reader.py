@@ -104,10 +104,12 @@ class Reader:
 
     async def delete_snapshots(self, key: str, up_to: int) -> None:
         async def delete(connection: Connection) -> str:
-            return await connection.execute(self._tables.sql.delete_snapshots, key, up_to)
+            tag = await connection.execute(self._tables.sql.delete_snapshots, key, up_to)
+            if tag == "DELETE 0":
+                await confirm(connection)  # an earlier call may have deleted them, and not been told
+            return tag
 
-        if await self._sessions.run(delete, self._sessions.trying(), writes=True) == "DELETE 0":
-            await confirm(self._sessions)  # an earlier call may have deleted them, and not been told
+        await self._sessions.run(delete, self._sessions.trying(), writes=True)
 
     async def keys(self, start: str, *, inclusive: bool) -> list[str]:
         """Some keys from `start` on, in the order of the column."""

@@ -311,10 +311,9 @@ class Sessions:
         return max(_LEAST_TO_CONNECT, self._settings.reconnect_timeout)
 
 
-async def confirm(sessions: Sessions) -> None:
-    """Returns when everything that could be read until now is as durable as what is written: see `CONFIRM`."""
+async def confirm(connection: Connection) -> None:
+    """Returns when everything that could be read on this connection is as durable as what is written: see `CONFIRM`.
 
-    async def commit(connection: Connection) -> str:
-        return await connection.execute(CONFIRM)
-
-    await sessions.run(commit, sessions.trying(), writes=True)
+    On the connection that read it: after a failover, another server knows nothing of what only the first one had.
+    """
+    await connection.execute(CONFIRM)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -20,7 +20,7 @@ from nact_persistence_postgres._errors import RACED, REFUSED
 from nact_persistence_postgres._lane import Lane
 from nact_persistence_postgres._rows import NO_TAGS, EventRow, listed, old_event_id
 from nact_persistence_postgres._seen import Seen
-from nact_persistence_postgres._sql import CONFIRM
+from nact_persistence_postgres._sessions import confirm
 from nact_persistence_postgres._tables import Tables
 from nact_persistence_postgres._trying import Trying
 
@@ -169,7 +169,11 @@ class Writer:
 
         async def ask(connection: Connection) -> tuple[int, list[asyncpg.Record]]:
             last_deletion = await connection.fetchval(self._tables.sql.last_deletion) if self._tables.remembers else 0
-            return last_deletion, await connection.fetch(self._tables.sql.states, keys, numbers)
+            states = await connection.fetch(self._tables.sql.states, keys, numbers)
+            if any(_are_mine(item, mine) for item, mine in _with_states(items, states)):
+                trying.in_doubt = True
+                await confirm(connection)  # here, where it was found: after a failover another server would answer
+            return last_deletion, states
 
         try:
             last_deletion, states = await self._lane.run(ask, trying)
@@ -181,41 +185,18 @@ class Writer:
             self._seen.begin_again(last_deletion)
             self._wary = _WARY_FOR
         undecided: list[Append] = []
-        stored: list[Append] = []
-        place = 0
-        for item in items:
-            mine, place = states[place : place + len(item.rows)], place + len(item.rows)
-            if self._is_stored(item, mine, undecided):
-                stored.append(item)
-        await self._confirm(stored, trying, last_deletion)
+        for item, mine in _with_states(items, states):
+            self._decide(item, mine, undecided, last_deletion)
         return undecided
 
-    async def _confirm(self, stored: Sequence[Append], trying: Trying, last_deletion: int) -> None:
-        """Acknowledges what was found stored, as soon as it is as durable as if this had stored it."""
-        if not stored:
-            return
-        try:
-            await self._lane.run(_commit, trying)
-        except (NactError, *RACED, *REFUSED) as error:
-            for item in stored:
-                item.outcome = EngineUnavailableError(
-                    f"an event is stored, but its standby may not have it: {error}", outcome_known=False
-                )
-                item.outcome.__cause__ = error.__cause__
-            return
-        for item in stored:
-            self._seen.put(item.key, item.first + len(item.rows) - 1, last_deletion)
-
-    def _is_stored(self, item: Append, states: Sequence[asyncpg.Record], undecided: list[Append]) -> bool:
-        """Whether the item is stored. If not, it is refused, or still next and so undecided."""
+    def _decide(
+        self, item: Append, states: Sequence[asyncpg.Record], undecided: list[Append], last_deletion: int
+    ) -> None:
+        """Settles an item that is stored, and confirmed, or refused. Otherwise it is still next."""
         highest: int = states[0][2]
-        stored = [
-            (event_id or old_event_id(item.key, row[1])) if found else None
-            for row, (found, event_id, _) in zip(item.rows, states, strict=True)
-        ]
-        if stored == [row[5] for row in item.rows]:
-            return True
-        if highest == item.first - 1 or (undecided and undecided[-1].key == item.key):
+        if _are_mine(item, states):
+            self._seen.put(item.key, item.first + len(item.rows) - 1, last_deletion)
+        elif highest == item.first - 1 or (undecided and undecided[-1].key == item.key):
             undecided.append(item)
         else:
             self._seen.forget(item.key)
@@ -223,7 +204,6 @@ class Writer:
                 self._seen.begin_again(self._seen.last_deletion)
                 self._wary = max(self._wary, _WARY_FOR)
             item.outcome = SequenceConflictError(item.key, item.first, highest)
-        return False
 
 
 def _by_key(item: Append) -> str:
@@ -249,8 +229,23 @@ def _next_wave(items: Sequence[Append]) -> tuple[Sequence[Append], Sequence[Appe
     return wave, later
 
 
-async def _commit(connection: Connection) -> str:
-    return await connection.execute(CONFIRM)
+def _with_states(
+    items: Sequence[Append], states: Sequence[asyncpg.Record]
+) -> Iterator[tuple[Append, Sequence[asyncpg.Record]]]:
+    """Each item with what the journal holds at its numbers."""
+    place = 0
+    for item in items:
+        yield item, states[place : place + len(item.rows)]
+        place += len(item.rows)
+
+
+def _are_mine(item: Append, states: Sequence[asyncpg.Record]) -> bool:
+    """Whether the item itself is stored there."""
+    stored = [
+        (event_id or old_event_id(item.key, row[1])) if found else None
+        for row, (found, event_id, _) in zip(item.rows, states, strict=True)
+    ]
+    return stored == [row[5] for row in item.rows]
 
 
 def _refused(item: Append, error: Exception, *, in_doubt: bool) -> NactError:
