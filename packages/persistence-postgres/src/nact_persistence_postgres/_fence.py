@@ -79,8 +79,9 @@ class Limits:
     seconds: float
 
     def for_session(self, mark: int) -> str:
-        """SQL that sets the limits of a session, and takes its mark."""
-        return f"SELECT pg_advisory_lock({mark}), {self._settings(local=False)}"
+        """SQL that sets the limits of a session, and takes its mark. Tells first whether commits wait for standbys."""
+        waits = "current_setting('synchronous_standby_names') <> ''"
+        return f"SELECT {waits}, pg_advisory_lock({mark}), {self._settings(local=False)}"
 
     def for_transaction(self, mark: int | None) -> str:
         """SQL that begins a transaction with these limits; with its mark, if it writes."""

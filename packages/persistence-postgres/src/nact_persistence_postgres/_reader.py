@@ -155,10 +155,17 @@ class Reader:
         return await self._rows(statement(tagged=bool(tags)), key, after, count, size, *([tags] if tags else []))
 
     async def _rows(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
-        async def fetch(connection: Connection) -> list[asyncpg.Record]:
-            return await connection.fetch(statement, *arguments)
+        has_standby = self._sessions.has_standby
 
-        return await self._sessions.run(fetch, self._sessions.trying())
+        async def fetch(connection: Connection) -> list[asyncpg.Record]:
+            rows = await connection.fetch(statement, *arguments)
+            if rows and has_standby:
+                # A commit whose wait for the standby was cut short can be seen, and be lost in a failover. What an
+                # actor had made of it would contradict the journal from then on.
+                await confirm(connection)
+            return rows
+
+        return await self._sessions.run(fetch, self._sessions.trying(), writes=has_standby)
 
     async def _value(self, statement: str, *arguments: object) -> Any:
         return (await self._rows(statement, *arguments))[0][0]

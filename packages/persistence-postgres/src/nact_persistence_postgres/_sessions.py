@@ -59,6 +59,8 @@ class Sessions:
         self.is_pooled = False
         """Whether a pooler such as PgBouncer stands between, so that only a transaction has one server connection."""
         self._needs_transactions = False
+        self.has_standby = False
+        """Whether commits wait for a standby, as the server said when a connection of the engine's own was made."""
         self.fence = Fence()
 
     @property
@@ -300,7 +302,7 @@ class Sessions:
             mark = new_mark()
             try:
                 async with asyncio.timeout(timeout):
-                    await connection.execute(self._limits.for_session(mark))
+                    self.has_standby = bool(await connection.fetchval(self._limits.for_session(mark)))
             except BaseException:
                 connection.terminate()
                 raise
