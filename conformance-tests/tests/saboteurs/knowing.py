@@ -70,3 +70,14 @@ class AsksAfterAConflict(Asks):
             return None if await self.finds(events[0]) else error
         except EngineUnavailableError:
             return EngineUnavailableError("the batch failed", outcome_known=True)
+
+
+@caught_by("F-28")
+class TakesWhatIsDeletedForAConflict(NetworkEngine):
+    """Sends again what wasn't answered. Where the number is taken by now, it says that another writer was first."""
+
+    async def persist(self, event: PersistedEvent) -> None:
+        try:
+            await super().persist(event)
+        except EngineUnavailableError:
+            await super().persist(event)

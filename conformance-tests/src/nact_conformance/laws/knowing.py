@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from nact.errors import EngineUnavailableError, SequenceConflictError
 from nact.persistence import PersistedEvent
@@ -21,6 +22,8 @@ MOST_EXCHANGES = 6
 """A call with more exchanges than this is tried at the first so many."""
 
 NEIGHBOURS = 3
+LOOK = 0.005
+
 MOST_OF_NEIGHBOURS = 12
 """An engine that sends and asks one by one has so many exchanges with its neighbours."""
 
@@ -105,6 +108,25 @@ class KnownOutcomeLaws:
                 outcomes = await _persisted_together(trial, neighbours)
             await _expect_neighbours_to_know(trial, other, neighbours, outcomes)
 
+    @law("F-28", Need.SERVER, Need.SECOND_CLIENT, Need.DELETION, guarantee=4)
+    async def test_an_event_that_was_stored_and_then_deleted_is_no_conflict(self, trial: Trial) -> None:
+        """The answer is lost, and before the engine asks, another client goes on and deletes: it can't be told."""
+        other = await trial.another_client()
+        for exchange in range(1, MOST_EXCHANGES):
+            key = trial.key()
+            await trial.fill(key, 1)
+            second = event(key, 2)
+            writing = await _interrupted(trial, exchange, lambda: trial.client.persist(second))  # noqa: B023
+            if writing is None:
+                break
+            if await other.numbers(key) == [1, 2]:
+                await other.persist(event(key, 3))
+                await other.delete_events(key, up_to=3)
+                await _expect_no_denial(trial, writing)
+            else:
+                await make(trial, "what was held is delivered", server(trial).proxy.deliver_requests)
+                await asyncio.gather(writing, return_exceptions=True)
+
 
 async def _conflicting_neighbours(trial: Trial, other: Client) -> list[PersistedEvent]:
     """Events to persist at once, of keys that the engine knows; another client has taken the number of the first."""
@@ -140,6 +162,34 @@ async def _expect_that_known_is_true(
     if error is not None and error.outcome_known:
         found = await when_available(trial, lambda: reader.events(each.key, after=each.sequence_number - 1))
         trial.expect([other.event_id for other in found], [], f"{error}: so nothing was stored")
+
+
+async def _interrupted(
+    trial: Trial, exchange: int, begin: Callable[[], Coroutine[Any, Any, None]]
+) -> asyncio.Future[None] | None:
+    """A call of which one answer is lost, and whose next request is held; `None` if it has no such exchange."""
+    proxy = server(trial).proxy
+    proxy.lose_reply(exchange)
+    proxy.hold_requests(exchange + 1)
+    writing = asyncio.ensure_future(begin())
+    while not proxy.is_holding and not writing.done():  # noqa: ASYNC110 (the proxy lives in another thread)
+        await asyncio.sleep(LOOK)
+    proxy.hold_no_others()
+    if proxy.is_holding and proxy.lost:
+        trial.history.note(f"(reply {exchange} of a call is lost, and its next request is held)")
+        return writing
+    proxy.disarm()
+    await asyncio.gather(writing, return_exceptions=True)
+    return None
+
+
+async def _expect_no_denial(trial: Trial, writing: asyncio.Future[None]) -> None:
+    """Lets the call go on. Returns unless it says that its event, which was stored, was not."""
+    await make(trial, "what was held is delivered", server(trial).proxy.deliver_requests)
+    (outcome,) = await asyncio.gather(writing, return_exceptions=True)
+    promise = "the event was stored before it was deleted: an error mustn't say that it wasn't"
+    denies = isinstance(outcome, SequenceConflictError) or getattr(outcome, "outcome_known", False)
+    trial.expect(outcome if denies else None, None, promise)
 
 
 @asynccontextmanager

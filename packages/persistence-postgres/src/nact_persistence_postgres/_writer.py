@@ -10,6 +10,7 @@ import copy
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import asyncpg
 
@@ -164,19 +165,9 @@ class Writer:
 
     async def _undecided(self, items: Sequence[Append], trying: Trying) -> list[Append]:
         """Asks the journal about each item, and settles those that are stored or refused. The others are still next."""
-        keys = [row[0] for item in items for row in item.rows]
-        numbers = listed(row[1] for item in items for row in item.rows)
-
-        async def ask(connection: Connection) -> tuple[int, list[asyncpg.Record]]:
-            last_deletion = await connection.fetchval(self._tables.sql.last_deletion) if self._tables.remembers else 0
-            states = await connection.fetch(self._tables.sql.states, keys, numbers)
-            if any(_are_mine(item, mine) for item, mine in _with_states(items, states)):
-                trying.in_doubt = True
-                await confirm(connection)  # here, where it was found: after a failover another server would answer
-            return last_deletion, states
-
+        in_doubt = trying.in_doubt  # before the question, which may find a neighbour
         try:
-            last_deletion, states = await self._lane.run(ask, trying)
+            last_deletion, states = await self._lane.run(partial(self._states, items, trying), trying)
         except (*RACED, *REFUSED) as error:  # of the question, not of the rows
             raise EngineUnavailableError(
                 f"the journal didn't tell what it holds: {error}", outcome_known=not trying.in_doubt
@@ -186,8 +177,24 @@ class Writer:
             self._wary = _WARY_FOR
         undecided: list[Append] = []
         for item, mine in _with_states(items, states):
-            self._decide(item, mine, undecided, last_deletion)
+            if in_doubt and _may_be_deleted(item, mine):
+                item.outcome = _deleted_since(item)
+            else:
+                self._decide(item, mine, undecided, last_deletion)
         return undecided
+
+    async def _states(
+        self, items: Sequence[Append], trying: Trying, connection: Connection
+    ) -> tuple[int, Sequence[asyncpg.Record]]:
+        """What the journal holds at the numbers of the items. Those of them that are stored are confirmed then."""
+        last_deletion = await connection.fetchval(self._tables.sql.last_deletion) if self._tables.remembers else 0
+        keys = [row[0] for item in items for row in item.rows]
+        numbers = listed(row[1] for item in items for row in item.rows)
+        states = await connection.fetch(self._tables.sql.states, keys, numbers)
+        if any(_are_mine(item, mine) for item, mine in _with_states(items, states)):
+            trying.in_doubt = True
+            await confirm(connection)  # here, where it was found: after a failover another server would answer
+        return last_deletion, states
 
     def _decide(
         self, item: Append, states: Sequence[asyncpg.Record], undecided: list[Append], last_deletion: int
@@ -246,6 +253,17 @@ def _are_mine(item: Append, states: Sequence[asyncpg.Record]) -> bool:
         for row, (found, event_id, _) in zip(item.rows, states, strict=True)
     ]
     return stored == [row[5] for row in item.rows]
+
+
+def _may_be_deleted(item: Append, states: Sequence[asyncpg.Record]) -> bool:
+    """Whether its first number was used, and nothing tells by which event."""
+    found, _, highest = states[0]
+    return not found and highest >= item.first
+
+
+def _deleted_since(item: Append) -> EngineUnavailableError:
+    text = f"event {item.first} of key {item.key!r:.200} may have been stored, and deleted since"
+    return EngineUnavailableError(text, outcome_known=False)
 
 
 def _refused(item: Append, error: Exception, *, in_doubt: bool) -> NactError:
