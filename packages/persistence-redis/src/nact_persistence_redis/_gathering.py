@@ -47,6 +47,7 @@ class _Trip:
         error = None if task.cancelled() else task.exception()
         replies = iter(() if task.cancelled() or error else task.result())
         for read in self.reads:
+            its_own = list(islice(replies, len(read.requests)))  # also of one that was cancelled: the next begin behind
             if read.done.done():
                 continue
             if task.cancelled():
@@ -54,7 +55,7 @@ class _Trip:
             elif error is not None:
                 read.done.set_exception(for_one(error))
             else:
-                read.done.set_result(list(islice(replies, len(read.requests))))
+                read.done.set_result(its_own)
 
 
 class GatheredReads:
