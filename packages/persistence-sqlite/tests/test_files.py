@@ -238,6 +238,45 @@ async def test_an_open_connection_of_the_program_to_removed_files(
     assert other_program(path) == "4"
 
 
+HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("SELECT count(*) FROM event_journal").fetchone()
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_an_open_connection_of_the_program_to_replaced_files(
+    engine: SqlitePersistenceEngine,
+    path: Path,
+    key: str,
+    shell: sqlite3.Connection,
+    stored: list[PersistedEvent],
+    numbered: Numbered,
+    start_python: StartPython,
+) -> None:
+    """As above, but the names lead to files again: those that another program made."""
+    assert shell.execute("SELECT count(*) FROM event_journal").fetchone() == (3,)
+    shell.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for end in ("-wal", "-shm"):
+        beside(path, end).unlink()
+    other = start_python(HOLD, path)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "open\n"
+    (event,) = numbered(key, 4, 4)
+    with pytest.raises(EngineUnavailableError):  # what was open has other names
+        await engine.persist(event)
+    for _ in range(3):
+        with pytest.raises(EngineUnavailableError, match="another file open that had this name") as raised:
+            await engine.persist(event)
+        assert raised.value.outcome_known
+    shell.close()
+    await engine.persist(event)
+    other.communicate()
+    assert other_program(path) == "4"
+
+
 async def test_a_file_under_the_log_of_the_one_before_is_refused(
     engine: SqlitePersistenceEngine, path: Path, key: str, stored: list[PersistedEvent], numbered: Numbered
 ) -> None:

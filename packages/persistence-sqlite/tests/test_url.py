@@ -13,6 +13,10 @@ from nact_persistence_sqlite import engine_from_url
         ("sqlite:///relative.db", Path.cwd() / "relative.db"),
         ("sqlite:///folder/../relative.db", Path.cwd() / "relative.db"),
         ("sqlite:////var/lib/nact.db", Path("/var/lib/nact.db")),
+        ("sqlite:///./relative.db", Path.cwd() / "relative.db"),
+        ("sqlite:///a b.db", Path.cwd() / "a b.db"),
+        ("sqlite:///~a.db", Path.cwd() / "~a.db"),
+        ("sqlite:///./~/a.db", Path.cwd() / "~" / "a.db"),
         ("SQLITE:////a%20b%3Fc%23d%25.db", Path("/a b?c#d%.db")),
     ],
 )
@@ -35,6 +39,26 @@ def test_options_follow_a_question_mark() -> None:
     [
         ("postgresql:///x.db", "sqlite:"),
         ("sqlite://host/x.db", "'host'"),
+        ("sqlite:shop.db", "sqlite:///shop.db"),
+        ("sqlite:./shop.db", r"sqlite:///\./shop.db"),
+        ("sqlite:/x/shop.db", "sqlite:////x/shop.db"),
+        ("sqlite::memory:", "three slashes"),
+        ("sqlite://:memory:", "memory://"),
+        ("sqlite:", "memory://"),
+        ("sqlite:///~/shop.db", "home"),
+        ("sqlite:///~ann/shop.db", "home"),
+        ("sqlite:///C:/shop.db", "drive"),
+        ("sqlite:///c:\\shop.db", "drive"),
+        ("sqlite:////", "folder"),
+        ("sqlite:////var/lib/", "folder"),
+        ("sqlite:///folder/..", "folder"),
+        ("sqlite:///100%.db", "%25"),
+        ("sqlite:///x.db#", "%23"),
+        ("sqlite:///x.db ", "%20"),
+        (" sqlite:///x.db", "%20"),
+        ("sqlite:///x\n.db", "%0A"),
+        ("sqlite:///x%00.db", "name a file"),
+        ("sqlite:///x?.db", "%3F"),
         ("sqlite://x.db", "sqlite:///relative.db"),
         ("sqlite://", "memory://"),
         ("sqlite:///", "memory://"),
@@ -51,3 +75,9 @@ def test_options_follow_a_question_mark() -> None:
 def test_a_url_that_means_something_else_is_refused(url: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         engine_from_url(url)
+
+
+def test_a_refusal_holds_no_password() -> None:
+    with pytest.raises(ValueError, match="'host'") as refused:
+        engine_from_url("sqlite://ann:secret@host/x.db")
+    assert "secret" not in str(refused.value)

@@ -81,6 +81,8 @@ class Database:
         self._abandon()
         if isinstance(error, sqlite3.Error):
             raise translated(self._file.path, error) from error
+        if isinstance(error, MemoryError):
+            raise EngineUnavailableError(f"{self._file.path}: there is no memory left", outcome_known=False) from error
 
     def close(self) -> None:
         """Closes the connection. The last one that a database has anywhere empties its write-ahead log into it."""
@@ -108,6 +110,12 @@ class Database:
             files.abandon()
 
     def _open(self) -> sqlite3.Connection:
+        if sqlite3.sqlite_version_info < _sql.OLDEST:
+            oldest = ".".join(map(str, _sql.OLDEST))
+            raise EngineUnavailableError(
+                f"{self._file.path}: this Python uses SQLite {sqlite3.sqlite_version}, and {oldest} or later is needed",
+                outcome_known=True,
+            )
         check_log(self._file.path, self._file.opened)
         mode = "rwc" if self._writes and self._file.create else "rw"
         connection = sqlite3.connect(

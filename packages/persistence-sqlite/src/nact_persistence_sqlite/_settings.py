@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 
+from nact.persistence.records import MAX_SEQUENCE_NUMBER
+
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 _LONGEST_WAIT = 86_400
 
@@ -20,6 +22,8 @@ def checked_path(path: str | os.PathLike[str]) -> str:
         )
     if not text or "\0" in text:
         raise ValueError(f"path must name a file, not {text!r}")
+    if os.path.basename(text) in {"", ".", ".."}:  # noqa: PTH119 - Path drops what is looked for
+        raise ValueError(f"path must name a file, and {text!r} is a folder")
     return os.path.abspath(text)  # noqa: PTH100 - Path.absolute() keeps the ".." in it
 
 
@@ -50,4 +54,4 @@ def checked_busy_timeout(seconds: object) -> float:
 def checked_page_size(page_size: int) -> int:
     if type(page_size) is not int or page_size < 1:
         raise ValueError(f"page_size must be an int from 1, not {page_size!r}")
-    return page_size
+    return min(page_size, MAX_SEQUENCE_NUMBER)

@@ -7,9 +7,13 @@ from __future__ import annotations
 from functools import cached_property
 
 MAX_ROWS = 1024
-"""At most so many rows in one INSERT: 7 parameters each stay far below SQLite's limit of 32,766."""
+"""At most so many rows in one INSERT: 7 parameters each stay far below SQLite's limit of 32,766 (from 3.32 on)."""
+
+OLDEST = (3, 24, 0)
+"""The first SQLite that knows `ON CONFLICT ... DO UPDATE`."""
 
 _COLUMNS = "persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id"
+_PARAMETERS = 7
 _SIZES = sorted({2**n for n in range(11)} | {3 * 2**n for n in range(9)})  # 1, 2, 3, 4, 6, 8, 12, ... 768, 1024
 
 SCHEMA_TABLE = "nact_schema"
@@ -25,6 +29,11 @@ RECORD_VERSION = f'INSERT INTO "{SCHEMA_TABLE}" (table_name, version) VALUES (?,
 USER_VERSION = "PRAGMA user_version"
 HAS_COLUMN = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"
 HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
+
+
+def rows_at_once(parameters: int) -> int:
+    """How many rows one INSERT may have where a statement may have so many parameters: 999 before SQLite 3.32."""
+    return max((size for size in _SIZES if size * _PARAMETERS <= parameters), default=1)
 
 
 class Statements:

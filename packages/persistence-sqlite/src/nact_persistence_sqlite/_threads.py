@@ -52,8 +52,10 @@ class Threads:
         try:
             await self._open_tables()
         except BaseException:
-            await self._release()
+            if not self.is_closed:
+                await self._release()
             raise
+        self.check_usable()  # it may have been closed meanwhile
 
     def check_usable(self) -> None:
         """Returns if this event loop can use it. Called by every use, so it has to be fast."""
@@ -70,15 +72,16 @@ class Threads:
             await self._commits.submit(item, size=size)
         except asyncio.CancelledError:
             # It may be on its way. A read that doesn't see it yet has to wait, or what it tells changes afterwards.
-            if self._process is not None:
+            if self._process is not None and self._writer_thread.is_running:
                 self._doubt(self._writer.settle)
             raise
 
     async def read(self, function: Callable[[*Ts], R], *args: *Ts) -> R:
         """What a method of `reader` returns."""
         self.check_usable()
-        if self._in_doubt is not None or not self._has_tables:
+        while self._in_doubt is not None or not self._has_tables:
             await self._settle_doubt()
+            self.check_usable()
             await self._open_tables()
             self.check_usable()
         try:
@@ -119,7 +122,7 @@ class Threads:
         if self._loop is not None and self._loop.is_running():
             raise RuntimeError(f"the engine for {self._path} is in use by another event loop; make one for each")
         self._commits = GroupCommit(self._write, max_items=_MAX_ITEMS)
-        if self._process is not None:
+        if self._process is not None and self._writer_thread.is_running:
             self._doubt(self._writer.settle)  # the other event loop may have left a write under way
         self._process, self._loop = os.getpid(), loop
 
@@ -137,8 +140,10 @@ class Threads:
         """After a failure the writer opens the file anew, which has to be anew for this process: `-shm` is shared."""
         if not writing.cancelled() and isinstance(writing.exception(), EngineUnavailableError):
             closed = threading.Event()
-            closing = self._reader_thread.call(self._close_reader, closed)
-            closing.add_done_callback(_failure)
+            if self._reader_thread.is_running:
+                self._reader_thread.call(self._close_reader, closed).add_done_callback(_failure)
+            else:
+                closed.set()  # nothing was opened there
             self._doubt(self._settle, closed)
 
     def _close_reader(self, closed: threading.Event) -> None:
@@ -158,6 +163,7 @@ class Threads:
         """Waits until what a read shows stays true."""
         while (doubt := self._in_doubt) is not None:
             if doubt.done() and _failure(doubt) is not None:
+                self.check_usable()
                 self._doubt(self._writer.settle)  # that was then: this read asks again
                 continue
             await asyncio.wait([doubt])

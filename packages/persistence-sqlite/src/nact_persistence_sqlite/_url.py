@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from nact_persistence_sqlite.engine import SqlitePersistenceEngine
 
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -34,20 +38,46 @@ def engine_from_url(url: str) -> SqlitePersistenceEngine:
     Raises:
         ValueError: The URL says something else; the message says what.
     """
+    _check_characters(url)
     parts = urlsplit(url)
     if parts.scheme.lower() != "sqlite":
         raise ValueError(f"the URL must begin with sqlite:, not {parts.scheme!r}")
     if parts.netloc:
         raise ValueError(
-            f"a sqlite URL names no host, and {url!r} names {parts.netloc!r}: "
-            "write sqlite:///relative.db or sqlite:////absolute/path.db"
+            f"a sqlite URL names no host, and this one names {parts.netloc.rpartition('@')[2]!r}: "
+            "write sqlite:///relative.db or sqlite:////absolute/path.db; for a journal in memory, memory://"
         )
-    if parts.fragment:
+    if "#" in url:
         raise ValueError(f"write the '#' in {url!r} as %23")
-    path = unquote(parts.path[1:], errors="surrogateescape")
-    if not path:
+    if parts.path in {"", "/"}:
         raise ValueError(f"{url!r} names no file: write sqlite:///relative.db; for a journal in memory, memory://")
+    if not url.partition(":")[2].startswith("///"):
+        raise ValueError(
+            f"three slashes begin a relative path and four an absolute one: write sqlite:///{parts.path}, not {url!r}"
+        )
+    path = unquote(parts.path[1:], errors="surrogateescape")
+    _check_path(path)
     return SqlitePersistenceEngine(path, **_options(url, parts.query))
+
+
+def _check_characters(url: str) -> None:
+    """Returns if the URL is read as it is written. Python passes over blanks around it, and line ends and tabs in it."""
+    if url != url.strip() or any(character in url for character in "\t\r\n"):
+        raise ValueError(f"write blanks around a URL, and tabs and line ends in it, as %20, %09, %0D, %0A: {url!r}")
+    if _STRAY_PERCENT.search(url):
+        raise ValueError(f"write the '%' in {url!r} as %25")
+
+
+def _check_path(path: str) -> None:
+    """Returns if the path isn't one that a shell, or another system, would take for something else."""
+    first, slash, _ = path.partition("/")
+    if slash and first.startswith("~"):
+        raise ValueError(
+            f"a URL doesn't know whose home {first!r} is: write sqlite:////home/... in full, or sqlite:///./{path} "
+            "for a folder of this name"
+        )
+    if os.name != "nt" and _DRIVE.match(path):
+        raise ValueError(f"{path!r} names a drive, which there are on Windows only: write sqlite:////absolute/path.db")
 
 
 def _options(url: str, query: str) -> dict[str, Any]:
@@ -55,7 +85,9 @@ def _options(url: str, query: str) -> dict[str, Any]:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError as error:
-        raise ValueError(f"the options of {url!r} must be name=value, joined by &") from error
+        raise ValueError(
+            f"the options of {url!r} must be name=value, joined by & (a '?' in a path is written %3F)"
+        ) from error
     for name, text in pairs:
         if name not in _OPTIONS:
             raise ValueError(f"{url!r} has the option {name!r}; there are: {', '.join(sorted(_OPTIONS))}")

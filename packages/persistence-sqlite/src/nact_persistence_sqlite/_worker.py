@@ -11,6 +11,8 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
+from nact.errors import EngineUnavailableError
+
 Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
 
@@ -65,26 +67,57 @@ class Worker:
         self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._answers: _Answers | None = None
+        self._ending: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a thread, so that calls may be under way."""
+        return self._thread is not None
 
     def call(self, function: Callable[[*Ts], R], *args: *Ts) -> asyncio.Future[R]:
-        """What `function(*args)` returns or raises. If that is cancelled, it still runs, and its result is dropped."""
+        """What `function(*args)` returns or raises. If that is cancelled, it still runs, and its result is dropped.
+
+        Raises:
+            EngineUnavailableError: The thread can't be started now. The next call tries again.
+        """
         loop, answers = asyncio.get_running_loop(), self._answers
         if answers is None or answers.loop is not loop:
             answers = self._answers = _Answers(loop)
         done: asyncio.Future[R] = loop.create_future()
         if self._thread is None:
-            self._thread = threading.Thread(target=_run, args=(self._calls,), name=self._name, daemon=True)
-            self._thread.start()
+            self._start()
         self._calls.put((answers, done, function, args))
         return done
 
     async def aclose(self, last_call: Callable[[], None]) -> None:
-        """Waits for the calls made so far, makes a last one, and ends the thread; nothing, if there never was one."""
+        """Waits for the calls made so far, makes a last one, and ends the thread; nothing, if there is none.
+
+        Goes on when it is cancelled. Several may close it at once.
+        """
         if self._thread is not None:
+            if self._ending is None:
+                self._ending = asyncio.create_task(self._end(self._thread, last_call), name=f"end {self._name}")
+            await asyncio.shield(self._ending)
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=_run, args=(self._calls,), name=self._name, daemon=True)
+        try:
+            self._thread.start()
+        except (RuntimeError, MemoryError) as error:
+            self._thread = None
+            raise EngineUnavailableError(
+                f"this process can't start the thread {self._name!r} ({error}): it, or its container, has too many "
+                "threads, or no memory for another one",
+                outcome_known=True,
+            ) from error
+
+    async def _end(self, thread: threading.Thread, last_call: Callable[[], None]) -> None:
+        try:
             await self.call(last_call)
+        finally:
             self._calls.put(None)
-            self._thread.join()
-            self._thread = self._answers = None
+            thread.join()
+            self._thread = self._answers = self._ending = None
 
 
 def _run(calls: SimpleQueue[_Call]) -> None:

@@ -18,6 +18,7 @@ from nact_persistence_sqlite._sql import MAX_ROWS, Statements
 
 _NO_ROW = (None,) * 7
 _DELETED_AT_ONCE = 5000
+_PARAMETERS_OF_MAX_ROWS = MAX_ROWS * 7
 
 
 @dataclass(slots=True)
@@ -118,7 +119,7 @@ class Writer:
             if type(item) is not Append:
                 return False
             rows.extend(item.rows)
-        if len(rows) > MAX_ROWS:
+        if len(rows) > _rows_at_once(connection):
             return False
         is_own_transaction = len(rows) == len(items)
         try:
@@ -153,8 +154,9 @@ class Writer:
 
     def _apply(self, connection: sqlite3.Connection, items: Sequence[Item]) -> None:
         rows = list(chain.from_iterable(item.rows for item in items if type(item) is Append))
-        for start in range(0, len(rows), MAX_ROWS):
-            self._insert(connection, rows[start : start + MAX_ROWS])
+        at_once = _rows_at_once(connection)
+        for start in range(0, len(rows), at_once):
+            self._insert(connection, rows[start : start + at_once])
         for item in items:
             match item:
                 case PutSnapshot(row):
@@ -206,3 +208,8 @@ class Writer:
                 outcome = InvalidEventError(f"the database refused event {first} of key {key!r}: {refused}")
         outcome.__cause__ = refused
         return outcome
+
+
+def _rows_at_once(connection: sqlite3.Connection) -> int:
+    parameters = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    return MAX_ROWS if parameters >= _PARAMETERS_OF_MAX_ROWS else _sql.rows_at_once(parameters)

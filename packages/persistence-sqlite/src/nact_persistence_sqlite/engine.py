@@ -115,9 +115,10 @@ class SqlitePersistenceEngine:
         self._threads.check_usable()
         check_window(after, limit)
         wanted = frozenset(sorted_tags(tags))
-        rows = None if wanted else limit
+        after, left = min(after, MAX_SEQUENCE_NUMBER), min(limit or 0, MAX_SEQUENCE_NUMBER)
+        rows = None if wanted or limit is None else left
         size = self._page_size if rows is None else min(rows, self._page_size)
-        left = MAX_SEQUENCE_NUMBER if limit is None else limit
+        left = MAX_SEQUENCE_NUMBER if limit is None else left
         fetch = partial(self._page, check_key(key), size)
         async with aclosing(pages(after, rows, fetch)) as stream:
             async for page in stream:
