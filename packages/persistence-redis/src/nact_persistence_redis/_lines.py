@@ -105,7 +105,7 @@ class Lines:
                     return replies
                 finally:
                     await self._give_back(pool, connection, is_in_order, writes and was_sent)
-        except DRIVER_ERRORS as error:
+        except (*DRIVER_ERRORS, RuntimeError) as error:  # asyncio's: a client's connection is of a loop that has ended
             if has_room and isinstance(error, TimeoutError):
                 self._ages[pool] = self._ages.get(pool, 0) + 1
             raise InterruptedExchange(was_sent) from error
@@ -182,9 +182,9 @@ async def close(pool: Pool) -> None:
 async def _drop(connection: _Connection) -> None:
     """Closes it at once: asyncio would go on sending what the server hasn't taken yet."""
     writer = getattr(connection, "_writer", None)
-    if writer is not None:
-        writer.transport.abort()
-    with suppress(*DRIVER_ERRORS):
+    with suppress(*DRIVER_ERRORS, RuntimeError):
+        if writer is not None:
+            writer.transport.abort()
         await connection.disconnect(nowait=True)
 
 

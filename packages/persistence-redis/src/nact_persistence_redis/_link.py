@@ -126,7 +126,8 @@ class Link:
     async def _pause(self, seconds: float, questions: list[Question]) -> None:
         if not all(isinstance(question.cause, AskError | MovedError) for question in questions):
             await asyncio.sleep(seconds)
-        await self.servers.look_again(questions[0].request.name)
+        with self._under_way():  # which opens nothing once it is closed
+            await self.servers.look_again(questions[0].request.name)
 
     async def _send(self, questions: list[Question], durably: bool) -> None:
         """To every server what is for it, to all at once."""

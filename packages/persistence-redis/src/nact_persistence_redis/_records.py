@@ -20,6 +20,9 @@ Entry: TypeAlias = "list[Any] | tuple[Any, ...]"
 MAX_TEXT = 64 * 1024 * 1024
 """Bytes of data in one event: Redis takes no more than 512 MB in one argument, and a batch has many events."""
 
+MAX_EVENTS = 20_000
+"""In one batch: a script blocks the server for everybody. See docs/adr/0053."""
+
 _EVENT = b"@"
 _DIGITS = len(str(MAX_SEQUENCE_NUMBER))
 _FIELDS = (b"event_id", b"created_at", b"tags", b"data")
@@ -42,6 +45,23 @@ def event_fields(event: PersistedEvent) -> EventFields:
         json_data.encode(list(event.tags)).decode() if event.tags else "[]",
         _text(event.data).decode(),
     )
+
+
+def batch_fields(events: Sequence[PersistedEvent]) -> list[EventFields]:
+    """The events of a batch as their stream holds them.
+
+    Raises:
+        InvalidEventError: One couldn't be read back exactly, or all together would keep the server from others' work.
+    """
+    if len(events) > MAX_EVENTS:
+        raise InvalidEventError(
+            f"the batch has {len(events)} events, and there may be {MAX_EVENTS}; persist it in parts"
+        )
+    fields = [event_fields(event) for event in events]
+    size = sum(len(each[4]) for each in fields)
+    if size > MAX_TEXT:
+        raise InvalidEventError(f"the batch has {size} characters of JSON, and there may be {MAX_TEXT}")
+    return fields
 
 
 def entry_number(key: str, entry: Entry) -> int:

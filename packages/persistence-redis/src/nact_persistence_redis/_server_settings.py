@@ -54,10 +54,11 @@ async def settings_of(ask: Ask) -> ServerSettings:
         PassingWeaknessError: It doesn't answer now.
         NactError: It doesn't even answer INFO.
     """
-    about, config, number, killed = await ask(_QUESTIONS)
+    about, config, number, killed = replies = await ask(_QUESTIONS)
+    for reply in replies:
+        if isinstance(reply, ResponseError) and is_passing(reply):  # a script of another program keeps it busy, say
+            raise PassingWeaknessError(f"Redis doesn't answer now (Redis: {reply})", outcome_known=True) from reply
     if isinstance(about, ResponseError):
-        if is_passing(about):  # a script of another program keeps the server busy, say
-            raise PassingWeaknessError(f"Redis doesn't answer now (Redis: {about})", outcome_known=True) from about
         raise refusal(about, None) from about
     told = {**_lines(about), **_pairs(config)}
     major, minor, *_ = told.get("redis_version", "0.0").split(".")

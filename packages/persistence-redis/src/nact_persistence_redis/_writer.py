@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from nact.errors import CorruptJournalError, EngineUnavailableError, NactError, SequenceConflictError
+from nact.errors import CorruptJournalError, EngineClosedError, EngineUnavailableError, NactError, SequenceConflictError
 from nact.persistence import GroupCommit, Outcome, PersistedSnapshot
 from nact_persistence_redis import _scripts
 from nact_persistence_redis._errors import for_one, refusal
@@ -22,6 +22,8 @@ from nact_persistence_redis._wire import Reply
 
 _STORED = -1
 _DELETED_AT_ONCE = 5000
+_BESIDE_DATA = 400
+"""An event costs the server as much time as so many bytes: some 20,000 of the smallest share a script."""
 _to_msgpack = msgspec.msgpack.Encoder().encode
 
 
@@ -73,9 +75,11 @@ class Writer:
         self._commits: dict[Pool, GroupCommit[Item]] = {}
         self._in_flight: dict[str | None, asyncio.Event] = {}
         self._unknown: dict[str, Append] = {}
+        self._is_closed = False
 
     async def aclose(self) -> None:
         """Refuses new writes, and returns when those submitted have an outcome."""
+        self._is_closed = True
         for commit in list(self._commits.values()):
             await commit.aclose()
 
@@ -101,7 +105,8 @@ class Writer:
     def append(self, item: Append) -> asyncio.Future[None]:
         """Stores the events. Await what this returns."""
         item.stream = self._names.events(item.key)
-        return self._submit(item.stream, item, sum(len(event[4]) for event in item.events))
+        size = sum(len(event[4]) for event in item.events) + _BESIDE_DATA * len(item.events)
+        return self._submit(item.stream, item, size)
 
     async def delete_events(self, key: str, up_to: int) -> None:
         """Some thousand at a time, so that other keys' writes needn't wait for all of them."""
@@ -115,6 +120,10 @@ class Writer:
         name, member = self._names.snapshots(snapshot.key), snapshot_member(snapshot)
         number, script = padded(snapshot.sequence_number), _scripts.PUT_SNAPSHOT
         command = script.short((name,), b"[" + number, b"(" + number + b"!", member)
+        # An older one may be on its way, its writer cancelled; over another connection this one might overtake it.
+        batch = self._in_flight.get(snapshot.key)
+        if batch is not None:
+            await batch.wait()
         await self._submit(name, Single(Request(name, command, snapshot.key, script)), len(member))
 
     async def delete_snapshots(self, key: str, up_to: int) -> None:
@@ -123,6 +132,8 @@ class Writer:
         await self._submit(name, Single(Request(name, command, key, script)))
 
     def _submit(self, name: bytes, item: Item, size: int = 0) -> asyncio.Future[None]:
+        if self._is_closed:
+            raise EngineClosedError("the engine is closed; make a new one")
         pool = self._link.servers.pool(name)
         commit = self._commits.get(pool)
         if commit is None:
@@ -134,14 +145,17 @@ class Writer:
         for item in items:
             self._in_flight[item.key] = batch
         try:
-            return await self._outcomes(items)
+            outcomes: dict[Item, Outcome] = {}
+            for part in _in_order(items):
+                outcomes |= await self._outcomes(part)
+            return [outcomes[item] for item in items]
         finally:
             batch.set()
             for item in items:
                 if self._in_flight.get(item.key) is batch:
                     del self._in_flight[item.key]
 
-    async def _outcomes(self, items: Sequence[Item]) -> Sequence[Outcome]:
+    async def _outcomes(self, items: Sequence[Item]) -> dict[Item, Outcome]:
         """Stores the items, and tells what became of each."""
         groups: dict[Hashable, list[Append]] = {}
         outcomes: dict[Item, Outcome] = {}
@@ -158,7 +172,7 @@ class Writer:
         for single, reply in zip(singles, replies[len(groups) :], strict=True):
             single.reply = reply
             outcomes[single] = reply if isinstance(reply, NactError) else None
-        return [outcomes[item] for item in items]
+        return outcomes
 
     def _noted(self, item: Append, outcome: Outcome) -> Outcome:
         """The outcome, in the light of what came before: nothing was stored for certain only if nothing was before."""
@@ -187,6 +201,20 @@ class Writer:
         packed = _to_msgpack([(item.first, *item.events) for item in group])
         command = _scripts.APPEND.short(tuple([item.stream for item in group]), packed)
         return Request(group[0].stream, command, group[0].key, _scripts.APPEND)
+
+
+def _in_order(items: Sequence[Item]) -> list[list[Item]]:
+    """The items in parts, each with one snapshot or deletion of a name: one that is tried again mustn't come later."""
+    parts: list[list[Item]] = [[]]
+    seen: set[bytes] = set()
+    for item in items:
+        if isinstance(item, Single):
+            if item.request.name in seen:
+                parts.append([])
+                seen.clear()
+            seen.add(item.request.name)
+        parts[-1].append(item)
+    return parts
 
 
 def outcome_of(item: Append, place: int, reply: Reply, maybe_done: bool) -> Outcome:

@@ -27,7 +27,7 @@ from nact_persistence_redis._address import Address
 from nact_persistence_redis._clients import Options, Source, checked_source, servers_of
 from nact_persistence_redis._durability import Durability, IfWeaker
 from nact_persistence_redis._names import Names
-from nact_persistence_redis._records import event_fields
+from nact_persistence_redis._records import batch_fields, event_fields
 from nact_persistence_redis._replay import Replay
 from nact_persistence_redis._session import Session, Setup
 from nact_persistence_redis._writer import Append
@@ -126,6 +126,7 @@ class RedisPersistenceEngine:
     ) -> AsyncIterator[PersistedEvent]:
         self._life.check_open()
         check_window(after, limit)
+        after = min(after, MAX_SEQUENCE_NUMBER)
         replay = Replay(check_key(key), after, limit, frozenset(sorted_tags(tags)), self._page_size)
         session = self._life.ready() or await self._life.opened()
         await session.writer.settled(key)
@@ -145,9 +146,10 @@ class RedisPersistenceEngine:
     # --- AtomicBatches -----------------------------------------------------------------------------------------
 
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
+        """At most 20,000 events, and 64 MB of JSON: Redis does nothing else meanwhile."""
         self._life.check_open()
         check_batch(events)
-        fields = [event_fields(event) for event in events]
+        fields = batch_fields(events)
         if fields:
             item = Append(events[0].key, events[0].sequence_number, fields)
             await (self._life.ready() or await self._life.opened()).writer.append(item)

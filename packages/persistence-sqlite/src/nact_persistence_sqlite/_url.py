@@ -61,7 +61,7 @@ def engine_from_url(url: str) -> SqlitePersistenceEngine:
 
 
 def _check_characters(url: str) -> None:
-    """Returns if the URL is read as it is written. Python passes over blanks around it, and line ends and tabs in it."""
+    """Returns if the URL is read as it is written: Python drops blanks around it, and line ends and tabs in it."""
     if url != url.strip() or any(character in url for character in "\t\r\n"):
         raise ValueError(f"write blanks around a URL, and tabs and line ends in it, as %20, %09, %0D, %0A: {url!r}")
     if _STRAY_PERCENT.search(url):

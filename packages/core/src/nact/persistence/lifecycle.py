@@ -36,6 +36,17 @@ class Session(Protocol):
 
 S = TypeVar("S", bound=Session)
 
+_process = os.getpid()  # asking for it each time would be a system call
+
+
+def _begin_anew() -> None:
+    global _process  # noqa: PLW0603 - this is another process
+    _process = os.getpid()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_begin_anew)
+
 
 class Lifecycle(Generic[S]):
     """Makes an engine's session when it is first used, and ends it when the engine is closed.
@@ -81,8 +92,9 @@ class Lifecycle(Generic[S]):
         if self._is_closed:
             self.check_open()
         # A thread runs one loop at a time. (`get_running_loop` is a system call before Python 3.12.)
-        is_here = self._is_ready and self._thread == get_ident() and self._loop is not None and self._loop.is_running()
-        return self._session if is_here else None
+        # After a fork within a loop, that loop seems to run, too, in a thread of the same number.
+        is_here = self._is_ready and self._thread == get_ident() and self._process == _process
+        return self._session if is_here and self._loop is not None and self._loop.is_running() else None
 
     async def opened(self) -> S:
         """The open session. One opening serves all who wait for it, and goes on when one of them is cancelled.
