@@ -111,7 +111,7 @@ async def test_a_server_that_is_busy_while_it_is_greeted(
     """A name and a database are told to the server first of all."""
     url = server.bare_url.replace("/0", "/1?client_name=me&protocol=3")
     await shell.config_set("busy-reply-threshold", 1)
-    busy = asyncio.ensure_future(shell.execute_command("EVAL", BUSY_FOR_TWO_SECONDS, 0))
+    busy = asyncio.ensure_future(shell.execute_command("EVAL", BUSY_FOR_TWO_SECONDS, 0))  # type: ignore[no-untyped-call]
     try:
         async with Redis(port=server.port) as other:
             while not await is_busy(other):  # noqa: ASYNC110 - the server doesn't tell

@@ -174,8 +174,11 @@ class Lines:
 
 
 async def close(pool: Pool) -> None:
-    """Closes its connections. One that is silent doesn't say farewell, which TLS waits for, and is left."""
-    with suppress(*DRIVER_ERRORS):
+    """Closes its connections. One that is silent doesn't say farewell, which TLS waits for, and is left.
+
+    So is one whose event loop was closed, for which asyncio raises a RuntimeError.
+    """
+    with suppress(*DRIVER_ERRORS, RuntimeError):
         await pool.disconnect()
 
 

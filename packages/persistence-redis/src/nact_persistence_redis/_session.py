@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from nact_persistence_redis._durability import Durability, IfWeaker, Promise
@@ -35,6 +36,7 @@ class Session:
 
     def __init__(self, setup: Setup, servers: Servers) -> None:
         promise = Promise(setup.durability, setup.if_weaker, setup.replicas, setup.timeout * 0.7)
+        self._loop = asyncio.get_running_loop()
         self._link = Link(servers, promise, setup.timeout, setup.retry_for)
         self.writer = Writer(self._link, setup.names, setup.max_batch)
         self.reader = Reader(self._link, setup.names)
@@ -49,5 +51,8 @@ class Session:
 
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes what was opened."""
-        await self.writer.aclose()
-        await self._link.aclose()
+        if asyncio.get_running_loop() is self._loop:
+            await self.writer.aclose()
+            await self._link.aclose()
+        else:  # its loop was closed, and with it ended whatever was in flight
+            await self._link.servers.aclose()
