@@ -8,9 +8,11 @@ from nact.errors import (
     EngineClosedError,
     EngineUnavailableError,
     HandlerCancelledError,
+    HandlerFailedError,
     IncompatibleEngineError,
     InvalidEventError,
     KeyInUseError,
+    MailboxFullError,
     NactError,
     NameInUseError,
     PersistUsageError,
@@ -19,7 +21,7 @@ from nact.errors import (
     SystemFailedError,
     UnknownEngineError,
 )
-from nact.messaging import dispatch, query, stop
+from nact.messaging import dispatch, query, stop, stopped
 from nact.monitoring import (
     ActorLog,
     LogEngine,
@@ -60,6 +62,7 @@ __all__ = [
     "EngineClosedError",
     "EngineUnavailableError",
     "HandlerCancelledError",
+    "HandlerFailedError",
     "IncompatibleEngineError",
     "InvalidEventError",
     "KeyInUseError",
@@ -70,6 +73,7 @@ __all__ = [
     "LogMetric",
     "LogRecord",
     "LogTrace",
+    "MailboxFullError",
     "NactError",
     "NameInUseError",
     "PersistUsageError",
@@ -101,4 +105,5 @@ __all__ = [
     "spawn_stateless",
     "start",
     "stop",
+    "stopped",
 ]

@@ -24,7 +24,7 @@ from nact.references import NOBODY, ActorRef
 
 if TYPE_CHECKING:
     from nact._options import Options
-    from nact._replies import Reply
+    from nact._replies import Asker
     from nact._scheduler import Waiting
     from nact.persistence._journal import Journal
 
@@ -59,7 +59,7 @@ class Cell(Family):
         """The message whose handler is suspended."""
         self.journal = journal
         self.context: Context[Any] = self.new_context(NOBODY)
-        self.queries: set[Reply] | None = None
+        self.queries: set[Asker] | None = None
         """Questions asked of this actor and not answered yet."""
         self.interruptible: set[asyncio.Task[Any]] | None = None
         """What is awaited for the actor, and cut short by a stop."""
@@ -95,15 +95,15 @@ class Cell(Family):
             if not scheduler.serving:
                 scheduler.start_workers(1)
 
-    def order_reset(self) -> None:
+    def order_reset(self, cause: BaseException | None = None) -> None:
         """Orders the actor to make its state anew, when the message in progress is done. Its children stop now."""
         if not self.orders & (STOP | ENDED):
             self.order(RESET)
-            self.stop_children()
+            self.stop_children(cause)
 
-    def stop(self) -> None:
+    def stop(self, cause: BaseException | None = None) -> None:
         """Orders the actor, and all below it, to stop when the messages in progress are done."""
-        stop_with_all_below(self)
+        stop_with_all_below(self, cause)
 
     def abandon(self) -> None:
         """Its handler ended the program. It stops, and nobody waits for the handler."""
@@ -198,7 +198,7 @@ class Cell(Family):
         if isinstance(error, asyncio.CancelledError) and interrupted():
             during = "" if msg is None else f" while it handled {shortly(msg)}"
             self.system.log_fault(self.ref, f"stops: it was cancelled{during}", error)
-            self.stop()
+            self.stop(error)
             return self.serve()
         return crash(self, msg, error, self.context.sender)
 

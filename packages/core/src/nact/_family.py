@@ -67,15 +67,15 @@ class Family:
             del self._children[child.name]
         self.leaving += 1
 
-    def stop_children(self) -> None:
-        """Orders every child to stop."""
+    def stop_children(self, cause: BaseException | None = None) -> None:
+        """Orders every child to stop, perhaps because of a failure."""
         for cell in self.cells():
-            cell.stop()
+            cell.stop(cause)
 
-    def reset_children(self) -> None:
+    def reset_children(self, cause: BaseException | None = None) -> None:
         """Orders every child to make its state anew."""
         for cell in self.cells():
-            cell.order_reset()
+            cell.order_reset(cause)
 
     def left(self) -> None:
         """A child, or a task, that was leaving has ended."""
@@ -92,6 +92,6 @@ class Family:
         """Takes a message for whom this is the inside of."""
         raise NotImplementedError
 
-    def stop(self) -> None:
-        """Orders this, and all below, to stop."""
+    def stop(self, cause: BaseException | None = None) -> None:
+        """Orders this, and all below, to stop, perhaps because of a failure."""
         raise NotImplementedError

@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from nact._orders import RESET, START
+from nact._replies import PassedOn, Reply
 from nact._repr import shortly
 from nact._stopping import end
 from nact._supervision import interrupted, supervise
@@ -63,6 +64,8 @@ async def crash(
     await supervise(cell, msg, error, sender)
     if cell.journal is not None:
         await cell.journal.after_crash(cell)
+    if isinstance(sender, Reply | PassedOn):
+        sender.handler_failed(cell.ref, error)
     return KEEP_STATE
 
 
@@ -98,4 +101,4 @@ async def _start_failed(cell: Cell, error: Exception | asyncio.CancelledError) -
     await crash(cell, None, error)
     if cell.state is NO_STATE and not cell.orders:
         cell.system.log_fault(cell.ref, "stops: it has no state to go on with", error)
-        cell.stop()
+        cell.stop(error)

@@ -20,6 +20,7 @@ class Options(NamedTuple):
     on_crash: SupervisionPolicy = stop_on_crash
     after_stop: Callable[[Any, Any], Any] | None = None
     shutdown_after: float | None = None
+    mailbox_limit: int | None = None
 
 
 _default_options = Options()
@@ -32,6 +33,7 @@ def checked_options(
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[[Any, Any], Any] | None = None,
     shutdown_after: Duration | None = None,
+    mailbox_limit: int | None = None,
     default_policy: SupervisionPolicy = stop_on_crash,
 ) -> Options:
     """The options, or an error that names the argument."""
@@ -50,9 +52,21 @@ def checked_options(
         default_policy if on_crash is None else on_crash,
         after_stop,
         None if shutdown_after is None else in_seconds(shutdown_after, "shutdown_after"),
+        checked_limit(mailbox_limit),
     )
     # Most actors have none: they share one, for their number's sake.
     return _default_options if all(a is b for a, b in zip(options, _default_options, strict=True)) else options
+
+
+def checked_limit(value: int | None) -> int | None:
+    """The `mailbox_limit`, or an error that says what it can be."""
+    if value is None:
+        return None
+    if type(value) is not int:
+        raise TypeError(f"mailbox_limit must be a number of messages, an int, not {value!r}")
+    if value < 1:
+        raise ValueError(f"mailbox_limit must be at least 1 message, not {value!r}; sys.maxsize stands for no limit")
+    return value
 
 
 def check_callable(argument: str, value: object) -> None:

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 class Stateless:
     """Runs `f(msg, ctx)` in a task of its own where it is async. The actor ends after the last of them."""
 
-    __slots__ = ("_f", "cell")
+    __slots__ = ("_f", "cell", "in_flight")
 
     cell: Cell
 
     def __init__(self, f: Callable[[Any, Context[Any]], object]) -> None:
         self._f = f
+        self.in_flight = 0
+        """Messages that were begun and aren't done."""
 
     def observed_by(self, observer: Observer) -> Stateless:
         """The same, with what the observer has in the place of `f`."""
@@ -37,6 +39,7 @@ class Stateless:
         result = self._f(msg, context)
         if type(result) is CoroutineType or hasattr(result, "__await__"):
             self.cell.leaving += 1
+            self.in_flight += 1
             _ = self.cell.system.scheduler.spawn(self._finish(msg, result, context.sender))
 
     async def _finish(self, msg: Any, work: Awaitable[object], sender: ActorRef[Any]) -> None:
@@ -52,6 +55,7 @@ class Stateless:
         finally:
             if isinstance(work, CoroutineType):
                 work.close()  # it may not have begun
+            self.in_flight -= 1
             cell.left()
             if cell.idle is not None and not cell.orders:
                 cell.idle.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nact._endings import without_frames
 from nact._orders import ENDED, STOP
 
 if TYPE_CHECKING:
@@ -11,20 +12,30 @@ if TYPE_CHECKING:
     from nact._family import Family
 
 
-def stop_with_all_below(top: Cell) -> None:
-    """Orders them all to stop. Those that have nothing in progress end at once, children before parents."""
+def stop_with_all_below(top: Cell, cause: BaseException | None = None) -> None:
+    """Orders them all to stop. Those that have nothing in progress end at once, children before parents.
+
+    Args:
+        top: The first of them.
+        cause: The failure that stops them, which those who asked them learn.
+    """
+    reason = None if cause is None else without_frames(cause)
     told: list[Cell] = []
     to_tell = [top]
     while to_tell:  # not by recursion: families can be deep
         cell = to_tell.pop()
         if not cell.orders & (STOP | ENDED):
             to_tell += cell.cells()
-            _close(cell)
+            _close(cell, cause)
+            if reason is not None:
+                cell.system.endings.remember(cell.ref, reason)
             told.append(cell)
     for cell in reversed(told):
         left = leave(cell)
         if left is not None:
             left.left()
+        elif not cell.orders & ENDED:
+            cell.system.endings.told_to_stop(cell.ref)
 
 
 def leave(cell: Cell) -> Family | None:
@@ -43,10 +54,12 @@ def end(cell: Cell) -> Family:
     cell.state = None
     if cell.journal is not None:
         cell.journal.release(cell)
+    if cell.system.endings.awaited:
+        cell.system.endings.has_ended(cell.ref)
     return cell.parent
 
 
-def _close(cell: Cell) -> None:
+def _close(cell: Cell, cause: BaseException | None) -> None:
     """From now on messages are dead letters, those that wait included, and questions fail."""
     cell.orders |= STOP
     cell.parent.let_go(cell.ref)
@@ -56,7 +69,7 @@ def _close(cell: Cell) -> None:
         cell.system.dead_letter(cell.ref, msg)
     questions, cell.queries = cell.queries, None
     for reply in questions or ():
-        reply.target_stopped()
+        reply.target_stopped(cause)
     for task in cell.interruptible or ():
         task.cancel()
     if cell.idle is not None:

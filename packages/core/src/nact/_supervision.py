@@ -33,11 +33,11 @@ async def supervise(faulted: Cell, msg: object, error: Exception, sender: ActorR
     while True:
         decision = await _decide(judge, child, fault)
         if decision is not Decision.ESCALATE:
-            return _carry_out(decision, judge, child)
+            return _carry_out(decision, judge, child, error)
         above = judge.parent_cell
         if above is None:
             faulted.system.record_failure(faulted.ref, f"failed while it handled {shortly(msg)}", error)
-            return judge.stop()
+            return judge.stop(error)
         judge, child = above, judge
 
 
@@ -68,24 +68,24 @@ def _checked(decision: object, child: Cell | None) -> Decision:
     return decision
 
 
-def _carry_out(decision: Decision, judge: Cell, child: Cell | None) -> None:
+def _carry_out(decision: Decision, judge: Cell, child: Cell | None, error: Exception) -> None:
     match decision:
         case Decision.STOP:
-            judge.stop()
+            judge.stop(error)
         case Decision.STOP_ALL:
-            judge.parent.stop_children()
+            judge.parent.stop_children(error)
         case Decision.STOP_ALL_CHILDREN:
-            judge.stop_children()
+            judge.stop_children(error)
         case Decision.RESET:
-            judge.order_reset()
+            judge.order_reset(error)
         case Decision.RESET_ALL:
-            judge.parent.reset_children()
+            judge.parent.reset_children(error)
         case Decision.RESET_ALL_CHILDREN:
-            judge.reset_children()
+            judge.reset_children(error)
         case Decision.STOP_CHILD if child is not None:
-            child.stop()
+            child.stop(error)
         case Decision.RESET_CHILD if child is not None:
-            child.order_reset()
+            child.order_reset(error)
         case _:  # RESUME: the faulted actor goes on with its next message
             pass
 

@@ -54,6 +54,11 @@ class Timers:
         bucket.add(item)
         return bucket
 
+    def remaining(self, bucket: Bucket) -> float:
+        """How long it takes until the bucket's deadline, in seconds. Looks through all of them."""
+        ticks = [tick for tick, other in self._buckets.items() if other is bucket]
+        return max(0.0, ticks[0] / TICKS_PER_SECOND - self._time()) if ticks else 0.0
+
     def close(self) -> None:
         """Forgets all deadlines."""
         if self._handle is not None:

@@ -94,11 +94,39 @@ class IncompatibleEngineError(NactError):
 
 
 class ActorStoppedError(NactError):
-    """The actor stopped, or never existed: it can't answer, nor have children."""
+    """The actor stopped, or never existed: it can't answer, nor have children.
+
+    If a failure stopped the actor, `__cause__` is that failure; for those who come later, a copy of it without
+    traceback. Whether a message that waited for an answer was handled is not known.
+    """
 
 
 class HandlerCancelledError(NactError):
     """A handler awaited something that was cancelled. That would end a task; in an actor it is a fault."""
+
+
+class HandlerFailedError(NactError):
+    """The handler of the question raised, and its actor goes on. `__cause__` is what it raised."""
+
+
+class MailboxFullError(NactError):
+    """The actor has as many messages as its `mailbox_limit` allows, and didn't take this one. Ask again later.
+
+    Attributes:
+        path: The actor.
+        limit: How many messages may wait for it.
+    """
+
+    def __init__(self, path: str, limit: int) -> None:
+        super().__init__(path, limit)
+        self.path = path
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return (
+            f"the mailbox of {self.path} is full: mailbox_limit={self.limit}. Ask less at a time, or later; "
+            "spread the work over several actors; or spawn it with a higher limit"
+        )
 
 
 class QueryTimeoutError(NactError, TimeoutError):

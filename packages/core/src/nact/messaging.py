@@ -1,15 +1,15 @@
-"""`dispatch`, `query`, `stop`: what can be done with a reference."""
+"""`dispatch`, `query`, `stop`, `stopped`: what can be done with a reference."""
 
 from __future__ import annotations
 
-from asyncio import Future, get_running_loop
+from asyncio import Future, get_running_loop, wait
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from nact._cell import Cell
-from nact._replies import Reply
+from nact._endings import has_stopped
+from nact._replies import PassedOn, Reply
 from nact.durations import Duration, in_seconds
-from nact.errors import ActorStoppedError
 from nact.references import NOBODY, ActorRef
 
 Msg = TypeVar("Msg")
@@ -20,13 +20,14 @@ def dispatch(ref: ActorRef[Msg], msg: Msg, sender: ActorRef[Any] | None = None) 
     """Sends `msg` to the actor, and returns at once.
 
     Messages from one sender to one actor arrive in the order in which they were dispatched, each at most once. To an
-    actor that has stopped, and to `NOBODY`, the message is a dead letter. Call it on the event loop of the actor's
-    system; from another thread, by `loop.call_soon_threadsafe(dispatch, ref, msg)`.
+    actor that has stopped or whose mailbox is full, and to `NOBODY`, the message is a dead letter. Call it on the event
+    loop of the actor's system; from another thread, by `loop.call_soon_threadsafe(dispatch, ref, msg)`.
 
     Args:
         ref: Whom to send to.
         msg: What to send. It isn't copied: don't change it afterwards.
-        sender: Whom an answer should go to; the actor sees it as `ctx.sender`.
+        sender: Whom an answer should go to; the actor sees it as `ctx.sender`. With your own `ctx.sender` you pass on a
+            question: then the one that it is passed on to has to answer, and if it stops, the question fails.
 
     Raises:
         TypeError: `ref` or `sender` isn't a reference.
@@ -37,8 +38,8 @@ def dispatch(ref: ActorRef[Msg], msg: Msg, sender: ActorRef[Any] | None = None) 
         raise _not_a_reference("ref", ref) from None
     if sender is None:
         sender = NOBODY
-    elif not isinstance(sender, ActorRef):
-        raise _not_a_reference("sender", sender)
+    elif type(sender) is not ActorRef and sender is not NOBODY:
+        sender = _asker_or_system(ref, sender)
     if target is not None:
         target.receive(msg, sender)
     else:
@@ -62,20 +63,24 @@ def query(ref: ActorRef[Any], msg: Any, timeout: Duration) -> Future[Any]:
         timeout: How long to wait: seconds, or a `timedelta`.
 
     Raises:
-        ActorStoppedError: The actor has stopped, or stops before it answers.
+        ActorStoppedError: The actor, or the one that it passed the question on to, has stopped, or stops before it
+            answers. If a failure stopped it, that is the error's `__cause__`.
+        HandlerFailedError: The handler of the question raised, and its actor goes on.
+        MailboxFullError: The actor has as many messages as its `mailbox_limit` allows.
         QueryTimeoutError: No answer came in time. Deadlines are kept to within 10 ms.
         TypeError, ValueError: At the call, if an argument can't be.
     """
     if not isinstance(ref, ActorRef):
         raise _not_a_reference("ref", ref)
-    wait = in_seconds(timeout, "timeout")
+    seconds = in_seconds(timeout, "timeout")
     target = ref._target
     if not isinstance(target, Cell):
-        return _failed(ActorStoppedError(f"{ref.path} has stopped or never existed: it can't answer"))
+        return _failed(has_stopped(ref, "it can't answer"))
     new_reply = target.system.new_reply  # in two steps: in one, Python 3.11 is slower
-    reply = new_reply(target, wait)
+    reply = new_reply(target, seconds)
+    answer = reply.answer  # a full mailbox closes the reply
     target.receive(_made(msg, reply) if callable(msg) else msg, reply)
-    return reply.answer
+    return answer
 
 
 def stop(ref: ActorRef[Any]) -> None:
@@ -93,6 +98,24 @@ def stop(ref: ActorRef[Any]) -> None:
         ref._target.stop()
 
 
+async def stopped(ref: ActorRef[Any]) -> None:
+    """Returns when the actor, or the whole system, has ended, with all below it, and its `after_stop` is done.
+
+    At once, if it has ended already. It doesn't stop the actor, and doesn't raise what stopped it: supervision policies
+    and askers learn that. Cancelling one wait leaves others undisturbed. A handler that awaits the end of its own actor,
+    or of one above it, waits for itself.
+
+    Raises:
+        TypeError: `ref` isn't a reference to an actor or a system.
+    """
+    is_question = isinstance(ref, Reply | PassedOn)
+    if is_question or not isinstance(ref, ActorRef):
+        raise _not_a_reference("ref", ref)
+    end = ref._top()._end_of(ref)
+    if end is not None:
+        await wait([end])  # not awaited itself: one who is cancelled would cancel it for the others
+
+
 def _made(factory: Callable[[ActorRef[Any]], Any], reply: Reply) -> Any:
     try:
         return factory(reply)
@@ -108,10 +131,20 @@ def _failed(error: Exception) -> Future[Any]:
 
 
 def _dead_letter(ref: ActorRef[Any], msg: object) -> None:
-    top = ref
-    while top.parent is not None:
-        top = top.parent
-    top.dead_letter(ref, msg)
+    ref._top().dead_letter(ref, msg)
+
+
+def _asker_or_system(ref: ActorRef[Any], sender: Any) -> ActorRef[Any]:
+    """The sender, checked. If it is that of a question, this passes the question on, unless it answers another one."""
+    if not isinstance(sender, ActorRef):
+        raise _not_a_reference("sender", sender)
+    if not isinstance(sender, Reply | PassedOn) or ref is NOBODY or isinstance(ref, Reply | PassedOn):
+        return sender
+    target = ref._target
+    if isinstance(target, Cell):
+        return sender.pass_on(target)
+    sender.lose(has_stopped(ref, "it can't answer what was passed on to it"))
+    return sender
 
 
 def _not_a_reference(argument: str, value: object) -> TypeError:

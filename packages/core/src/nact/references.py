@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
     from nact._family import Family
-    from nact._replies import Reply
+    from nact._replies import PassedOn, Reply
 
 Msg_contra = TypeVar("Msg_contra", contravariant=True)
 
@@ -20,13 +22,13 @@ class ActorRef(Generic[Msg_contra]):
 
     __slots__ = ("__weakref__", "_target", "name", "parent")
 
-    _target: Family | Reply | None
+    _target: Family | Reply | PassedOn | None
     name: Final[str]
     """Unique among siblings."""
     parent: Final[ActorRef[Any] | None]
     """The reference of the parent, or `None` for a system."""
 
-    def __init__(self, name: str, parent: ActorRef[Any] | None, target: Family | Reply | None) -> None:
+    def __init__(self, name: str, parent: ActorRef[Any] | None, target: Family | None) -> None:
         self.name = name
         self.parent = parent
         self._target = target
@@ -46,8 +48,23 @@ class ActorRef(Generic[Msg_contra]):
         """Whether messages to it are dead letters."""
         return self._target is None
 
+    def _top(self) -> ActorRef[Any]:
+        """Where its path begins: a system, unless it is `NOBODY`."""
+        top: ActorRef[Any] = self
+        while top.parent is not None:
+            top = top.parent
+        return top
+
+    # Called on the top of a path. Only systems know more.
+
+    def _reason_of(self, ref: ActorRef[Any]) -> BaseException | None:
+        """The failure that stopped the actor."""
+
+    def _end_of(self, ref: ActorRef[Any]) -> Future[None] | None:
+        """Is done when the actor has ended."""
+
     def dead_letter(self, ref: ActorRef[Any], msg: object) -> None:
-        """Called on the top of the path when a message to `ref` is dropped. Nobody counts unless it is a system."""
+        """Called when a message to `ref` is dropped, which nobody counts unless it is a system."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}{' stopped' if self.is_stopped else ''}>"

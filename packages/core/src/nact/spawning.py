@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
+from nact._bounded import BoundedCell
 from nact._cell import Cell
+from nact._endings import has_stopped
 from nact._family import Family
 from nact._options import Options, check_callable, check_name, checked_options
 from nact._stateless import Stateless
 from nact.context import Context
 from nact.durations import Duration
-from nact.errors import ActorStoppedError
 from nact.references import ActorRef
 from nact.supervision import SupervisionPolicy, resume_on_crash
 
@@ -46,6 +47,7 @@ def spawn(
     *,
     initial_state: State,
     shutdown_after: Duration | None = None,
+    mailbox_limit: int | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[[State, Context[Msg]], object] | None = None,
 ) -> ActorRef[Msg]: ...
@@ -57,6 +59,7 @@ def spawn(
     *,
     initial_state: State,
     shutdown_after: Duration | None = None,
+    mailbox_limit: int | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[[State, Context[Msg]], object] | None = None,
 ) -> ActorRef[Msg]: ...
@@ -68,6 +71,7 @@ def spawn(
     *,
     initial_state_func: Callable[[Context[Msg]], Awaitable[State] | State],
     shutdown_after: Duration | None = None,
+    mailbox_limit: int | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[[State, Context[Msg]], object] | None = None,
 ) -> ActorRef[Msg]: ...
@@ -79,6 +83,7 @@ def spawn(
     *,
     initial_state_func: Callable[[Context[Msg]], Awaitable[State] | State],
     shutdown_after: Duration | None = None,
+    mailbox_limit: int | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[[State, Context[Msg]], object] | None = None,
 ) -> ActorRef[Msg]: ...
@@ -89,6 +94,7 @@ def spawn(
     name: str | None = None,
     *,
     shutdown_after: Duration | None = None,
+    mailbox_limit: int | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[[Any, Context[Msg]], object] | None = None,
 ) -> ActorRef[Msg]: ...
@@ -100,6 +106,7 @@ def spawn(
     initial_state: Any = None,
     initial_state_func: Callable[..., Any] | None = None,
     shutdown_after: Duration | None = None,
+    mailbox_limit: int | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[..., object] | None = None,
 ) -> ActorRef[Any]:
@@ -117,6 +124,8 @@ def spawn(
         initial_state_func: Makes the initial state from the context, sync or async. If it raises, `on_crash` is
             asked, with `None` as the message; repeated resets then wait longer and longer, up to 30 s.
         shutdown_after: Stops the actor when it had nothing to do for so long: seconds, or a `timedelta`.
+        mailbox_limit: How many messages may wait. When it is full, a `query` fails with `MailboxFullError`, and what is
+            dispatched is a dead letter. Without it the system's holds, if `start` was given one; `sys.maxsize` is none.
         on_crash: The supervision policy; by default the fault is logged and the actor stopped.
         after_stop: Called with the last state when the actor, and all below it, has ended; sync or async.
 
@@ -131,6 +140,7 @@ def spawn(
         on_crash=on_crash,
         after_stop=after_stop,
         shutdown_after=shutdown_after,
+        mailbox_limit=mailbox_limit,
     )
     check_callable("f", f)
     return spawn_cell(parent, f, name, options)
@@ -142,16 +152,23 @@ def spawn_stateless(
     name: str | None = None,
     *,
     shutdown_after: Duration | None = None,
+    mailbox_limit: int | None = None,
     on_crash: SupervisionPolicy | None = None,
 ) -> ActorRef[Msg]:
     """A new actor without a state, which handles messages with `f(msg, ctx)`, concurrently where `f` is async.
 
     Messages are begun in order. A fault doesn't stop the actor unless `on_crash` says so; by default it is logged.
-    When the actor is told to stop, the messages in progress are finished.
+    When the actor is told to stop, the messages in progress are finished. A fault reaches whoever asked, at once, as a
+    `HandlerFailedError`. Messages in progress count towards `mailbox_limit`, as those do that wait.
 
     Args and Raises are those of `spawn`.
     """
-    options = checked_options(on_crash=on_crash, shutdown_after=shutdown_after, default_policy=resume_on_crash)
+    options = checked_options(
+        on_crash=on_crash,
+        shutdown_after=shutdown_after,
+        mailbox_limit=mailbox_limit,
+        default_policy=resume_on_crash,
+    )
     check_callable("f", f)
     return spawn_cell(parent, Stateless(f), name, options)
 
@@ -169,7 +186,9 @@ def spawn_cell(
         check_name(name)
     if family.system.observer is not None:
         f = f.observed_by(family.system.observer) if isinstance(f, Stateless) else family.system.observer.handler(f)
-    cell = Cell(family.name_for_child(name), family, f, options, journal)
+    is_bounded = options.mailbox_limit is not None or family.system.mailbox_limit is not None
+    new_cell = BoundedCell if is_bounded else Cell
+    cell = new_cell(family.name_for_child(name), family, f, options, journal)
     if isinstance(f, Stateless):
         f.cell = cell
     if journal is not None:
@@ -184,5 +203,5 @@ def living_family(parent: ActorRef[Any]) -> Family:
         raise TypeError(f"parent must be an actor system or an ActorRef, not {parent!r}")
     family = parent._target
     if not isinstance(family, Family):
-        raise ActorStoppedError(f"{parent.path} has stopped or never existed: it can't have children")
+        raise has_stopped(parent, "it can't have children")
     return family

@@ -9,8 +9,9 @@ from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, final
 
+from nact._endings import Endings
 from nact._family import Family
-from nact._options import check_name
+from nact._options import check_name, checked_limit
 from nact._replies import Reply
 from nact._repr import shortly
 from nact._resources import Resources
@@ -35,7 +36,12 @@ FAILURES_KEPT: Final = 100
 _system_numbers = count(1)
 
 
-def start(*plugins: Plugin, name: str | None = None, stop_timeout: Duration | None = None) -> ActorSystem:
+def start(
+    *plugins: Plugin,
+    name: str | None = None,
+    stop_timeout: Duration | None = None,
+    mailbox_limit: int | None = None,
+) -> ActorSystem:
     """A running actor system.
 
     Use it as `async with start(...) as system:`, or call `stop(system)` in the end.
@@ -45,6 +51,8 @@ def start(*plugins: Plugin, name: str | None = None, stop_timeout: Duration | No
         name: The first part of all paths; one is made up if it isn't given.
         stop_timeout: When the system is told to stop, handlers that are still in progress after so long are cancelled;
             and those of `after_stop` that begin then, after as long again. Without it they have all the time they need.
+        mailbox_limit: How many messages may wait for an actor that was spawned without a `mailbox_limit` of its own;
+            see `spawn`. Without it, as many as there is memory for.
 
     Raises:
         RuntimeError: No event loop is running.
@@ -61,6 +69,7 @@ def start(*plugins: Plugin, name: str | None = None, stop_timeout: Duration | No
         if not callable(plugin):
             raise TypeError(f"a plugin is what a configure_... function returns, not {plugin!r}")
     system = ActorSystem(name, loop, None if stop_timeout is None else in_seconds(stop_timeout, "stop_timeout"))
+    system.mailbox_limit = checked_limit(mailbox_limit)
     for plugin in plugins:
         plugin(system)
     return system
@@ -74,8 +83,8 @@ class ActorSystem(ActorRef[Any]):
     """
 
     __slots__ = (
-        "_anonymous", "_closing", "_dead_letters", "_ended", "_failures", "_root", "_stop_timeout", "log_engine",
-        "new_reply", "observer", "persistence", "resources", "scheduler", "timers",
+        "_anonymous", "_closing", "_dead_letters", "_ended", "_failures", "_root", "_stop_timeout", "endings",
+        "log_engine", "mailbox_limit", "new_reply", "observer", "persistence", "resources", "scheduler", "timers",
     )  # fmt: skip
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, stop_timeout: float | None) -> None:
@@ -83,6 +92,8 @@ class ActorSystem(ActorRef[Any]):
         super().__init__(name, None, self._root)
         self.scheduler = Scheduler(loop)
         self.timers = Timers(loop)
+        self.endings = Endings(loop)
+        self.mailbox_limit: int | None = None
         self.log_engine: LogEngine = log_to_logging
         self.persistence: Persistence | None = None
         self.resources = Resources()
@@ -101,7 +112,11 @@ class ActorSystem(ActorRef[Any]):
 
     @property
     def dead_letters(self) -> int:
-        """How many messages were sent to actors that had stopped, or waited in their mailboxes when they did."""
+        """How many messages were dropped.
+
+        They were sent to actors that had stopped or whose mailboxes were full, or waited in the mailboxes of actors that
+        stopped. A `query` that a full mailbox refused doesn't count: the asker knows.
+        """
         return self._dead_letters
 
     @property
@@ -171,6 +186,18 @@ class ActorSystem(ActorRef[Any]):
                 "%s has stopped; dropped %s", ref.path, shortly(msg), extra={"nact_actor": ref.path}
             )
 
+    def message_refused(self) -> None:
+        """Counts a message that a full mailbox refused, as a dead letter. Its cell logs it, and not each one."""
+        self._dead_letters += 1
+        if self.observer is not None:
+            self.observer.dead_letter()
+
+    def _reason_of(self, ref: ActorRef[Any]) -> BaseException | None:
+        return self.endings.reason_of(ref)
+
+    def _end_of(self, ref: ActorRef[Any]) -> asyncio.Future[None] | None:
+        return self._ended if ref is self else self.endings.end_of(ref)
+
     def log_fault(self, ref: ActorRef[Any], what: str, error: BaseException) -> None:
         """Logs an error in the actor's name."""
         ActorLog(self.log_engine, ref).exception(error, what)
@@ -207,7 +234,7 @@ class _Root(Family):
     def receive(self, msg: object, sender: ActorRef[Any]) -> None:
         self.system.dead_letter(self.ref, msg)
 
-    def stop(self) -> None:
+    def stop(self, cause: BaseException | None = None) -> None:
         if not self._stopping:
             self._stopping = True
             self.ref._target = None

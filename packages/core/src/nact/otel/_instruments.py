@@ -48,7 +48,7 @@ class Instruments:
         self.dead_letters = meter.create_counter(
             "nact.dead_letters",
             "{message}",
-            "Messages that nobody handled: their actor had stopped.",
+            "Messages that nobody handled: their actor had stopped, or its mailbox was full.",
         )
         self.batch_size = meter.create_histogram(
             "nact.group_commit.batch.size",

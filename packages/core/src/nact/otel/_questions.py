@@ -9,7 +9,7 @@ from inspect import iscoroutinefunction
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from nact._replies import Reply
+from nact._replies import PassedOn, Reply
 from nact.otel._api import Context, NonRecordingSpan, Span, attach, detach, set_span_in_context
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def within_questions(f: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(f, updated=())
     def handler(*args: Any) -> Any:
         sender = args[-1].sender
+        if isinstance(sender, PassedOn):
+            sender = sender.question
         if not isinstance(sender, TracedReply):
             return f(*args)
         if is_async:

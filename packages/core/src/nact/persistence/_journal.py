@@ -158,11 +158,11 @@ class Journal:
                 cell.order_reset()
                 return
             cell.system.log_fault(cell.ref, f"stops: somebody else writes to its key {self.key!r}", self.astray)
-            cell.stop()
+            cell.stop(self.astray)
         elif not self.recovered and not cell.orders:
             error = PersistUsageError("resume isn't possible for an actor that hasn't recovered")
             cell.system.log_fault(cell.ref, "stops: it has no state to go on with", error)
-            cell.stop()
+            cell.stop(error)
         elif self.astray is not None:
             cell.order_reset()
 

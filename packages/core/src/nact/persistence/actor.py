@@ -42,6 +42,7 @@ def spawn_persistent(
     snapshot_decoder: Codec | None = None,
     skip_deleted: bool = False,
     shutdown_after: Duration | None = None,
+    mailbox_limit: int | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[[State, PersistentContext[Msg]], object] | None = None,
 ) -> ActorRef[Msg]: ...
@@ -61,6 +62,7 @@ def spawn_persistent(
     snapshot_decoder: Codec | None = None,
     skip_deleted: bool = False,
     shutdown_after: Duration | None = None,
+    mailbox_limit: int | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[[State, PersistentContext[Msg]], object] | None = None,
 ) -> ActorRef[Msg]: ...
@@ -79,6 +81,7 @@ def spawn_persistent(
     snapshot_decoder: Codec | None = None,
     skip_deleted: bool = False,
     shutdown_after: Duration | None = None,
+    mailbox_limit: int | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[[Any, PersistentContext[Msg]], object] | None = None,
 ) -> ActorRef[Msg]: ...
@@ -98,6 +101,7 @@ def spawn_persistent(
     snapshot_decoder: Codec | None = None,
     skip_deleted: bool = False,
     shutdown_after: Duration | None = None,
+    mailbox_limit: int | None = None,
     on_crash: SupervisionPolicy | None = None,
     after_stop: Callable[..., object] | None = None,
 ) -> ActorRef[Any]:
@@ -124,6 +128,7 @@ def spawn_persistent(
         skip_deleted: Begin anew after events that were deleted and that no snapshot covers: they are left out of the
             state. By default the actor doesn't start then (`CorruptJournalError`), since its state would be wrong.
         shutdown_after: See `spawn`.
+        mailbox_limit: See `spawn`. Messages that wait for the end of the recovery count.
         on_crash: See `spawn`. A journal that can't be read is a fault, too. Whatever is decided, an actor whose memory
             may disagree with its journal doesn't just resume: it recovers again, or stops.
         after_stop: See `spawn`.
@@ -141,6 +146,7 @@ def spawn_persistent(
         on_crash=on_crash,
         after_stop=after_stop,
         shutdown_after=shutdown_after,
+        mailbox_limit=mailbox_limit,
     )
     persistence = persistence_of(parent)
     persistence.check_free(key)
