@@ -102,8 +102,8 @@ async def stopped(ref: ActorRef[Any]) -> None:
     """Returns when the actor, or the whole system, has ended, with all below it, and its `after_stop` is done.
 
     At once, if it has ended already. It doesn't stop the actor, and doesn't raise what stopped it: supervision policies
-    and askers learn that. Cancelling one wait leaves others undisturbed. A handler that awaits the end of its own actor,
-    or of one above it, waits for itself.
+    and askers learn that. Cancelling one wait leaves others undisturbed. A handler that awaits the end of its own
+    actor, or of one above it, waits for itself.
 
     Raises:
         TypeError: `ref` isn't a reference to an actor or a system.

@@ -114,8 +114,8 @@ class ActorSystem(ActorRef[Any]):
     def dead_letters(self) -> int:
         """How many messages were dropped.
 
-        They were sent to actors that had stopped or whose mailboxes were full, or waited in the mailboxes of actors that
-        stopped. A `query` that a full mailbox refused doesn't count: the asker knows.
+        They were sent to actors that had stopped or whose mailboxes were full, or waited in the mailboxes of actors
+        that stopped. A `query` that a full mailbox refused doesn't count: the asker knows.
         """
         return self._dead_letters
 
