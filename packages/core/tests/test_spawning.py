@@ -197,6 +197,11 @@ BOTH_REFUSE: list[tuple[str, Any, type[Exception]]] = [
     ("shutdown_after", float("nan"), ValueError),
     ("shutdown_after", timedelta(0), ValueError),
     ("on_crash", "stop", TypeError),
+    ("mailbox_limit", "5", TypeError),
+    ("mailbox_limit", True, TypeError),
+    ("mailbox_limit", 1.5, TypeError),
+    ("mailbox_limit", 0, ValueError),
+    ("mailbox_limit", -1, ValueError),
 ]
 SPAWN_REFUSES: list[tuple[str, Any, type[Exception]]] = [
     ("initial_state_func", 5, TypeError),

@@ -16,7 +16,9 @@ from nact import (
     HandlerCancelledError,
     HandlerFailedError,
     NactError,
+    configure_logging,
     dispatch,
+    log_to_nothing,
     query,
     spawn,
     spawn_stateless,
@@ -90,7 +92,7 @@ async def test_a_failed_actor_is_not_kept_by_its_failure() -> None:
     class State:
         pass
 
-    async with start() as system:
+    async with start(configure_logging(log_to_nothing)) as system:  # pytest would keep what is logged
         state = State()
         gone = weakref.ref(state)
         ref = spawn(system, fail, initial_state=state)
@@ -104,12 +106,12 @@ async def test_a_failed_actor_is_not_kept_by_its_failure() -> None:
         assert error.__cause__.__traceback__ is None
 
 
-class Stubborn(ValueError):
+class StubbornError(ValueError):
     def __init__(self, what: str, *, why: str) -> None:
         super().__init__(what)
 
 
-@pytest.mark.parametrize("raised", [Stubborn("no", why="so"), ExceptionGroup("both", [ValueError("a")])], ids=repr)
+@pytest.mark.parametrize("raised", [StubbornError("no", why="so"), ExceptionGroup("both", [ValueError("a")])], ids=repr)
 async def test_a_failure_that_cannot_be_copied_is_told_in_words(raised: Exception) -> None:
     def refuse(state: Any, msg: Any, ctx: Context[Any]) -> Any:
         raise raised

@@ -88,13 +88,15 @@ async def test_there_is_room_again_when_messages_were_handled() -> None:
     async with start() as system:
         ref = spawn(system, echo, mailbox_limit=2)
         for _ in range(100):
-            assert await asyncio.gather(query(ref, "a", 10), query(ref, "b", 10)) == ["a", "b"]
+            first, second = query(ref, "a", 10), query(ref, "b", 10)
+            assert (await first, await second) == ("a", "b")
         assert system.dead_letters == 0
 
 
 async def test_the_limit_of_the_system_holds_for_all() -> None:
     async with start(mailbox_limit=2) as system:
-        for ref in (spawn(system, silent), spawn_stateless(system, lambda msg, ctx: None)):
+        actors: list[ActorRef[int]] = [spawn(system, silent), spawn_stateless(system, lambda msg, ctx: None)]
+        for ref in actors:
             before = system.dead_letters
             for number in range(5):
                 dispatch(ref, number)

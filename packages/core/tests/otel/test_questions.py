@@ -14,8 +14,8 @@ from nact import (
     ActorStoppedError,
     ActorSystem,
     Context,
+    HandlerFailedError,
     PersistentContext,
-    QueryTimeoutError,
     configure_persistence,
     dispatch,
     query,
@@ -162,8 +162,8 @@ def begin_to_fail_or_tell(state: Any, msg: Any, ctx: Context[Any]) -> Awaitable[
 async def test_a_question_that_fails_leaves_none_behind_either(handler: Any) -> None:
     async with start(Telemetry().plugin()) as system:
         ref = spawn(system, handler, initial_state="s", on_crash=resume_on_crash)
-        with pytest.raises(QueryTimeoutError):
-            await query(ref, "fail", 0.01)
+        with pytest.raises(HandlerFailedError):
+            await query(ref, "fail", PATIENCE)
         assert await next_span(ref, system) == 0
 
 

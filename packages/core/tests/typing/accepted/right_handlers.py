@@ -47,7 +47,9 @@ def any_reference(ref: ActorRef[Any]) -> None: ...
 def initial_states(system: ActorSystem) -> None:
     assert_type(spawn(system, collect, initial_state=[]), ActorRef[str])
     assert_type(spawn(system, collect_at_once, initial_state=[]), ActorRef[str])
-    assert_type(spawn(system, collect, "name", initial_state=["first"], after_stop=goodbye), ActorRef[str])
+    assert_type(
+        spawn(system, collect, "name", initial_state=["first"], after_stop=goodbye, mailbox_limit=9), ActorRef[str]
+    )
     assert_type(spawn(system, maybe, initial_state=None, shutdown_after=5 * minutes), ActorRef[str])
     assert_type(spawn(system, maybe), ActorRef[str])
     assert_type(spawn(system, stateless_in_effect), ActorRef[bytes])
@@ -73,3 +75,4 @@ def lambdas(system: ActorSystem) -> None:
         dispatch(ctx.sender, msg)
 
     assert_type(spawn_stateless(system, echo), ActorRef[int])
+    assert_type(spawn_stateless(system, echo, mailbox_limit=1000), ActorRef[int])

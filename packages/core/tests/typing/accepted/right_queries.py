@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_type
 
-from nact import ActorRef, dispatch, query, seconds
+from nact import ActorRef, ActorSystem, MailboxFullError, dispatch, query, seconds, stopped
 
 
 @dataclass
@@ -33,3 +33,9 @@ async def main(ref: ActorRef[Get | Count], plain: ActorRef[str]) -> None:
     answer: str = await query(plain, "hello", 1)
     assert_type(await query(plain, "hello", 1), Any)
     dispatch(plain, answer)
+
+
+async def wait(ref: ActorRef[str], system: ActorSystem, error: MailboxFullError) -> None:
+    await stopped(ref)
+    await stopped(system)
+    assert_type((error.path, error.limit), tuple[str, int])

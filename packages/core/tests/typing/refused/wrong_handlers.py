@@ -47,6 +47,7 @@ async def main(system: ActorSystem) -> None:
     spawn(system, count, initial_state_func=text)  # E[arg-type]: Argument "initial_state_func" to "spawn"
     spawn(system, count, initial_state=0, after_stop=lambda state, ctx: state.lower())  # E[attr-defined]
     spawn(system, count, initial_state=0, shutdown_after="10 minutes")  # E[call-overload]
+    spawn(system, count, initial_state=0, mailbox_limit="1000")  # E[call-overload]
     spawn("system", count, initial_state=0)  # E[call-overload]
     spawn(system, count, 5, initial_state=0)  # E[call-overload]
     spawn_stateless(system, count)  # E[arg-type]: Argument 2 to "spawn_stateless"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nact import ActorRef, query
+from nact import ActorRef, query, stopped
 
 
 @dataclass
@@ -22,4 +22,5 @@ async def main(ref: ActorRef[Count]) -> str:
     await query(ref, Count)  # E[call-overload]
     await query(ref, Count, "1 s")  # E[call-overload]
     query(ref, Count, 1) + 1  # E[operator]
+    await stopped("ref")  # E[arg-type]: Argument 1 to "stopped"
     return text
