@@ -118,6 +118,29 @@ async def test_passing_on_several_times_follows_the_question() -> None:
         await failure(question)
 
 
+async def test_the_end_of_a_chain_that_stops_fails_it() -> None:
+    async with start() as system:
+        last = spawn(system, silent)
+        question = query(router(system, router(system, last)), "hello?", 3600)
+        await let_all_run(system)
+        stop(last)
+        await failure(question)
+
+
+async def test_a_router_that_fails_afterwards_is_no_holder() -> None:
+    async def pass_on_and_fail(msg: ActorRef[Any], ctx: Context[Any]) -> None:
+        dispatch(msg, "hello", ctx.sender)
+        raise ValueError
+
+    async def slow(state: Any, msg: Any, ctx: Context[Any]) -> None:
+        await asyncio.sleep(5)
+        dispatch(ctx.sender, msg)
+
+    async with start() as system:
+        passing = spawn_stateless(system, pass_on_and_fail)
+        assert await query(passing, spawn(system, slow), 10) == "hello"
+
+
 async def test_an_answer_comes_from_the_end_of_a_chain() -> None:
     async with start() as system:
         chain = router(system, router(system, router(system, spawn(system, echo))))
@@ -160,6 +183,13 @@ async def test_one_of_several_that_has_stopped_fails_nothing() -> None:
         stop(gone)
         for targets in ((gone, spawn(system, echo)), (spawn(system, echo), gone)):
             assert await query(router(system, *targets), "hello", 3600) == "hello"
+        quiet = spawn(system, silent)
+        question = query(router(system, gone, quiet), "hello?", 3600)
+        await let_all_run(system)
+        await let_all_run(system)
+        assert not question.done()
+        stop(quiet)
+        await failure(question)
 
 
 async def test_a_full_mailbox_fails_what_was_passed_on() -> None:
@@ -173,8 +203,9 @@ async def test_a_full_mailbox_fails_what_was_passed_on() -> None:
 
 
 async def test_a_question_passed_to_nobody_is_still_ones_own() -> None:
-    def ignore_and_answer(state: Any, msg: Any, ctx: Context[Any]) -> None:
+    async def ignore_and_answer(state: Any, msg: Any, ctx: Context[Any]) -> None:
         dispatch(NOBODY, msg, ctx.sender)
+        await asyncio.sleep(5)
         dispatch(ctx.sender, "yes")
 
     async with start() as system:
@@ -225,9 +256,10 @@ async def test_an_answer_with_a_question_as_sender_is_no_passing_on() -> None:
         def keep(state: Any, msg: Any, ctx: Context[Any]) -> None:
             asking.append(ctx.sender)
 
-        def answer(state: Any, msg: Any, ctx: Context[Any]) -> None:
+        async def answer(state: Any, msg: Any, ctx: Context[Any]) -> None:
             dispatch(asking[0], "for the first", ctx.sender)
             dispatch(asking[0], "once more", ctx.sender)
+            await asyncio.sleep(5)
             dispatch(ctx.sender, "for the second")
 
         first = query(spawn(system, keep), "?", 10)

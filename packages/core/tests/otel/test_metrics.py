@@ -10,6 +10,7 @@ from nact import (
     ActorStoppedError,
     Context,
     EngineUnavailableError,
+    MailboxFullError,
     SequenceConflictError,
     configure_persistence,
     dispatch,
@@ -115,6 +116,19 @@ async def test_dead_letters_are_counted() -> None:
         dispatch(ref, "is late")
         assert system.dead_letters == 2
     assert telemetry.values("nact.dead_letters") == {SHOP: 2}
+
+
+async def test_what_a_full_mailbox_refuses_is_counted() -> None:
+    telemetry = Telemetry()
+    async with start(telemetry.plugin(), name="shop") as system:
+        ref = spawn(system, echo, mailbox_limit=1)
+        for msg in ("waits", "is refused", "is refused, too"):
+            dispatch(ref, msg)
+        with pytest.raises(MailboxFullError):
+            await ask(ref)
+        assert system.dead_letters == 2
+    assert telemetry.values("nact.dead_letters") == {SHOP: 2}
+    assert telemetry.values("nact.query.duration") == {("shop", "MailboxFullError"): 1}
 
 
 # --- batches ---------------------------------------------------------------------------------------------------------

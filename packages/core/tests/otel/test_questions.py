@@ -257,3 +257,14 @@ async def test_a_question_that_cannot_be_made_ends_its_span() -> None:
             _ = query(actor, refuse, PATIENCE)
         await ask(actor)
     assert len(telemetry.spans("nact query")) == 2
+
+
+async def test_a_question_that_is_passed_on_twice_is_handled_within_it() -> None:
+    telemetry = Telemetry()
+
+    async with start(telemetry.plugin()) as system:
+        last = spawn(system, tell_span)
+        second = spawn_stateless(system, lambda msg, ctx: dispatch(last, msg, ctx.sender))
+        first: ActorRef[str] = spawn_stateless(system, lambda msg, ctx: dispatch(second, msg, ctx.sender))
+        current = await ask(first)
+    assert current == id_of(telemetry.span("nact query"))
