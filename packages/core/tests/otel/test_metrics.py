@@ -127,7 +127,7 @@ async def test_what_a_full_mailbox_refuses_is_counted() -> None:
         with pytest.raises(MailboxFullError):
             await ask(ref)
         assert system.dead_letters == 2
-    assert telemetry.values("nact.dead_letters") == {SHOP: 2}
+        assert telemetry.values("nact.dead_letters") == {SHOP: 2}
     assert telemetry.values("nact.query.duration") == {("shop", "MailboxFullError"): 1}
 
 

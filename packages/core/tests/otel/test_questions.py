@@ -264,7 +264,7 @@ async def test_a_question_that_is_passed_on_twice_is_handled_within_it() -> None
 
     async with start(telemetry.plugin()) as system:
         last = spawn(system, tell_span)
-        second = spawn_stateless(system, lambda msg, ctx: dispatch(last, msg, ctx.sender))
+        second: ActorRef[str] = spawn_stateless(system, lambda msg, ctx: dispatch(last, msg, ctx.sender))
         first: ActorRef[str] = spawn_stateless(system, lambda msg, ctx: dispatch(second, msg, ctx.sender))
         current = await ask(first)
     assert current == id_of(telemetry.span("nact query"))
