@@ -294,7 +294,7 @@ async def test_the_deadline_outlives_the_system_that_was_asked() -> None:
         assert now() - asked == pytest.approx(60, abs=0.02)
 
 
-async def test_an_answer_that_another_system_gives_calls_the_deadline_off() -> None:
+async def test_an_answer_from_another_system_calls_the_deadline_off() -> None:
     async with start() as system, start() as other:
         assert await query(router(system, spawn(other, echo)), "hello", 60) == "hello"
         await asyncio.sleep(120)  # a deadline that still stood would fail, since the answer was let go of

@@ -53,7 +53,7 @@ async def test_a_failed_persist_is_the_cause() -> None:
         assert isinstance(caught.value.__cause__, EngineUnavailableError)
 
 
-async def test_a_failed_persist_reaches_the_asker_of_an_actor_that_goes_on() -> None:
+async def test_a_failed_persist_reaches_the_asker_if_the_actor_goes_on() -> None:
     async with start(configure_persistence(Refusing())) as system:
         ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=Judge(Decision.RESUME))
         with pytest.raises(HandlerFailedError) as caught:
