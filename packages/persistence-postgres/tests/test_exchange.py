@@ -49,7 +49,7 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def node(node_modules: Path, server: PostgresStorage) -> Node:
     """Runs an actor of nact for JavaScript: it recovers, adds the given numbers, and tells its state."""
 
-    def run(key: str, *numbers: int, snapshot_every: int = 0, database: str = "test") -> object:
+    def run(key: str, *numbers: float, snapshot_every: int = 0, database: str = "test") -> object:
         url = server.direct_url.replace("postgresql", "postgres").removesuffix("test") + database
         command = ["node", "exchange.js", url, key, str(snapshot_every), *map(str, numbers)]
         done = subprocess.run(command, cwd=node_modules, capture_output=True, text=True, check=False, timeout=60)
@@ -108,6 +108,19 @@ async def test_a_snapshot_of_python_is_used(public: PostgresPersistenceEngine, n
         assert await in_python(engine, key, 1, 2) == [1, 2]
         await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=2, data=["from", "python"]))
     assert await anyio.to_thread.run_sync(node, key, 3) == ["from", "python", 3]
+
+
+async def test_floats_of_javascript_are_continued(public: PostgresPersistenceEngine, node: Node, key: str) -> None:
+    async with public as engine:
+        written = [1e19, 2.0**63, 1e21, 1e300, 0.1, 2**53]
+        assert await anyio.to_thread.run_sync(lambda: node(key, *written, snapshot_every=2)) == written
+        assert await in_python(engine, key, 7, snapshot_every=1) == [*written, 7]
+        events = [event async for event in engine.events(key)]
+        assert [type(event.data["add"]) for event in events[:3]] == [float] * 3
+        snapshot = await engine.latest_snapshot(key)
+        assert snapshot is not None
+        assert snapshot.data == [*written, 7]
+        assert await anyio.to_thread.run_sync(node, key) == [*written, 7]
 
 
 async def test_a_tombstone_is_passed_over_by_javascript(

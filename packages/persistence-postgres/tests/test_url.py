@@ -47,6 +47,34 @@ def test_a_name_that_postgres_would_cut_short_is_refused(options: dict[str, Any]
 
 
 @pytest.mark.parametrize(
+    ("option", "folded"),
+    [("schema", "Contacts"), ("event_table", "eventJournal"), ("snapshot_table", "É_Store"), ("table_prefix", "App_")],
+)
+def test_capitals_that_javascript_folds_are_refused(option: str, folded: str) -> None:
+    made = folded + ("event_journal" if option == "table_prefix" else "")
+    with pytest.raises(ValueError, match="nact for JavaScript") as refused:
+        engine_from_url(f"postgresql://localhost/db?{option}={folded}")
+    assert f"'{made}'" in str(refused.value)
+    assert f"'\"{made}\"'" in str(refused.value)
+
+
+def test_a_name_in_double_quotes_may_have_capitals() -> None:
+    engine = PostgresPersistenceEngine("postgresql://localhost/db", schema='"My ""own"""', event_table='"Events"')
+    assert (engine._settings.schema, engine._settings.event_table) == ('My "own"', "Events")
+
+
+@pytest.mark.parametrize("name", ['"', '""', '"Events', 'Events"', 'app_"Events"', '"Ev"ents"'])
+def test_a_name_quoted_in_part_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="quoted as a whole"):
+        PostgresPersistenceEngine("postgresql://localhost/db", event_table=name)
+
+
+def test_a_name_that_only_quotes_allow_may_have_capitals() -> None:
+    engine = PostgresPersistenceEngine("postgresql://localhost/db", schema="My own", event_table="É")
+    assert (engine._settings.schema, engine._settings.event_table) == ("My own", "É")
+
+
+@pytest.mark.parametrize(
     ("dsn", "told"),
     [
         ("host=localhost", "must begin with postgresql://"),

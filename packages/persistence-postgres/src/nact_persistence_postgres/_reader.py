@@ -46,7 +46,7 @@ class Page(NamedTuple):
         for row in self.rows:
             number = row[0]
             if dense and number != before + 1 and not row[3]:
-                raise CorruptJournalError(f"it is missing, and the next one is {number}", key, before + 1)
+                raise CorruptJournalError(_gap(before + 1, number), key, before + 1)
             before = number
             yield stored_event(key, row)
 
@@ -169,3 +169,12 @@ class Reader:
 
     async def _value(self, statement: str, *arguments: object) -> Any:
         return (await self._rows(statement, *arguments))[0][0]
+
+
+def _gap(missing: int, following: int) -> str:
+    what = "it is" if following == missing + 1 else f"it and all up to {following - 1} are"
+    return (
+        f"{what} missing, and the next one is {following}. Restore what was stored there. If nothing ever was, since "
+        "nact for JavaScript left out a number when it couldn't persist, put a row in each place (is_deleted true, "
+        "data 'null'; see 'Gaps' in the README), and read with skip_deleted=True"
+    )

@@ -13,6 +13,7 @@ from nact.errors import CorruptJournalError, InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot, json_data
 from nact.persistence.records import is_unicode
 from nact_persistence_postgres._jsonb import encode_for_jsonb
+from nact_persistence_postgres._unreadable import advice, decode_others
 
 EventRow: TypeAlias = tuple[str, int, int, str, str, str]
 """persistence_key, sequence_nr, created_at, data, tags, event_id: the order of an INSERT."""
@@ -118,18 +119,19 @@ def stored_event(key: str, row: Row) -> PersistedEvent:
         CorruptJournalError: It can't be read.
     """
     number, data, created_at, is_deleted, tags, event_id = row
+    decode = decode_others if event_id is None else json_data.decode
     try:
         return PersistedEvent(
             key=key,
             sequence_number=number,
-            data=None if is_deleted else json_data.decode(data),
-            tags=tuple(tags) if tags and not is_deleted else (),
+            data=None if is_deleted else decode(data),
+            tags=_stored_tags(tags) if tags and not is_deleted else (),
             created_at=created_at,
             is_deleted=is_deleted,
             event_id=event_id or old_event_id(key, number),
         )
     except (ValueError, TypeError) as error:
-        raise CorruptJournalError(f"the row can't be decoded: {error}", key, number) from error
+        raise CorruptJournalError(advice(data, error), key, number) from error
 
 
 def stored_snapshot(key: str, row: Row) -> PersistedSnapshot:
@@ -140,8 +142,9 @@ def stored_snapshot(key: str, row: Row) -> PersistedSnapshot:
     """
     number, data, created_at, event_id = row
     fields = {"key": key, "sequence_number": number, "created_at": created_at, "event_id": event_id}
+    decode = decode_others if event_id is None else json_data.decode
     try:
-        return msgspec.convert({**fields, "data": json_data.decode(str(data))}, PersistedSnapshot)
+        return msgspec.convert({**fields, "data": decode(str(data))}, PersistedSnapshot)
     except ValueError as error:
         place = number if type(number) is int else None
         raise CorruptJournalError(f"the snapshot can't be decoded: {error}", key, place) from error
@@ -150,6 +153,11 @@ def stored_snapshot(key: str, row: Row) -> PersistedSnapshot:
 def old_event_id(key: str, number: int) -> str:
     """Of an event that was stored before events had ids: the same whenever it is read."""
     return str(uuid5(_OLD_EVENTS, f"{number}/{key}"))
+
+
+def _stored_tags(tags: Collection[str | None]) -> tuple[str, ...]:
+    """Without empty ones, which nact for JavaScript stores: they say nothing, and can't be asked for."""
+    return tuple(tag for tag in tags if tag)
 
 
 def _checked_id(event_id: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Literal, TypeAlias
@@ -13,6 +14,9 @@ MAX_NAME_BYTES = 63
 """Postgres cuts longer identifiers short, and two of them could become one."""
 
 _LONGEST_WAIT = 86_400
+
+_NEEDS_NO_QUOTES = re.compile(r"[^\W\d][\w$]*")
+"""Postgres takes such a name without quotes, too, and then folds its capitals."""
 
 Ssl: TypeAlias = SSLContext | Literal["disable", "prefer", "allow", "require", "verify-ca", "verify-full"] | bool | None
 """As `asyncpg.connect` takes it."""
@@ -36,9 +40,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.schema is not None:
-            checked_name("schema", self.schema)
-        checked_name("table_prefix and event_table", self.event_table)
-        checked_name("table_prefix and snapshot_table", self.snapshot_table)
+            self.schema = checked_name("schema", self.schema)
+        self.event_table = checked_name("table_prefix and event_table", self.event_table)
+        self.snapshot_table = checked_name("table_prefix and snapshot_table", self.snapshot_table)
         if self.event_table == self.snapshot_table:
             raise ValueError(f"event_table and snapshot_table must be two names, not both {self.event_table!r}")
         _check_int("max_connections", self.max_connections, 2)
@@ -65,13 +69,37 @@ def checked_source(source: object) -> str:
     return "the given pool"
 
 
-def checked_name(what: str, name: object) -> str:
-    """The name of a schema or table, if Postgres can take all of it."""
-    if not isinstance(name, str) or not name or "\0" in name or not is_unicode(name):
-        raise ValueError(f"{what} must make a name, not {name!r}")
+def checked_name(what: str, given: object) -> str:
+    """The name of a schema or table, if Postgres can take all of it. In double quotes, capitals are meant.
+
+    Raises:
+        ValueError: It can't be a name, or isn't the same one to nact for JavaScript, which never quotes names.
+    """
+    if not isinstance(given, str) or not given or "\0" in given or not is_unicode(given):
+        raise ValueError(f"{what} must make a name, not {given!r}")
+    name = _without_quotes(what, given)
     if len(name.encode()) > MAX_NAME_BYTES:
         raise ValueError(f"{what} make the name {name!r}, longer than the {MAX_NAME_BYTES} bytes that Postgres takes")
+    if name == given and _NEEDS_NO_QUOTES.fullmatch(name) and (folded := _folded(name)) != name:
+        raise ValueError(
+            f"{what} make the name {name!r}, which nact for JavaScript and psql take for {folded!r}: write {folded!r}, "
+            f"or '\"{name}\"' with double quotes if the name in the database really has capitals"
+        )
     return name
+
+
+def _without_quotes(what: str, given: str) -> str:
+    if not given.startswith('"') and not given.endswith('"'):
+        return given
+    inner = given[1:-1]
+    if not inner or given[0] != given[-1] or '"' in inner.replace('""', ""):
+        raise ValueError(f"{what} make {given!r}: a name is quoted as a whole, as in '\"Events\"', prefix included")
+    return inner.replace('""', '"')
+
+
+def _folded(name: str) -> str:
+    """The name as Postgres takes it without quotes: only ASCII letters are folded, whatever the locale."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
 def _checked_dsn(dsn: str) -> str:
