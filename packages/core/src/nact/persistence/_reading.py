@@ -27,6 +27,7 @@ class Start(NamedTuple):
     state: Any
     sequence_number: int
     event_id: str | None = None
+    created_at: int = 0
 
 
 _AT_THE_BEGINNING = Start(None, 0)
@@ -134,8 +135,10 @@ class Reader:
         """Whether the event, which isn't just the next one, has a right to be there. If not, all begins again."""
         number = event.sequence_number
         if number == stands_on and self.position < stands_on:
-            if self.event_id in {None, event.event_id}:
+            if self.event_id == event.event_id:
                 return True
+            if self.event_id is None:
+                return self._is_covered_by_time(event)
             return self._begin_again(f"it stands on another event {number} than the one in the journal")
         if event.is_deleted and number > self.position:
             return await self._may_be_missing(event, stands_on)
@@ -145,6 +148,15 @@ class Reader:
             return True  # the event of an old snapshot was removed altogether, which nact for JavaScript can do
         expected = self.position + 1
         raise CorruptJournalError(f"event {expected} is missing; {number} comes next", self.key, expected)
+
+    def _is_covered_by_time(self, event: PersistedEvent) -> bool:
+        """Whether a snapshot that doesn't name its event can stand on this one: it isn't older. If not, begins again.
+
+        nact for JavaScript counts a number that it couldn't store, and takes snapshots there. Such a snapshot is ahead
+        of its journal; what is stored under its number later on isn't in it.
+        """
+        is_covered = event.created_at <= self.start.created_at
+        return is_covered or self._begin_again(f"event {event.sequence_number} was stored after it was taken")
 
     async def _may_be_missing(self, tombstone: PersistedEvent, stands_on: int) -> bool:
         """Whether to go on after deleted events that what was read doesn't cover. A newer snapshot begins again."""
@@ -227,7 +239,7 @@ class Reader:
         except Exception as error:
             self._reject(snapshot.sequence_number, error)
             return None
-        return Start(state, snapshot.sequence_number, snapshot.event_id)
+        return Start(state, snapshot.sequence_number, snapshot.event_id, snapshot.created_at)
 
     def _reject(self, sequence_number: int, why: Exception) -> None:
         if sequence_number in self._rejected:

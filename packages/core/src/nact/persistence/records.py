@@ -92,7 +92,8 @@ class PersistedSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         data: A JSON value.
         created_at: In milliseconds since 1970-01-01 UTC.
         event_id: The `event_id` of that last event. The snapshot counts only while the journal holds this event, or
-            its tombstone, under this number. `None` in snapshots that were taken before they had it.
+            its tombstone, under this number. `None` in snapshots that were taken before they had it, or by nact for
+            JavaScript: those count while that event isn't newer than they are.
 
     Raises:
         InvalidEventError: If the key, the sequence number or the event's id is invalid.
