@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from nact.durations import Duration, in_seconds
@@ -70,9 +72,15 @@ def checked_limit(value: int | None) -> int | None:
 
 
 def check_callable(argument: str, value: object) -> None:
-    """Raises `TypeError` if the argument isn't a function."""
+    """Raises `TypeError` if the argument isn't a function, or is one that does nothing when it is called."""
     if not callable(value):
         raise TypeError(f"{argument} must be a function, not {value!r}")
+    is_plain = inspect.isroutine(value) or isinstance(value, partial | type)
+    called: Any = value if is_plain else type(value).__call__
+    if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
+        raise TypeError(
+            f"{argument} must not be a generator function: {value!r} has a `yield`, so calling it runs nothing"
+        )
 
 
 def check_name(name: object, *, argument: str = "name") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary, ref
@@ -16,7 +16,15 @@ from nact.persistence.group_commit import observe_batches
 if TYPE_CHECKING:
     from nact.system import ActorSystem
 
-VERSION: Final = version("nact")
+
+def _version() -> str:
+    try:
+        return version("nact")
+    except PackageNotFoundError:  # a bundle, of PyInstaller's say, may leave it out
+        return "unknown"
+
+
+VERSION: Final = _version()
 
 SECONDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """From a write to a local disk to what somebody should look at."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nact.errors import KeyInUseError
+from nact.persistence._engine_methods import check_methods
 from nact.persistence._protocol import check_protocol
 from nact.persistence.engine import PersistenceEngine, SnapshotStore
 
@@ -67,15 +68,17 @@ def configure_persistence(
 
     Args:
         engine: The persistence engine.
-        max_recoveries: How many actors may recover at once; the others wait.
+        max_recoveries: How many actors may recover at once; the others wait. One whose handler waits while it recovers
+            (it asks another actor, say) doesn't count.
         close: False leaves opening and closing the engine to the caller, who uses it elsewhere too.
 
     Raises:
-        TypeError, ValueError: An argument can't be.
+        TypeError, ValueError: An argument is invalid: the engine lacks a method, say, or has one that isn't async.
         IncompatibleEngineError: The engine's package and this nact don't fit; the message says which one to upgrade.
     """
     if not isinstance(engine, PersistenceEngine):
         raise TypeError(f"engine must be a PersistenceEngine, with events and persist, not {engine!r}")
+    check_methods(engine)
     check_protocol(engine)
     if type(max_recoveries) is not int or max_recoveries < 1:
         raise ValueError(f"max_recoveries must be an int from 1, not {max_recoveries!r}")

@@ -13,9 +13,11 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from nact._observing import UNWATCHED, watched
+from nact._supervision import interrupted
 from nact.errors import PersistUsageError, SequenceConflictError
+from nact.persistence._catching_up import catch_up, is_immutable
 from nact.persistence._reading import Reader, event_at
-from nact.persistence._recovery import recover_state
+from nact.persistence._recovery import Slot, recover_state
 from nact.persistence._snapshots import Snapshots
 from nact.persistence._writes import all_done, is_harmless, remembered
 from nact.persistence.context import PersistentContext, ReplayContext
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from nact._cell import Cell
     from nact.persistence._configuration import Persistence
     from nact.persistence._options import JournalOptions
+    from nact.persistence._outages import Outage
 
 
 _DOUBTS: Final = 1000
@@ -43,11 +46,11 @@ class Journal:
     live_context: ClassVar[type[PersistentContext[Any]]] = PersistentContext
 
     __slots__ = (
-        "_before", "_ended", "_in_doubt", "_over", "_stored", "_turn", "_writes", "_writing", "astray", "current",
-        "event_id", "key", "options", "persistence", "recovered", "sequence_number", "snapshots",
+        "_before", "_ended", "_in_doubt", "_over", "_stands_on", "_stored", "_turn", "_writes", "_writing", "astray",
+        "current", "event_id", "key", "options", "outage", "persistence", "recovered", "sequence_number", "snapshots",
     )  # fmt: skip
 
-    def __init__(self, key: str, persistence: Persistence, options: JournalOptions) -> None:
+    def __init__(self, key: str, persistence: Persistence, options: JournalOptions) -> None:  # noqa: PLR0915 - names
         self.key = key
         self.persistence = persistence
         self.options = options
@@ -64,6 +67,8 @@ class Journal:
         self._writes: list[CoroutineType[Any, Any, Any]] = []  # begun by the message in progress
         self._writing = self._over = False
         self._stored = False  # something, by the message in progress
+        self._stands_on: int | None = None  # the event that the state of a failed message stands on, if one is certain
+        self.outage: Outage | None = None
         self._in_doubt: deque[str] | None = None  # ids of events whose writes may yet arrive
         self._turn: asyncio.Future[None] | None = None  # somebody waits until the write in progress is done
         self._before: Cell | None = None  # the last actor that wrote to this key, if it hasn't ended yet
@@ -94,6 +99,9 @@ class Journal:
         Returns:
             False if a fault on the way was judged, and the actor stops or begins again.
         """
+        if self.outage is not None and self.outage.delay:
+            delay, self.outage.delay = self.outage.delay, 0.0
+            await cell.unless_stopped(asyncio.sleep(delay))
         while (former := self._former()) is not None and former.journal is not None:
             await former.journal.ended()
         while self._writing:
@@ -101,20 +109,47 @@ class Journal:
         reader = Reader(self.persistence, self.key, self.key, self.options)
         observer = self.persistence.observer
         with UNWATCHED if observer is None else observer.recovering(reader):
-            async with self.persistence.recoveries:
+            async with Slot(self.persistence.recoveries) as slot:
                 if cell.is_stopping:
                     return False
                 context = self.new_context(cell, NOBODY)
-                if not await recover_state(cell, reader, context, self.persistence.recoveries):
+                if not await recover_state(cell, reader, context, slot):
                     return False
+        if self.snapshots is not None:
+            self.snapshots.begin(reader.start.sequence_number)
+        self._go_live(cell, reader)
+        return True
+
+    async def _catch_up(self, cell: Cell) -> bool:
+        """Reads on from the event that the state stands on, instead of everything, where that is certainly right.
+
+        Returns:
+            False if it isn't, or didn't succeed: a recovery has to.
+        """
+        if self._writing or self._stands_on != self.sequence_number or not is_immutable(cell.state):
+            return False
+        reader = Reader.after(self.persistence, self.key, self.options, self.sequence_number, self.event_id)
+        observer = self.persistence.observer
+        self.recovered = False
+        try:
+            with UNWATCHED if observer is None else observer.recovering(reader):
+                async with Slot(self.persistence.recoveries) as slot:
+                    if cell.orders or not await catch_up(cell, reader, self.new_context(cell, NOBODY), slot):
+                        return False
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and interrupted():
+                raise
+            return False  # if it wasn't passing, the recovery meets it again, and has it judged
+        self._go_live(cell, reader)
+        return True
+
+    def _go_live(self, cell: Cell, reader: Reader) -> None:
         self.sequence_number, self.event_id = reader.position, reader.event_id
         self.astray = self.current = None
         self._stored = False
         self.recovered = True
         if self.snapshots is not None:
-            self.snapshots.begin(reader.start.sequence_number)
             self.after_message(cell, cell.state)
-        return True
 
     def _former(self) -> Cell | None:
         """The last actor that wrote to this key, if it hasn't ended yet."""
@@ -133,9 +168,9 @@ class Journal:
         self.current = None
         if self._writes:
             self._check_writes()
-            self._stored = False
         if self.astray is not None:
             return self.astray
+        self._stored = False
         if self.snapshots is not None and self.snapshots.are_due(self.sequence_number):
             self.snapshots.take(cell, state, self.sequence_number, self.event_id)
         return None
@@ -147,6 +182,7 @@ class Journal:
             self._check_writes()
         if self._stored and self.astray is None:
             self.astray = PersistUsageError("the handler raised after it had persisted")
+        self._stands_on = None if self._stored else self.sequence_number
         self._stored = False
 
     async def after_crash(self, cell: Cell) -> None:
@@ -163,7 +199,7 @@ class Journal:
             error = PersistUsageError("resume isn't possible for an actor that hasn't recovered")
             cell.system.log_fault(cell.ref, "stops: it has no state to go on with", error)
             cell.stop(error)
-        elif self.astray is not None:
+        elif self.astray is not None and (cell.orders or not await self._catch_up(cell)):
             cell.order_reset()
 
     async def _conflicts_with_itself(self, conflict: SequenceConflictError) -> bool:

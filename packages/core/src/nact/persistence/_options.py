@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from typing import Any, NamedTuple, TypeAlias
 
 from nact._options import check_callable
@@ -43,6 +44,8 @@ def checked_journal_options(engine: PersistenceEngine, options: JournalOptions) 
     for argument in ("encoder", "decoder", "snapshot_encoder", "snapshot_decoder"):
         if (function := getattr(options, argument)) is not None:
             check_callable(argument, function)
+            if iscoroutinefunction(function):
+                raise TypeError(f"{argument} must be a plain function, not the async {function!r}: it isn't awaited")
     if type(options.skip_deleted) is not bool:
         raise TypeError(f"skip_deleted must be True or False, not {options.skip_deleted!r}")
     every, retention = options.snapshot_every, options.retention

@@ -70,7 +70,10 @@ def _package(kind: type) -> metadata.Distribution | None:
 
 
 def _core() -> str:
-    return f"nact {metadata.version('nact')}"
+    try:
+        return f"nact {metadata.version('nact')}"
+    except metadata.PackageNotFoundError:  # a bundle, of PyInstaller's say, may leave it out
+        return "this nact"
 
 
 def _about(package: metadata.Distribution) -> str:

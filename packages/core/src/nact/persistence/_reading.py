@@ -87,6 +87,16 @@ class Reader:
         self.event_id: str | None = None
         self.start = _AT_THE_BEGINNING
 
+    @classmethod
+    def after(
+        cls, persistence: Persistence, key: str, options: JournalOptions, sequence_number: int, event_id: str | None
+    ) -> Reader:
+        """A reader that has read up to this event, and reads on from there."""
+        reader = cls(persistence, key, key, options)
+        reader.position, reader.event_id, reader._begun = sequence_number, event_id, True
+        reader.start = Start(None, sequence_number, event_id)
+        return reader
+
     async def read(self) -> AsyncGenerator[Start | PersistedEvent, None]:
         """A `Start`, then every event after it that isn't deleted; called again, only what is new since.
 

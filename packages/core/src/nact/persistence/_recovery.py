@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Coroutine, Generator
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from types import CoroutineType, TracebackType, coroutine
+from typing import TYPE_CHECKING, Any, Self
 
 from nact._life import NO_STATE, initial_state_of
 from nact._supervision import supervise
@@ -18,7 +21,87 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nact.persistence")
 
 
-async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[Any], slots: asyncio.Semaphore) -> bool:
+class Slot:
+    """A place among the actors that recover at once. Others have it while the program's own code waits.
+
+    Otherwise recovering actors that ask another one, which waits for a place, would wait for each other.
+    """
+
+    __slots__ = ("_is_held", "_slots")
+
+    def __init__(self, slots: asyncio.Semaphore) -> None:
+        self._slots = slots
+        self._is_held = False
+
+    async def __aenter__(self) -> Self:
+        await self._take()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._give_back()
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[None]:
+        """Lets others have it for the length of the block."""
+        self._give_back()
+        try:
+            yield
+        finally:
+            await self._take()
+
+    async def handled(self, result: Any) -> Any:
+        """What a handler returned, or returns when awaited. Others have the place from its first wait on."""
+        if type(result) is CoroutineType:
+            return await self._lent_to(result)
+        if hasattr(result, "__await__"):
+            async with self.lent():
+                return await result
+        return result
+
+    @coroutine
+    def _lent_to(self, work: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        try:
+            waits_for = work.send(None)
+        except StopIteration as returned:  # as nearly always, and then nobody else may have the place
+            return returned.value
+        self._give_back()
+        try:
+            result = yield from _rest_of(work, waits_for)
+        except GeneratorExit:
+            raise  # the loop was closed: there is nothing to wait for
+        except BaseException:
+            yield from self._take().__await__()
+            raise
+        yield from self._take().__await__()
+        return result
+
+    async def _take(self) -> None:
+        await self._slots.acquire()
+        self._is_held = True
+
+    def _give_back(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._slots.release()
+
+
+@coroutine
+def _rest_of(work: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
+    """Runs a coroutine on that has begun, and waits for something."""
+    while True:
+        try:
+            step = partial(work.send, (yield waits_for))
+        except BaseException as error:
+            step = partial(work.throw, error)
+        try:
+            waits_for = step()
+        except StopIteration as returned:
+            return returned.value
+
+
+async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[Any], slot: Slot) -> bool:
     """Gives the cell the state that the journal tells: what it read, handled one after another by its handler.
 
     A fault of the handler is judged like any other; if it resumes, the event is passed over, as it was when live.
@@ -33,16 +116,15 @@ async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[A
     async with aclosing(reader.read()) as items:
         async for item in items:
             if isinstance(item, Start):
-                cell.state = item.state if item.sequence_number else await _initial_state(cell, initial_state)
+                cell.state = item.state if item.sequence_number else await _initial_state(cell, initial_state, slot)
                 initial_state = NO_STATE
                 continue
             msg = reader.decode(item)
             try:
-                result = f(cell.state, msg, context)
-                if hasattr(result, "__await__"):
-                    result = await result
+                result = await slot.handled(f(cell.state, msg, context))
             except Exception as error:
-                await _judge(cell, msg, error, slots)
+                async with slot.lent():
+                    await supervise(cell, msg, error)
             else:
                 cell.state = result
             if cell.orders:
@@ -52,9 +134,12 @@ async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[A
     return True
 
 
-async def _initial_state(cell: Cell, made: Any) -> Any:
+async def _initial_state(cell: Cell, made: Any, slot: Slot) -> Any:
     """The one that was made already, or, where all begins again, a fresh one: a handler may have changed the first."""
-    return await initial_state_of(cell) if made is NO_STATE else made
+    if made is not NO_STATE:
+        return made
+    async with slot.lent():
+        return await initial_state_of(cell)
 
 
 def _log_recovered(cell: Cell, reader: Reader) -> None:
@@ -64,11 +149,3 @@ def _log_recovered(cell: Cell, reader: Reader) -> None:
         path, key, number, reader.start.sequence_number,
         extra={"nact_actor": path, "nact_key": key, "nact_sequence_number": number},
     )  # fmt: skip
-
-
-async def _judge(cell: Cell, msg: Any, error: Exception, slots: asyncio.Semaphore) -> None:
-    slots.release()  # others may recover while the policy takes its time
-    try:
-        await supervise(cell, msg, error)
-    finally:
-        await slots.acquire()

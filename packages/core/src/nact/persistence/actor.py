@@ -10,6 +10,7 @@ from nact.durations import Duration
 from nact.persistence._configuration import Persistence
 from nact.persistence._journal import Journal
 from nact.persistence._options import Codec, JournalOptions, Retention, checked_journal_options
+from nact.persistence._outages import wait_out_outages
 from nact.persistence.context import PersistentContext
 from nact.persistence.records import check_key
 from nact.references import ActorRef
@@ -129,8 +130,10 @@ def spawn_persistent(
             state. By default the actor doesn't start then (`CorruptJournalError`), since its state would be wrong.
         shutdown_after: See `spawn`.
         mailbox_limit: See `spawn`. Messages that wait for the end of the recovery count.
-        on_crash: See `spawn`. A journal that can't be read is a fault, too. Whatever is decided, an actor whose memory
-            may disagree with its journal doesn't just resume: it recovers again, or stops.
+        on_crash: See `spawn`. By default an outage of the storage (`EngineUnavailableError`) is waited out: the actor
+            recovers after a delay, again and again, while its messages wait; each attempt is logged as a warning. Any
+            other fault stops it. A journal that can't be read is a fault, too. Whatever is decided, an actor whose
+            memory may disagree with its journal doesn't just resume: it reads its journal again, or stops.
         after_stop: See `spawn`.
 
     Raises:
@@ -147,6 +150,7 @@ def spawn_persistent(
         after_stop=after_stop,
         shutdown_after=shutdown_after,
         mailbox_limit=mailbox_limit,
+        default_policy=wait_out_outages,
     )
     persistence = persistence_of(parent)
     persistence.check_free(key)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import cast
 from urllib.parse import urlsplit
 
 from nact.errors import UnknownEngineError
+from nact.persistence._engine_methods import check_methods
 from nact.persistence._protocol import ENTRY_POINT_GROUP, cannot_import, check_protocol
 from nact.persistence.engine import PersistenceEngine
 
@@ -27,6 +29,8 @@ _known_packages = {
     "sqlite": "nact-persistence-sqlite",
 }
 
+_built_in = {"memory": EntryPoint("memory", "nact.persistence.memory:memory_engine_from_url", ENTRY_POINT_GROUP)}
+
 
 def engine_from_url(url: str) -> PersistenceEngine:
     """The engine that `url` names, as in `engine_from_url(os.environ["DATABASE_URL"])`. No I/O happens yet.
@@ -39,21 +43,36 @@ def engine_from_url(url: str) -> PersistenceEngine:
     if not isinstance(url, str):
         raise TypeError(f"url must be a str such as 'sqlite:///journal.db', not {url!r}")
     scheme = urlsplit(url).scheme.lower()
-    if scheme not in (found := _installed()):
-        _installed.cache_clear()  # it may have been installed since
-        if scheme not in (found := _installed()):
-            raise UnknownEngineError(_advice(scheme, sorted(found)))
-    engine = _factory(found[scheme])(url)
+    entry = _entry(scheme)
+    engine = _factory(entry)(url)
     if not isinstance(engine, PersistenceEngine):
-        raise TypeError(f"{found[scheme].value} made {engine!r} for {scheme}://, which isn't a PersistenceEngine")
+        raise TypeError(f"{entry.value} made {engine!r} for {scheme}://, which isn't a PersistenceEngine")
+    check_methods(engine)
     check_protocol(engine)
     return engine
+
+
+def _entry(scheme: str) -> EntryPoint:
+    if entry := _installed().get(scheme):
+        return entry
+    _installed.cache_clear()  # it may have been installed since
+    if entry := _installed().get(scheme) or _importable(scheme):
+        return entry
+    raise UnknownEngineError(_advice(scheme, sorted(_installed())))
+
+
+def _importable(scheme: str) -> EntryPoint | None:
+    """Our own engine for the scheme, where its code is there but what pip wrote about it isn't: in a bundle, say."""
+    module = _known_packages.get(scheme, "").replace("-", "_")
+    if not module or find_spec(module) is None:
+        return None
+    return EntryPoint(scheme, f"{module}:engine_from_url", ENTRY_POINT_GROUP)
 
 
 @cache
 def _installed() -> dict[str, EntryPoint]:
     """What the installed packages say, which takes milliseconds to read."""
-    return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    return _built_in | {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
 
 
 def _factory(entry: EntryPoint) -> Callable[[str], object]:

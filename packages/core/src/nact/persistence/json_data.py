@@ -18,6 +18,8 @@ MAX_DEPTH = 128
 
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 
+_ADVICE = "A codec makes JSON of your types: give the actor a TypedCodec's encoder and decoder"
+
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder().decode
 
@@ -29,7 +31,7 @@ def check(data: JsonValue) -> None:
         InvalidEventError: Otherwise; it names the path, as in `contacts[3].birthday: datetime`.
     """
     if not _is_exact(data, MAX_DEPTH):
-        raise InvalidEventError(f"not a JSON value: {_fault(data, '', MAX_DEPTH)}")
+        raise InvalidEventError(f"not a JSON value: {_fault(data, '', MAX_DEPTH)}. {_ADVICE}")
 
 
 def encode(data: JsonValue) -> bytes:

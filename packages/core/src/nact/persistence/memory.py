@@ -14,10 +14,13 @@ from nact.errors import CorruptJournalError, EngineClosedError, SequenceConflict
 from nact.persistence import json_data
 from nact.persistence.engine import PROTOCOL_VERSION
 from nact.persistence.records import (
+    MAX_SEQUENCE_NUMBER,
     PersistedEvent,
     PersistedSnapshot,
     check_batch,
     check_key,
+    check_prefix,
+    check_up_to,
     check_window,
     sorted_tags,
     tombstone,
@@ -111,7 +114,8 @@ class MemoryPersistenceEngine:
     async def delete_events(self, key: str, *, up_to: int) -> None:
         self._check_open()
         journal = self._storage.events.get(check_key(key), [])
-        doomed = [event for event in journal if event.sequence_number <= up_to]
+        last = check_up_to(up_to)
+        doomed = [event for event in journal if event.sequence_number <= last]
         if doomed:
             journal[: len(doomed)] = [tombstone(doomed[-1])]
 
@@ -121,6 +125,7 @@ class MemoryPersistenceEngine:
 
     async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
         self._check_open()
+        check_prefix(prefix)
         for key in [key for key, journal in self._storage.events.items() if journal]:
             if key.startswith(prefix):
                 yield key
@@ -130,7 +135,8 @@ class MemoryPersistenceEngine:
     async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
         self._check_open()
         kept = self._storage.snapshots.get(check_key(key), {})
-        number = max((n for n in kept if up_to is None or n <= up_to), default=None)
+        last = MAX_SEQUENCE_NUMBER if up_to is None else check_up_to(up_to)
+        number = max((n for n in kept if n <= last), default=None)
         return None if number is None else _decoded(kept[number])
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
@@ -141,7 +147,8 @@ class MemoryPersistenceEngine:
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
         self._check_open()
         kept = self._storage.snapshots.get(check_key(key), {})
-        for number in [n for n in kept if n <= up_to]:
+        last = check_up_to(up_to)
+        for number in [n for n in kept if n <= last]:
             del kept[number]
 
     def _check_open(self) -> None:

@@ -1,0 +1,88 @@
+"""Catching up: an actor that doesn't know what became of its last event reads on from where its state stands.
+
+That takes one small read, where a recovery reads the snapshot and every event after it. It is right only where the
+handler can't have changed the state in place before it failed, so it is done for immutable states alone (ADR 51).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import aclosing
+from dataclasses import is_dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import msgspec
+
+from nact.persistence._reading import Reader, Start
+from nact.persistence.context import PersistentContext
+
+if TYPE_CHECKING:
+    from nact._cell import Cell
+    from nact.persistence._recovery import Slot
+
+MOST_PARTS: Final = 10_000
+"""A state of more parts isn't looked through: a recovery may be cheaper."""
+
+_ATOMS: Final = frozenset(
+    {type(None), bool, int, float, complex, str, bytes, Decimal, date, datetime, time, timedelta, UUID, range}
+)
+
+
+async def catch_up(cell: Cell, reader: Reader, context: PersistentContext[Any], slot: Slot) -> bool:
+    """Gives the cell the state after the events that `reader` finds. The cell's state must be immutable.
+
+    Returns:
+        False if the journal isn't what it was, or the actor has other orders. The state is as before.
+
+    Raises:
+        Exception: The journal can't be read, or the handler raised. The state is as before.
+    """
+    state = cell.state
+    async with aclosing(reader.read()) as items:
+        async for item in items:
+            if isinstance(item, Start):
+                return False
+            state = await slot.handled(cell.f(state, reader.decode(item), context))
+            if cell.orders:
+                return False
+    cell.state = state
+    return True
+
+
+def is_immutable(state: object) -> bool:
+    """Whether nothing that can be reached from the state can have been changed in place."""
+    to_see = [state]
+    seen = 0
+    while to_see:
+        part = to_see.pop()
+        seen += 1
+        if seen > MOST_PARTS:
+            return False
+        if type(part) in _ATOMS or isinstance(part, Enum):
+            continue
+        parts = _parts(part)
+        if parts is None:
+            return False
+        to_see.extend(parts)
+    return True
+
+
+def _parts(value: object) -> Iterable[object] | None:
+    """What an immutable container holds; `None` for anything that isn't one."""
+    kind = type(value)
+    if kind is tuple or kind is frozenset:
+        return value  # type: ignore[return-value]
+    if isinstance(value, tuple) and hasattr(kind, "_fields") and not hasattr(value, "__dict__"):
+        return value
+    if isinstance(value, msgspec.Struct):
+        fields = value.__struct_fields__ if value.__struct_config__.frozen else None
+    elif is_dataclass(kind) and kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        fields = tuple(kind.__dataclass_fields__)
+    else:
+        return None
+    kept = getattr(value, "__dict__", {})  # a cached property, say
+    return None if fields is None else [*kept.values(), *(getattr(value, name, None) for name in fields)]
