@@ -75,8 +75,8 @@ def check_callable(argument: str, value: object) -> None:
     """Raises `TypeError` if the argument isn't a function, or is one that does nothing when it is called."""
     if not callable(value):
         raise TypeError(f"{argument} must be a function, not {value!r}")
-    is_plain = inspect.isroutine(value) or isinstance(value, partial | type)
-    called: Any = value if is_plain else type(value).__call__
+    call = getattr(type(value), "__call__", None)  # noqa: B004 - to look at it, of an object that has one
+    called = value if inspect.isroutine(value) or isinstance(value, (partial, type)) else call
     if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
         raise TypeError(
             f"{argument} must not be a generator function: {value!r} has a `yield`, so calling it runs nothing"

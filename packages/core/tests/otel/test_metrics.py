@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from nact import (
+    Decision,
     ActorStoppedError,
     Context,
     EngineUnavailableError,
@@ -56,7 +57,7 @@ async def test_what_failed_is_counted_by_its_error() -> None:
     engine.write_error = EngineUnavailableError("gone", outcome_known=True)
     async with start(telemetry.plugin(), configure_persistence(engine), name="shop") as system:
         with pytest.raises(ActorStoppedError):
-            await ask(spawn_persistent(system, collect, "k", initial_state=[]))
+            await ask(spawn_persistent(system, collect, "k", initial_state=[], on_crash=lambda *_: Decision.STOP))
     assert telemetry.values("nact.persist.duration") == {("shop", "EngineUnavailableError"): 1}
     assert telemetry.values("nact.query.duration") == {("shop", "ActorStoppedError"): 1}
 

@@ -8,6 +8,7 @@ from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
 from nact import (
+    Decision,
     ActorStoppedError,
     Context,
     EngineUnavailableError,
@@ -149,7 +150,7 @@ async def test_a_persist_that_fails_tells_why_and_nothing_of_the_error_s_text(er
     engine.write_error = error
     async with start(telemetry.plugin(), configure_persistence(engine)) as system:
         with pytest.raises(ActorStoppedError):
-            await ask(spawn_persistent(system, collect, "k", initial_state=[]))
+            await ask(spawn_persistent(system, collect, "k", initial_state=[], on_crash=lambda *_: Decision.STOP))
     span = telemetry.span("nact persist")
     assert (span.attributes or {})["error.type"] == type(error).__name__
     assert (span.status.status_code, span.status.description, span.events) == (StatusCode.ERROR, None, ())
@@ -160,7 +161,7 @@ async def test_a_recovery_that_fails_tells_why() -> None:
     engine.read_error = EngineUnavailableError("gone", outcome_known=True)
     async with start(telemetry.plugin(), configure_persistence(engine)) as system:
         with pytest.raises(ActorStoppedError):
-            await ask(spawn_persistent(system, collect, "k", initial_state=[]))
+            await ask(spawn_persistent(system, collect, "k", initial_state=[], on_crash=lambda *_: Decision.STOP))
     span = telemetry.span("nact recover")
     assert (span.attributes or {})["error.type"] == "EngineUnavailableError"
     assert span.status.status_code is StatusCode.ERROR

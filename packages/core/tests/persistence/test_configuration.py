@@ -1,12 +1,19 @@
 """`configure_persistence`: whose engine it is, who opens and closes it."""
 
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, Self
 
 import pytest
 
 from nact import EngineClosedError, SystemFailedError, configure_persistence, spawn_persistent, start
-from nact.persistence import MemoryPersistenceEngine
+from nact.persistence import (
+    AtomicBatches,
+    EventDeletion,
+    MemoryPersistenceEngine,
+    PersistenceEngine,
+    SnapshotStore,
+)
 
 from .doubles import JournalOnly, RiggedEngine, ask, collect, contents
 
@@ -84,6 +91,84 @@ class Half:
 def test_an_engine_has_the_methods_of_the_contract(engine: Any) -> None:
     with pytest.raises(TypeError, match=r"engine must be a PersistenceEngine, with events and persist, not"):
         configure_persistence(engine)
+
+
+class Inherits(PersistenceEngine):
+    def events(self, *args: Any, **window: Any) -> Any:
+        return JournalOnly().events(*args, **window)
+
+
+class KeepsNoSnapshots(JournalOnly, SnapshotStore):
+    async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> None:
+        return None
+
+    async def delete_snapshots(self, key: str, *, up_to: int) -> None:
+        pass
+
+
+class DeletesNothing(JournalOnly, EventDeletion):
+    pass
+
+
+class StoresNoBatches(JournalOnly, AtomicBatches):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("engine", "missing"),
+    [
+        (Inherits, r"Inherits inherits PersistenceEngine without implementing persist\(\)"),
+        (KeepsNoSnapshots, r"inherits SnapshotStore without implementing take_snapshot\(\)"),
+        (DeletesNothing, r"inherits EventDeletion without implementing delete_events\(\)"),
+        (StoresNoBatches, r"inherits AtomicBatches without implementing persist_all\(\)"),
+    ],
+    ids=lambda it: getattr(it, "__name__", ""),
+)
+def test_a_method_that_is_only_inherited_is_named(engine: Any, missing: str) -> None:
+    with pytest.raises(TypeError, match=missing):
+        configure_persistence(engine())
+
+
+def stores_at_once(self: Any, event: Any) -> None:
+    pass
+
+
+def says_nothing(self, event):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    pass
+
+
+async def yields(self: Any, event: Any) -> Any:
+    yield event
+
+
+@pytest.mark.parametrize("persist", [stores_at_once, says_nothing, yields])
+def test_a_persist_that_cant_be_awaited_is_refused(persist: Any) -> None:
+    engine: Any = type("Engine", (JournalOnly,), {"persist": persist})()
+    with pytest.raises(TypeError, match=r"Engine.persist\(\) must be async"):
+        configure_persistence(engine)
+
+
+async def a_list(self: Any, key: str, **window: Any) -> list[Any]:
+    return []
+
+
+def a_generator(self: Any, key: str, **window: Any) -> Any:
+    yield key
+
+
+@pytest.mark.parametrize("events", [a_list, a_generator])
+def test_events_that_arent_a_stream_are_refused(events: Any) -> None:
+    engine: Any = type("Engine", (JournalOnly,), {"events": events})()
+    with pytest.raises(TypeError, match=r"Engine.events\(\) must be an async generator, or return one"):
+        configure_persistence(engine)
+
+
+def test_a_plain_method_that_returns_an_awaitable_is_fine() -> None:
+    def persist(self: Any, event: Any) -> Awaitable[None]:
+        return MemoryPersistenceEngine().persist(event)
+
+    engine: Any = type("Engine", (JournalOnly,), {"persist": persist})()
+    configure_persistence(engine)
 
 
 @pytest.mark.parametrize("max_recoveries", [0, -1, 1.5, True, None, "64"], ids=repr)

@@ -1,13 +1,15 @@
 """`engine_from_url`: the scheme finds the engine, or the package to install."""
 
+import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from nact import UnknownEngineError, engine_from_url
-from nact.persistence import MemoryPersistenceEngine, discovery
+from nact.persistence import MemoryPersistenceEngine, PersistenceEngine, discovery
 
 from .doubles import JournalOnly
 
@@ -18,6 +20,14 @@ class ForSomeDatabase(JournalOnly):
     def __init__(self, url: str) -> None:
         super().__init__()
         self.url = url
+
+
+class Hollow(PersistenceEngine):
+    def __init__(self, url: str) -> None:
+        pass
+
+    def events(self, *args: Any, **window: Any) -> Any:
+        return JournalOnly().events(*args, **window)
 
 
 def no_engine(url: str) -> str:
@@ -40,6 +50,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "none": f"{__name__}:no_engine",
     }
     monkeypatch.setattr(discovery, "entry_points", installed(**engines))
+    monkeypatch.setattr(discovery, "find_spec", lambda module: None)  # those that this machine has aren't there
     discovery._installed.cache_clear()
     yield
     discovery._installed.cache_clear()
@@ -89,11 +100,26 @@ def test_what_is_installed_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert type(engine_from_url("some://")).__name__ == "ForSomeDatabase"
 
 
-def test_where_nothing_is_installed_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_is_installed_memory_urls_still_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "entry_points", installed())
     discovery._installed.cache_clear()
-    with pytest.raises(UnknownEngineError, match="begins with one of: none"):
+    assert isinstance(engine_from_url("memory://"), MemoryPersistenceEngine)
+    with pytest.raises(UnknownEngineError, match="begins with one of: memory$"):
         engine_from_url("cassandra://host")
+
+
+def test_our_engines_are_found_by_import_without_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("nact_persistence_sqlite")
+    module.engine_from_url = ForSomeDatabase  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(discovery, "find_spec", {module.__name__: object()}.get)
+    assert type(engine_from_url("sqlite:///journal.db")).__name__ == "ForSomeDatabase"
+
+
+def test_an_engine_without_a_method_of_its_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "entry_points", installed(hollow=f"{__name__}:Hollow"))
+    with pytest.raises(TypeError, match=r"Hollow inherits PersistenceEngine without implementing persist\(\)"):
+        engine_from_url("hollow://")
 
 
 def test_an_entry_point_that_makes_no_engine_is_named() -> None:

@@ -1,4 +1,6 @@
-"""The in-memory engine: snapshots, and the end."""
+"""The in-memory engine: snapshots, bounds, and the end."""
+
+from typing import Any
 
 import pytest
 
@@ -53,6 +55,31 @@ async def test_snapshots_are_deleted_up_to_a_number() -> None:
     assert await engine.latest_snapshot("k", up_to=2) is None
     assert await engine.latest_snapshot("k") is not None
     await engine.delete_snapshots("never written", up_to=5)
+
+
+# --- bounds ----------------------------------------------------------------------------------------------------------
+
+
+async def test_bounds_beyond_64_bits_are_as_good_as_the_largest() -> None:
+    engine = MemoryPersistenceEngine()
+    await write(engine, "k", "a", "b")
+    await engine.take_snapshot(snapshot(2))
+    assert [each async for each in engine.events("k", after=2**64)] == []
+    assert len([each async for each in engine.events("k", limit=2**64)]) == 2
+    assert await engine.latest_snapshot("k", up_to=2**64) is not None
+    await engine.delete_snapshots("k", up_to=2**64)
+    await engine.delete_events("k", up_to=2**64)
+    assert await engine.latest_snapshot("k") is None
+    assert [each.is_deleted async for each in engine.events("k")] == [True]
+
+
+@pytest.mark.parametrize("bound", ["2", 1.5, None], ids=repr)
+async def test_a_bound_that_is_no_number_is_refused(bound: Any) -> None:
+    engine = MemoryPersistenceEngine()
+    with pytest.raises(InvalidEventError, match="up_to must be an int"):
+        await engine.delete_events("k", up_to=bound)
+    with pytest.raises(InvalidEventError, match="up_to must be an int"):
+        await engine.delete_snapshots("k", up_to=bound)
 
 
 # --- the end ---------------------------------------------------------------------------------------------------------

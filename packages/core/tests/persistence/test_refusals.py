@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -65,6 +66,7 @@ async def test_data_that_isnt_json_is_refused_with_its_path_and_the_actor_keeps_
         _, error = await judge.fault()
         assert isinstance(error, InvalidEventError)
         assert "contacts[1].birthday: complex" in str(error)
+        assert "TypedCodec" in str(error)
         assert await ask(ref, "b") == ["a", "b"]
         assert await contents(engine, "k") == [(1, "a"), (2, "b")]
 
@@ -237,3 +239,43 @@ async def test_persist_after_the_message_was_handled_raises(method: str) -> None
         with pytest.raises(PersistUsageError, match="has handled the message"):
             getattr(kept, method)(["too late"])
         assert await stored(engine, "k") == []
+
+
+# --- functions that would do nothing ---------------------------------------------------------------------------------
+
+
+def sync_generator(*args: Any) -> Any:
+    yield
+
+
+async def async_generator(*args: Any) -> Any:
+    yield
+
+
+class Yields:
+    async def __call__(self, *args: Any) -> Any:
+        yield
+
+
+@pytest.mark.parametrize(
+    "hollow", [sync_generator, async_generator, Yields(), partial(sync_generator, 1)], ids=lambda it: type(it).__name__
+)
+@pytest.mark.parametrize(
+    "argument", ["f", "initial_state_func", "on_crash", "after_stop", "encoder", "snapshot_decoder"]
+)
+async def test_a_generator_function_is_refused_and_named(argument: str, hollow: Any) -> None:
+    arguments = {"f": collect, argument: hollow}
+    async with start(configure_persistence(RiggedEngine())) as system:
+        with pytest.raises(TypeError, match=rf"^{argument} must not be a generator function"):
+            spawn_persistent(system, key="k", **arguments)
+
+
+@pytest.mark.parametrize("argument", ["encoder", "decoder", "snapshot_encoder", "snapshot_decoder"])
+async def test_an_async_codec_is_refused_and_named(argument: str) -> None:
+    async def codec(data: Any) -> Any:
+        return data
+
+    options: dict[str, Any] = {argument: codec}
+    async with start(configure_persistence(RiggedEngine())) as system:
+        with pytest.raises(TypeError, match=rf"^{argument} must be a plain function, not the async"):
+            spawn_persistent(system, collect, "k", **options)
