@@ -75,8 +75,9 @@ def check_callable(argument: str, value: object) -> None:
     """Raises `TypeError` if the argument isn't a function, or is one that does nothing when it is called."""
     if not callable(value):
         raise TypeError(f"{argument} must be a function, not {value!r}")
-    call = getattr(type(value), "__call__", None)  # noqa: B004 - to look at it, of an object that has one
-    called = value if inspect.isroutine(value) or isinstance(value, (partial, type)) else call
+    called: Any = value
+    if not inspect.isroutine(called) and not isinstance(called, (partial, type)):
+        called = getattr(type(value), "__call__", None)  # noqa: B004 - to look at it
     if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
         raise TypeError(
             f"{argument} must not be a generator function: {value!r} has a `yield`, so calling it runs nothing"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from nact import (
-    Decision,
     ActorStoppedError,
     Context,
+    Decision,
     EngineUnavailableError,
     MailboxFullError,
     SequenceConflictError,

@@ -8,9 +8,9 @@ from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
 from nact import (
-    Decision,
     ActorStoppedError,
     Context,
+    Decision,
     EngineUnavailableError,
     PersistentContext,
     QueryTimeoutError,

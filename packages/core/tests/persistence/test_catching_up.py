@@ -32,7 +32,7 @@ class Watched(RiggedEngine):
         super().__init__()
         self.reads: list[int] = []
 
-    def events(self, key: str, *, after: int = 0, **window: Any) -> AsyncIterator[PersistedEvent]:  # type: ignore[override]
+    def events(self, key: str, *, after: int = 0, **window: Any) -> AsyncIterator[PersistedEvent]:
         self.reads.append(after)
         return super().events(key, after=after, **window)
 

@@ -133,7 +133,7 @@ def stores_at_once(self: Any, event: Any) -> None:
     pass
 
 
-def says_nothing(self, event):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def says_nothing(self, event):  # type: ignore[no-untyped-def]
     pass
 
 

@@ -104,7 +104,7 @@ def test_where_nothing_is_installed_memory_urls_still_work(monkeypatch: pytest.M
     monkeypatch.setattr(discovery, "entry_points", installed())
     discovery._installed.cache_clear()
     assert isinstance(engine_from_url("memory://"), MemoryPersistenceEngine)
-    with pytest.raises(UnknownEngineError, match="begins with one of: memory$"):
+    with pytest.raises(UnknownEngineError, match=r"begins with one of: memory$"):
         engine_from_url("cassandra://host")
 
 

@@ -50,8 +50,9 @@ async def test_stop_ends_the_wait_at_once() -> None:
     loop = asyncio.get_running_loop()
     async with start(configure_persistence(engine)) as system:
         spawn_persistent(system, collect, "k", initial_state=[])
-        while len(engine.read_faults) > 2:
-            await asyncio.sleep(0.01)
+        for _ in range(10):
+            await engine.before_read.arrival()
+        await asyncio.sleep(0.001)
         began = loop.time()
     assert loop.time() == began
 

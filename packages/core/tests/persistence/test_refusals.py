@@ -258,7 +258,9 @@ class Yields:
 
 
 @pytest.mark.parametrize(
-    "hollow", [sync_generator, async_generator, Yields(), partial(sync_generator, 1)], ids=lambda it: type(it).__name__
+    "hollow",
+    [sync_generator, async_generator, Yields(), partial(sync_generator, 1)],
+    ids=["sync", "async", "object", "partial"],
 )
 @pytest.mark.parametrize(
     "argument", ["f", "initial_state_func", "on_crash", "after_stop", "encoder", "snapshot_decoder"]
