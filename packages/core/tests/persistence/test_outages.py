@@ -50,7 +50,7 @@ async def test_stop_ends_the_wait_at_once() -> None:
     loop = asyncio.get_running_loop()
     async with start(configure_persistence(engine)) as system:
         spawn_persistent(system, collect, "k", initial_state=[])
-        for _ in range(10):
+        for _ in range(6):
             await engine.before_read.arrival()
         await asyncio.sleep(0.001)
         began = loop.time()
