@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from types import CoroutineType, TracebackType, coroutine
@@ -51,14 +51,9 @@ class Slot:
         finally:
             await self._take()
 
-    async def handled(self, result: Any) -> Any:
-        """What a handler returned, or returns when awaited. Others have the place from its first wait on."""
-        if type(result) is CoroutineType:
-            return await self._lent_to(result)
-        if hasattr(result, "__await__"):
-            async with self.lent():
-                return await result
-        return result
+    def lent_to(self, work: Awaitable[Any]) -> Awaitable[Any]:
+        """What a handler's `work` returns when it is awaited. Others have the place from its first wait on."""
+        return self._lent_to(work if isinstance(work, CoroutineType) else _awaited(work))
 
     @coroutine
     def _lent_to(self, work: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
@@ -101,6 +96,10 @@ def _rest_of(work: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, A
             return returned.value
 
 
+async def _awaited(work: Awaitable[Any]) -> Any:
+    return await work
+
+
 async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[Any], slot: Slot) -> bool:
     """Gives the cell the state that the journal tells: what it read, handled one after another by its handler.
 
@@ -121,7 +120,9 @@ async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[A
                 continue
             msg = reader.decode(item)
             try:
-                result = await slot.handled(f(cell.state, msg, context))
+                result = f(cell.state, msg, context)
+                if hasattr(result, "__await__"):
+                    result = await slot.lent_to(result)
             except Exception as error:
                 async with slot.lent():
                     await supervise(cell, msg, error)
