@@ -46,9 +46,7 @@ async def catch_up(cell: Cell, reader: Reader, context: PersistentContext[Any], 
         async for item in items:
             if isinstance(item, Start):
                 return False
-            state = cell.f(state, reader.decode(item), context)
-            if hasattr(state, "__await__"):
-                state = await slot.lent_to(state)
+            state = await slot.handled(cell.f(state, reader.decode(item), context))
             if cell.orders:
                 return False
     cell.state = state

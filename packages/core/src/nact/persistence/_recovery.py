@@ -51,16 +51,20 @@ class Slot:
         finally:
             await self._take()
 
-    def lent_to(self, work: Awaitable[Any]) -> Awaitable[Any]:
-        """What a handler's `work` returns when it is awaited. Others have the place from its first wait on."""
-        return self._lent_to(work if isinstance(work, CoroutineType) else _awaited(work))
-
-    @coroutine
-    def _lent_to(self, work: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    async def handled(self, result: Any) -> Any:
+        """What a handler returned, or returns when awaited. Others have the place from its first wait on."""
+        if not hasattr(result, "__await__"):
+            return result
+        work = result if isinstance(result, CoroutineType) else _awaited(result)
         try:
             waits_for = work.send(None)
-        except StopIteration as returned:  # as nearly always, and then nobody else may have the place
+        except StopIteration as returned:
             return returned.value
+        return await self.lent_to(work, waits_for)
+
+    @coroutine
+    def lent_to(self, work: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
+        """Runs a coroutine on that has begun, and waits for something. Others have the place meanwhile."""
         self._give_back()
         try:
             result = yield from _rest_of(work, waits_for)
@@ -100,7 +104,7 @@ async def _awaited(work: Awaitable[Any]) -> Any:
     return await work
 
 
-async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[Any], slot: Slot) -> bool:
+async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[Any], slot: Slot) -> bool:  # noqa: PLR0915, E501 - the hot path
     """Gives the cell the state that the journal tells: what it read, handled one after another by its handler.
 
     A fault of the handler is judged like any other; if it resumes, the event is passed over, as it was when live.
@@ -121,8 +125,15 @@ async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[A
             msg = reader.decode(item)
             try:
                 result = f(cell.state, msg, context)
-                if hasattr(result, "__await__"):
-                    result = await slot.lent_to(result)
+                if type(result) is CoroutineType:
+                    try:  # its first step is nearly always its last
+                        waits_for = result.send(None)
+                    except StopIteration as returned:
+                        result = returned.value
+                    else:
+                        result = await slot.lent_to(result, waits_for)
+                elif hasattr(result, "__await__"):
+                    result = await slot.handled(result)
             except Exception as error:
                 async with slot.lent():
                     await supervise(cell, msg, error)
