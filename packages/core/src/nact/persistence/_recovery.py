@@ -104,7 +104,9 @@ async def _awaited(work: Awaitable[Any]) -> Any:
     return await work
 
 
-async def recover_state(cell: Cell, reader: Reader, context: PersistentContext[Any], slot: Slot) -> bool:  # noqa: PLR0915, E501 - the hot path
+async def recover_state(  # noqa: PLR0915 - the hot path
+    cell: Cell, reader: Reader, context: PersistentContext[Any], slot: Slot
+) -> bool:
     """Gives the cell the state that the journal tells: what it read, handled one after another by its handler.
 
     A fault of the handler is judged like any other; if it resumes, the event is passed over, as it was when live.
