@@ -19,10 +19,9 @@ def test_options_of_the_engine_are_taken_out_and_those_of_libpq_left() -> None:
     )
     assert isinstance(engine, PostgresPersistenceEngine)
     assert (engine._settings.schema, engine._settings.page_size) == ("my own", 7)
-    assert (
-        engine._life._make_session().sessions._dsn
-        == "postgresql://a:1,b:2/db?sslmode=require&target_session_attrs=primary"
-    )
+    dsn = engine._life._make_session().sessions._dsn
+    assert dsn is not None
+    assert dsn.text == "postgresql://a:1,b:2/db?sslmode=require&target_session_attrs=primary"
 
 
 @pytest.mark.parametrize("options", ["page_size=0", "page_size=x", "schema=a&schema=b", "create_if_not_exists=maybe"])

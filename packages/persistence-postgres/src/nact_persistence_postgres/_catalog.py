@@ -17,12 +17,12 @@ WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
 """
 
 _INDEXES = """
-SELECT i.indexrelid::regclass::text, i.indisunique, i.indisvalid AND i.indisready,
+SELECT i.indexrelid::regclass::text, c.relname::text, i.indisunique, i.indisvalid AND i.indisready,
        pg_get_expr(i.indpred, i.indrelid),
        ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k(attnum, place)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
              WHERE k.place <= i.indnkeyatts ORDER BY k.place)
-FROM pg_catalog.pg_index i WHERE i.indrelid = to_regclass($1)
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass($1)
 """
 
 _PRIVILEGES = """
@@ -30,6 +30,12 @@ SELECT has_table_privilege(c.oid, 'DELETE'), pg_has_role(c.relowner, 'USAGE'), E
   SELECT FROM pg_catalog.pg_depend d
   WHERE d.refobjid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_rewrite'::regclass)
 FROM pg_catalog.pg_class c WHERE c.oid = to_regclass($1)
+"""
+
+_MOST_CONNECTIONS = """
+SELECT least(nullif(r.rolconnlimit, -1), nullif(d.datconnlimit, -1))
+FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
+WHERE r.rolname = session_user AND NOT r.rolsuper AND d.datname = pg_catalog.current_database()
 """
 
 
@@ -44,6 +50,9 @@ class Column:
 @dataclass(slots=True, frozen=True)
 class Index:
     name: str
+    """Quoted, and with its schema, as far as that is needed."""
+    bare_name: str
+    """As errors have it."""
     is_unique: bool
     is_valid: bool
     """False where building it was interrupted, or isn't done yet."""
@@ -87,9 +96,16 @@ async def describe(connection: Connection, table: str) -> Table:
     return Table(
         columns={name: Column(kind, modifier, by_code_point) for name, kind, modifier, by_code_point in columns},
         indexes=tuple(
-            Index(name, unique, valid, condition, tuple(names)) for name, unique, valid, condition, names in indexes
+            Index(name, bare_name, unique, valid, condition, tuple(names))
+            for name, bare_name, unique, valid, condition, names in indexes
         ),
         may_delete=may_delete,
         may_alter=may_alter,
         has_views=has_views,
     )
+
+
+async def most_connections(connection: Connection) -> int | None:
+    """How many connections this role may have to this database at once; `None` if that isn't limited."""
+    most: int | None = await connection.fetchval(_MOST_CONNECTIONS)
+    return most

@@ -51,17 +51,19 @@ class Session:
     Args:
         connection: From the pool.
         writes: What is done with it may change the tables.
+        keeps: It isn't given back after each use.
 
     Attributes:
         mark: What ends it if a statement of it is given up; `None` if it has none, or a transaction brings its own.
         is_unconfirmed: The server committed without the standby that it should have waited for.
     """
 
-    __slots__ = ("connection", "is_unconfirmed", "mark", "writes")
+    __slots__ = ("connection", "is_unconfirmed", "keeps", "mark", "writes")
 
-    def __init__(self, connection: PooledConnection, *, writes: bool) -> None:
+    def __init__(self, connection: PooledConnection, *, writes: bool, keeps: bool = False) -> None:
         self.connection = connection
         self.writes = writes
+        self.keeps = keeps
         self.mark: int | None = getattr(connection, "mark", None)
         self.is_unconfirmed = False
         if writes:

@@ -15,6 +15,8 @@ from nact_persistence_postgres._tables import Tables
 _DELETED_AT_ONCE = 5000
 _LOCK_CLASS = 1_315_004_246
 _PAUSE = 0.01
+_ATTEMPTS = 100
+"""So often another deletion may be faster."""
 
 _WRITERS = """
 SELECT DISTINCT l.virtualtransaction FROM pg_catalog.pg_locks l
@@ -49,7 +51,10 @@ class Deletion:
                 await confirm(connection)  # an earlier call may have done it, and not been told
             return bounds
 
-        while (bounds := await self._sessions.run(to_delete, self._sessions.trying(), writes=True)) is not None:
+        for _ in range(_ATTEMPTS):
+            bounds = await self._sessions.run(to_delete, self._sessions.trying(), writes=True)
+            if bounds is None:
+                return
             first, last, is_done = bounds
             if is_done:
                 return
@@ -58,11 +63,26 @@ class Deletion:
             if first == last:
                 return
             await self._wait_for_writers()
-            while await self._next_to_bury(key, last) < last:
-                pass
+            await self._bury_up_to(key, last)
             return
+        raise self._stuck(key, outcome_known=True)
 
-    async def _next_to_bury(self, key: str, last: int) -> int:
+    async def _bury_up_to(self, key: str, last: int) -> None:
+        before, stuck = 0, 0
+        while (number := await self._bury_next(key, last)) < last:
+            stuck = stuck + 1 if number <= before else 0
+            if stuck == _ATTEMPTS:
+                raise self._stuck(key, outcome_known=False)
+            before = number
+
+    def _stuck(self, key: str, *, outcome_known: bool) -> EngineUnavailableError:
+        return EngineUnavailableError(
+            f"{self._sessions.name}: events of key {key!r:.200} stay, though the server reports no error; a trigger or "
+            f"the row security of {self._tables.sql.events} keeps them",
+            outcome_known=outcome_known,
+        )
+
+    async def _bury_next(self, key: str, last: int) -> int:
         async def next_to_bury(connection: Connection) -> int:
             return int(await connection.fetchval(self._tables.sql.next_to_bury, key, last, _DELETED_AT_ONCE))
 

@@ -8,16 +8,10 @@ from ssl import SSLCertVerificationError
 
 import asyncpg
 
-from nact.errors import EngineUnavailableError
+from nact.errors import CorruptJournalError, EngineUnavailableError, InvalidEventError, NactError
 
-REFUSED = (
-    asyncpg.exceptions.DataError,  # class 22: text that the database's encoding lacks, JSON that jsonb can't hold
-    asyncpg.exceptions.ProgramLimitExceededError,  # a key that is too long for its index
-    asyncpg.exceptions.CheckViolationError,
-    asyncpg.exceptions.NotNullViolationError,
-    asyncpg.exceptions.ForeignKeyViolationError,
-)
-"""What Postgres raises for the values of a row. Nothing of the statement is stored."""
+_NOT_OF_ROWS = frozenset({"08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58"})
+"""Classes of SQLSTATE that tell of the session, the tables or the server. All others can be due to what is stored."""
 
 RACED = (
     asyncpg.exceptions.UniqueViolationError,
@@ -54,7 +48,9 @@ _WRONG = (
     SSLCertVerificationError,  # an OSError, too
 )
 _ADVICE: dict[type[BaseException], str] = {
-    asyncpg.exceptions.InsufficientPrivilegeError: "its role lacks a privilege; the README lists those that it needs",
+    asyncpg.exceptions.InsufficientPrivilegeError: (
+        "its role lacks a privilege (the README lists them), or row security refuses"
+    ),
     asyncpg.exceptions.UndefinedTableError: "its tables are gone",
     asyncpg.exceptions.UndefinedColumnError: "its tables aren't nact's, or were changed",
     asyncpg.exceptions.ReadOnlySQLTransactionError: "it only takes reads; name the primary, or target_session_attrs",
@@ -72,27 +68,92 @@ _ADVICE: dict[type[BaseException], str] = {
 }
 
 
+class Refused(Exception):  # noqa: N818 - an answer, for the writers of this package
+    """The server refused what was to be stored, or one of several. Nothing of the statement is stored.
+
+    It may be a constraint, a trigger or row security that somebody added. The cause is the driver's error.
+    """
+
+    def __init__(self, error: asyncpg.PostgresError) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.__cause__ = error
+
+
 @contextmanager
 def translated(name: str, *, connecting: bool = False) -> Iterator[None]:
     """Raises what comes from the driver and the network as nact's, naming the database and what would help.
 
-    What is in `REFUSED` and `RACED` passes as it is: only who wrote the rows can tell what it means.
+    What is in `RACED` passes as it is: only who wrote the rows can tell what it means.
 
     Raises:
+        Refused: It can be due to the rows.
+        CorruptJournalError: What was read isn't UTF-8, as in a database with the encoding SQL_ASCII.
         EngineUnavailableError: In place of all others; its `outcome_known` says what is certain.
     """
     try:
         yield
-    except (*REFUSED, *RACED):
+    except RACED:
         raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+    except UnicodeDecodeError as error:
+        raise CorruptJournalError(f"{name} holds text that isn't UTF-8: {error}") from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, UnicodeError) as error:
+        if not connecting and isinstance(error, asyncpg.PostgresError) and _can_be_due_to_rows(error):
+            raise Refused(error) from error
         known = connecting or is_answer(error)
         raise EngineUnavailableError(f"{name}: {_reason(error)}", outcome_known=known) from error
 
 
-def unavailable(name: str, error: BaseException) -> EngineUnavailableError:
-    """What `REFUSED` and `RACED` mean to those who don't know which row is at fault. Nothing is stored."""
-    return EngineUnavailableError(f"{name}: {type(error).__name__}: {error}", outcome_known=True)
+def unavailable(name: str, error: Exception) -> NactError:
+    """What `Refused` and `RACED` mean where no row is at fault: of a read, or a deletion. Nothing is stored."""
+    driver_error = error.error if isinstance(error, Refused) else error
+    told: NactError
+    if isinstance(driver_error, asyncpg.exceptions.UntranslatableCharacterError):  # of what is asked for
+        told = InvalidEventError(f"{name}: its encoding lacks a character: {driver_error}")
+    elif isinstance(driver_error, asyncpg.exceptions.CharacterNotInRepertoireError):  # of what is stored
+        told = CorruptJournalError(f"{name} holds text that can't be read: {driver_error}")
+    else:
+        told = EngineUnavailableError(f"{name}: {_reason(driver_error)}", outcome_known=True)
+    told.__cause__ = driver_error
+    return told
+
+
+def refused(what: str, error: Exception, *, in_doubt: bool, advice: str | None = None) -> NactError:
+    """What the author of a single row is told that the server doesn't take, with the server's words.
+
+    Without its details, which would show the row.
+
+    Args:
+        what: The event or snapshot.
+        error: See `translated`.
+        in_doubt: An earlier attempt may have stored it.
+        advice: What is wrong, if it isn't the row.
+    """
+    driver_error = error.error if isinstance(error, Refused) else error
+    if isinstance(driver_error, asyncpg.InsufficientPrivilegeError):
+        advice = _ADVICE[asyncpg.InsufficientPrivilegeError]
+    code = getattr(driver_error, "sqlstate", None) or ""
+    words = f"{type(driver_error).__name__}: {driver_error.args[0] if driver_error.args else ''}"
+    text = f"Postgres refused {what}: {words if advice is None else f'{advice} ({words})'}"
+    told: NactError
+    if in_doubt or advice is not None or code[:2] in _NOT_OF_ROWS or code[:2] == "XX":
+        told = EngineUnavailableError(text, outcome_known=not in_doubt)
+    else:
+        told = InvalidEventError(text)
+    told.__cause__ = driver_error
+    return told
+
+
+def _can_be_due_to_rows(error: asyncpg.PostgresError) -> bool:
+    """Whether other rows may be taken where these were refused."""
+    code = error.sqlstate or ""
+    if not is_answer(error) or isinstance(error, _REPLANNED):
+        return False
+    if isinstance(error, asyncpg.exceptions.InsufficientPrivilegeError):
+        return True  # row security says it in the same way
+    if code[:2] in {"0A", "3F", "42"}:
+        return bool(error.context)  # the server names the function, of a trigger, in which it happened
+    return code[:2] not in _NOT_OF_ROWS
 
 
 def unconfirmed(name: str) -> EngineUnavailableError:
@@ -124,6 +185,8 @@ def may_pass(error: BaseException | None) -> bool:
 
 def keeps_connection(error: BaseException | None) -> bool:
     """Whether the connection that the error came from is as good as before."""
+    if isinstance(error, EngineUnavailableError | Refused):
+        error = error.__cause__
     return is_answer(error) and not isinstance(error, asyncpg.exceptions.ReadOnlySQLTransactionError)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -12,22 +13,26 @@ else:
     Connection = asyncpg.Connection
 
 _LEAST = 1.0
-_NEXT = (OSError, asyncpg.exceptions.CannotConnectNowError, asyncpg.exceptions.TargetServerAttributeNotMatched)
+_NEXT = (
+    OSError,
+    UnicodeError,  # a name that no host can have
+    asyncpg.exceptions.CannotConnectNowError,
+    asyncpg.exceptions.TargetServerAttributeNotMatched,
+)
 
 
-async def connect(dsn: str, *, timeout: float, **arguments: Any) -> Connection:
-    """As `asyncpg.connect`, but each host has a share of the time.
+async def connect(hosts: Sequence[str], *, timeout: float, **arguments: Any) -> Connection:
+    """As `asyncpg.connect`, but each host, given by a DSN of its own, has a share of the time.
 
     asyncpg gives all of it to the first one, and a machine that lost its power doesn't refuse: it is silent.
     """
-    dsns = each_host(dsn)
-    share = max(_LEAST, timeout / len(dsns))
-    for one in dsns[:-1]:
+    share = max(_LEAST, timeout / len(hosts))
+    for one in hosts[:-1]:
         try:
             return await asyncpg.connect(one, timeout=share, **arguments)
         except _NEXT:
             continue
-    return await asyncpg.connect(dsns[-1], timeout=share, **arguments)
+    return await asyncpg.connect(hosts[-1], timeout=share, **arguments)
 
 
 def each_host(dsn: str) -> list[str]:

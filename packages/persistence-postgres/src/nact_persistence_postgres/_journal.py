@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 from nact.errors import EngineUnavailableError
 from nact_persistence_postgres import _schema
+from nact_persistence_postgres._catalog import most_connections
 from nact_persistence_postgres._commits import Commits
 from nact_persistence_postgres._connection import Connection, Pool, in_transaction
-from nact_persistence_postgres._errors import OVERTAKEN, translated
+from nact_persistence_postgres._dsn import Dsn
+from nact_persistence_postgres._errors import OVERTAKEN, Refused, translated, unavailable
 from nact_persistence_postgres._lane import Lane
 from nact_persistence_postgres._reader import Reader
 from nact_persistence_postgres._rows import SnapshotRow
@@ -39,7 +42,7 @@ class Journal:
     snapshot_commits: Commits[SnapshotRow]
     reader: Reader
 
-    def __init__(self, source: str | Pool, settings: Settings) -> None:
+    def __init__(self, source: Dsn | Pool, settings: Settings) -> None:
         self.sessions = Sessions(source, settings)
         self._settings = settings
         self._lanes: tuple[Lane, ...] = ()
@@ -53,8 +56,9 @@ class Journal:
         """
         settings = self._settings
         sql = Statements(settings.schema, settings.event_table, settings.snapshot_table)
-        self.tables, last_deletion, is_pooled = await _looked(self.sessions, settings, sql)
-        await self.sessions.open(is_pooled=is_pooled)
+        found = await _looked(self.sessions, settings, sql)
+        self.tables, last_deletion = found.tables, found.last_deletion
+        await self.sessions.open(is_pooled=found.is_pooled, most=found.most_connections)
         self.seen = Seen(last_deletion)
         lane = Lane(self.sessions, self.tables.append_one if self.tables.remembers else None)
         snapshot_lane = Lane(self.sessions)
@@ -77,12 +81,23 @@ class Journal:
             await self.sessions.aclose()
 
 
-async def _looked(sessions: Sessions, settings: Settings, sql: Statements) -> tuple[Tables, int, bool]:
+class _Found(NamedTuple):
+    tables: Tables
+    last_deletion: int
+    is_pooled: bool
+    most_connections: int | None
+    """As the role or the database has it."""
+
+
+async def _looked(sessions: Sessions, settings: Settings, sql: Statements) -> _Found:
     trying = sessions.trying()
     while True:
         try:
             with translated(sessions.name, connecting=True):
                 return await _look(sessions, settings, sql)
+        except Refused as error:
+            told = unavailable(sessions.name, error)
+            raise told from told.__cause__
         except OVERTAKEN as error:
             overtaken = EngineUnavailableError(f"{sessions.name}: others alter its tables: {error}", outcome_known=True)
             overtaken.__cause__ = error
@@ -91,7 +106,7 @@ async def _looked(sessions: Sessions, settings: Settings, sql: Statements) -> tu
             await trying.again(error)
 
 
-async def _look(sessions: Sessions, settings: Settings, sql: Statements) -> tuple[Tables, int, bool]:
+async def _look(sessions: Sessions, settings: Settings, sql: Statements) -> _Found:
     async with sessions.first_connection() as connection:
         limit = max(_LEAST_TO_LOOK, settings.statement_timeout)
         async with asyncio.timeout(limit):
@@ -100,8 +115,10 @@ async def _look(sessions: Sessions, settings: Settings, sql: Statements) -> tupl
             connection, sql, sessions.name, create=settings.create, is_pooled=is_pooled, limit=limit
         )
 
-        async def look(connection: Connection) -> int:
-            return int(await connection.fetchval(sql.last_deletion)) if tables.remembers else 0
+        async def look(connection: Connection) -> tuple[int, int | None]:
+            last_deletion = int(await connection.fetchval(sql.last_deletion)) if tables.remembers else 0
+            return last_deletion, None if is_pooled else await most_connections(connection)
 
         async with asyncio.timeout(limit):
-            return tables, await in_transaction(connection, "BEGIN", look), is_pooled
+            last_deletion, most = await in_transaction(connection, "BEGIN", look)
+        return _Found(tables, last_deletion, is_pooled, most)

@@ -47,6 +47,8 @@ class Lane:
         self._timer = Timer(sessions.statement_timeout, self._timed_out)
         self._resting: asyncio.TimerHandle | None = None
         self._giving_back: asyncio.Task[None] | None = None
+        self._is_busy = False
+        sessions.room.add_keeper(self._make_room)
 
     def trying(self, *, in_doubt: bool = False) -> Trying:
         return self._sessions.trying(in_doubt=in_doubt)
@@ -64,9 +66,13 @@ class Lane:
         if prepared is None or session is None or not is_usable(session.connection) or self._sessions.fence.is_needed:
             return False
         self._timer.begin()
+        self._is_busy = True
 
         def finished(error: BaseException | None) -> None:
             self._timer.end()
+            self._is_busy = False
+            if self._sessions.room.is_wanted:
+                self._rest()
             if error is None and not session.is_unconfirmed:
                 answered(prepared.get_statusmsg())
                 return
@@ -77,11 +83,13 @@ class Lane:
         has_begun = step(prepared.fetch(*values), finished)
         if not has_begun:
             self._timer.end()
+            self._is_busy = False
         return has_begun
 
     async def run(self, work: Callable[[Connection], Awaitable[T]], trying: Trying) -> T:
         """Like `Sessions.run`, on this lane's connection."""
         self._stay_awake()
+        self._is_busy = True
         try:
             while True:
                 try:
@@ -90,7 +98,10 @@ class Lane:
                 except EngineUnavailableError as error:
                     await trying.again(error)
         finally:
-            if not self._sessions.owns_pool:
+            self._is_busy = False
+            if self._sessions.room.is_wanted:
+                self._rest()
+            elif not self._sessions.owns_pool:
                 self._resting = asyncio.get_running_loop().call_later(_LINGER, self._rest)
 
     async def aclose(self) -> None:
@@ -106,7 +117,7 @@ class Lane:
             broken, self._session = self._session, None
             await self._sessions.give_back(broken)
         if self._session is None:
-            self._session = await self._made_ready(await self._sessions.take(trying, writes=True), trying)
+            self._session = await self._made_ready(await self._sessions.take(trying, writes=True, keeps=True), trying)
         elif self._sessions.fence.is_needed:
             await self._sessions.end_what_was_given_up(self._session, trying)
         return self._session
@@ -139,6 +150,11 @@ class Lane:
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None
+
+    def _make_room(self) -> None:
+        if not self._is_busy:
+            self._stay_awake()
+            self._rest()
 
     def _rest(self) -> None:
         session, self._session = self._session, None

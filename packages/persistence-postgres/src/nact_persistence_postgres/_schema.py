@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 
 from nact.errors import CorruptJournalError, EngineUnavailableError
 from nact_persistence_postgres import _ddl
-from nact_persistence_postgres._catalog import Table, describe
+from nact_persistence_postgres._catalog import Index, Table, describe
 from nact_persistence_postgres._connection import Connection, in_transaction
 from nact_persistence_postgres._sql import DataType, Statements
 from nact_persistence_postgres._tables import Tables
@@ -129,11 +129,15 @@ def _check_complete(name: str, sql: Statements, found: _Found) -> None:
 
 def _check_unique(name: str, table: str, found: Table) -> None:
     for index in found.indexes:
-        if index.is_unique and index.is_valid and index.condition is None and set(index.columns) == set(_PLACE):
+        if _is_own_key(index):
             return
     raise CorruptJournalError(
         f"{name}: table {table} has no unique key over (persistence_key, sequence_nr), without which it's no journal"
     )
+
+
+def _is_own_key(index: Index) -> bool:
+    return index.is_unique and index.is_valid and index.condition is None and set(index.columns) == set(_PLACE)
 
 
 def _tables(sql: Statements, found: _Found) -> Tables:
@@ -146,4 +150,11 @@ def _tables(sql: Statements, found: _Found) -> Tables:
         remembers=found.events.has_index(*_ddl.TOMBSTONE_INDEX),
         is_sorted_by_code_point=keys[0].is_sorted_by_code_point,
         may_delete_snapshots=found.snapshots.may_delete,
+        own_keys=frozenset(index.bare_name for index in found.events.indexes if _is_own_key(index)),
+        numbering_keys=frozenset(
+            index.bare_name
+            for table in found
+            for index in table.indexes
+            if index.is_unique and index.columns == ("ordering",)
+        ),
     )

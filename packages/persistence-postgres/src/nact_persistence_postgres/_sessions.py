@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 import asyncpg
 
-from nact.errors import EngineUnavailableError
+from nact.errors import EngineClosedError, EngineUnavailableError
 from nact_persistence_postgres._connection import (
     Connection,
     OwnConnection,
@@ -20,9 +20,10 @@ from nact_persistence_postgres._connection import (
     end,
     in_transaction,
 )
+from nact_persistence_postgres._dsn import Dsn
 from nact_persistence_postgres._errors import (
     RACED,
-    REFUSED,
+    Refused,
     is_answer,
     keeps_connection,
     translated,
@@ -31,6 +32,7 @@ from nact_persistence_postgres._errors import (
 )
 from nact_persistence_postgres._fence import Fence, Limits, end_holders, new_mark, pause
 from nact_persistence_postgres._hosts import connect
+from nact_persistence_postgres._room import Room
 from nact_persistence_postgres._settings import Settings
 from nact_persistence_postgres._sql import CONFIRM
 from nact_persistence_postgres._trying import Trying
@@ -38,30 +40,34 @@ from nact_persistence_postgres._trying import Trying
 T = TypeVar("T")
 _LEAST_TO_CONNECT = 3.0  # a busy server takes its time, however short the patience with one that refuses
 _TO_CLOSE = 5.0
+_STALE_AT_ONCE = 100  # connections of a pool that answer no more: it may have so many, and makes new ones then
 
 
 class Sessions:
     """The engine's connections, its own or those of the user's pool.
 
     Args:
-        source: A DSN, or the pool.
+        source: A URL, or the pool.
         settings: What the engine was told.
     """
 
-    def __init__(self, source: str | Pool, settings: Settings) -> None:
-        self._dsn = source if isinstance(source, str) else None
-        self._pool = None if isinstance(source, str) else source
+    def __init__(self, source: Dsn | Pool, settings: Settings) -> None:
+        self._dsn = source if isinstance(source, Dsn) else None
+        self._pool = None if isinstance(source, Dsn) else source
+        self._is_closing = False
         self._settings = settings
         self._limits = Limits(settings.statement_timeout)
         self._silent_at: float | None = None
         self.name = settings.name
-        self.owns_pool = isinstance(source, str)
+        self.owns_pool = isinstance(source, Dsn)
         self.is_pooled = False
         """Whether a pooler such as PgBouncer stands between, so that only a transaction has one server connection."""
         self._needs_transactions = False
         self.has_standby = False
         """Whether commits wait for a standby, as the server said when a connection of the engine's own was made."""
         self.fence = Fence()
+        self.room = Room()
+        self.room.pool = self._pool
 
     @property
     def keeps_settings(self) -> bool:
@@ -89,8 +95,10 @@ class Sessions:
 
         Raises:
             EngineUnavailableError: There is none.
+            RuntimeError: The pool belongs to another event loop.
         """
         if self._dsn is None:
+            _check_loop(self._pool)
             session = await self.take(self.trying())
             try:
                 yield session.connection
@@ -103,7 +111,7 @@ class Sessions:
             return
         with translated(self.name, connecting=True):
             mine = await connect(
-                self._dsn,
+                self._dsn.hosts,
                 ssl=self._settings.ssl,
                 timeout=self._connect_timeout(),
                 statement_cache_size=0,
@@ -113,19 +121,25 @@ class Sessions:
         finally:
             mine.terminate()
 
-    async def open(self, *, is_pooled: bool) -> None:
-        """Makes the pool, without connecting, unless the user gave one."""
+    async def open(self, *, is_pooled: bool, most: int | None = None) -> None:
+        """Makes the pool, without connecting, unless the user gave one.
+
+        Args:
+            is_pooled: See the attribute.
+            most: How many connections the server allows, if it said so.
+        """
         cache = self._settings.statement_cache_size
         self.is_pooled = is_pooled
         # A statement cache that was asked for says that the pooler, if there is one, knows of prepared statements.
         self._needs_transactions = is_pooled and not cache
         if self._dsn is None:
             return
-        self._pool = await asyncpg.create_pool(
-            self._dsn,
+        allowed = self._settings.max_connections
+        self.room.pool = self._pool = await asyncpg.create_pool(
+            self._dsn.text,
             connect=cast("Any", self._connect),  # the stubs want each argument of asyncpg's own
             min_size=0,
-            max_size=self._settings.max_connections,
+            max_size=allowed if most is None else max(1, min(allowed, most)),
             connection_class=OwnConnection,
             ssl=self._settings.ssl,
             timeout=self._connect_timeout(),
@@ -134,6 +148,7 @@ class Sessions:
 
     async def aclose(self) -> None:
         """Closes the pool, if the engine made it: in good order at first, and then by force."""
+        self._is_closing = True
         if self._dsn is None or self._pool is None:
             return
         pool, self._pool = self._pool, None
@@ -165,17 +180,22 @@ class Sessions:
 
         Raises:
             EngineUnavailableError: There is no connection, or it broke, for longer than the reconnect timeout.
+            InvalidEventError: The database's encoding lacks a character of what is asked for.
+            EngineClosedError: The engine was closed meanwhile, and didn't wait for this any longer.
         """
         while True:
             try:
                 session = await self.take(trying, writes=writes or atomic)
                 try:
                     return await self.statement(session, work, trying, atomic=atomic)
-                except (*RACED, *REFUSED) as error:
-                    raise unavailable(self.name, error) from error
+                except (*RACED, Refused) as error:
+                    told = unavailable(self.name, error)
+                    raise told from told.__cause__
                 finally:
                     await self.give_back(session)
             except EngineUnavailableError as error:
+                if self._is_closing:
+                    raise self._closed() from error
                 await trying.again(error)
 
     async def statement(
@@ -184,7 +204,7 @@ class Sessions:
         """What `work` returns, within the statement timeout. A connection that isn't as good as before is ended.
 
         Raises:
-            EngineUnavailableError: See `translated`.
+            EngineUnavailableError, Refused: See `translated`.
         """
         own_mark = session.mark
         try:
@@ -194,7 +214,7 @@ class Sessions:
             if session.is_unconfirmed:
                 raise unconfirmed(self.name)
         except BaseException as error:
-            driver_error = error.__cause__ if isinstance(error, EngineUnavailableError) else error
+            driver_error = error.__cause__ if isinstance(error, EngineUnavailableError | Refused) else error
             if not isinstance(driver_error, Exception) or not keeps_connection(driver_error):
                 self.abandon(session, driver_error)
             raise
@@ -222,22 +242,28 @@ class Sessions:
 
     # --- connections -------------------------------------------------------------------------------------------
 
-    async def take(self, trying: Trying, *, writes: bool = False) -> Session:
+    async def take(self, trying: Trying, *, writes: bool = False, keeps: bool = False) -> Session:
         """A connection from the pool, to be given back. What was given up before is over then.
+
+        Args:
+            trying: How often.
+            writes: What is done with it may change the tables.
+            keeps: It isn't given back after each use, but when `room` asks for it.
 
         Raises:
             EngineUnavailableError: There is none.
+            EngineClosedError: There are no more.
         """
-        while True:
-            if self._pool is None:
-                raise EngineUnavailableError(f"{self.name}: the engine is closing", outcome_known=True)
-            with translated(self.name, connecting=True):
-                connection = await self._pool.acquire(timeout=trying.time_left(self._settings.statement_timeout))
-            session = Session(connection, writes=writes)
-            if await self._is_trusted(connection, trying):
+        for _ in range(_STALE_AT_ONCE):
+            session = Session(await self._acquired(trying), writes=writes, keeps=keeps)
+            if not keeps:
+                self.room.lend()
+            if await self._is_trusted(session.connection, trying):
                 break
-            end(connection)
+            end(session.connection)
             await self.give_back(session)
+        else:
+            raise EngineUnavailableError(f"{self.name}: no connection answers", outcome_known=True)
         if self.fence.is_needed:
             try:
                 await self.end_what_was_given_up(session, trying)
@@ -245,6 +271,15 @@ class Sessions:
                 await self.give_back(session)
                 raise
         return session
+
+    async def _acquired(self, trying: Trying) -> PooledConnection:
+        if self._pool is None or self._is_closing:
+            raise self._closed()
+        with translated(self.name, connecting=True), self.room.waiting():
+            return await self._pool.acquire(timeout=trying.time_left(self._settings.statement_timeout))
+
+    def _closed(self) -> EngineClosedError:
+        return EngineClosedError(f"{self.name}: the engine was closed; make a new one")
 
     async def end_what_was_given_up(self, session: Session, trying: Trying) -> None:
         """Returns when no statement that was given up can take effect any more.
@@ -273,6 +308,8 @@ class Sessions:
     async def give_back(self, session: Session) -> None:
         """Ends the use of a connection, also of a broken one."""
         session.leave()
+        if not session.keeps:
+            self.room.take_back()
         connection = session.connection
         if self._pool is None:
             end(connection)
@@ -297,7 +334,7 @@ class Sessions:
         return True
 
     async def _connect(self, dsn: str, *, timeout: float, **arguments: Any) -> Connection:
-        connection = await connect(dsn, timeout=timeout, **arguments)
+        connection = await connect(self._dsn.hosts if self._dsn else [dsn], timeout=timeout, **arguments)
         if isinstance(connection, OwnConnection) and self.keeps_settings:
             mark = new_mark()
             try:
@@ -310,7 +347,15 @@ class Sessions:
         return connection
 
     def _connect_timeout(self) -> float:
+        if self._dsn is not None and self._dsn.connect_timeout is not None:
+            return self._dsn.connect_timeout * len(self._dsn.hosts)
         return max(_LEAST_TO_CONNECT, self._settings.reconnect_timeout)
+
+
+def _check_loop(pool: Pool | None) -> None:
+    loop = getattr(pool, "_loop", None)
+    if loop is not None and loop is not asyncio.get_running_loop():
+        raise RuntimeError("the given pool belongs to another event loop; make a pool, and an engine, for each loop")
 
 
 async def confirm(connection: Connection) -> None:

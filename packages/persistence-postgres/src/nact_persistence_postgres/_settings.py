@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ssl import SSLContext
-from typing import Literal, TypeAlias
-from urllib.parse import urlsplit
+from typing import Literal, TypeAlias, cast
 
 from nact.persistence.records import is_unicode
+from nact_persistence_postgres._connection import Pool
+from nact_persistence_postgres._dsn import Dsn
 
 MAX_NAME_BYTES = 63
 """Postgres cuts longer identifiers short, and two of them could become one."""
 
 _LONGEST_WAIT = 86_400
+_MOST_CONNECTIONS = 10_000
+_LARGEST_PAGE = 1_000_000
+_LARGEST_CACHE = 1_000_000
 
 _NEEDS_NO_QUOTES = re.compile(r"[^\W\d][\w$]*")
 """Postgres takes such a name without quotes, too, and then folds its capitals."""
@@ -45,28 +49,28 @@ class Settings:
         self.snapshot_table = checked_name("table_prefix and snapshot_table", self.snapshot_table)
         if self.event_table == self.snapshot_table:
             raise ValueError(f"event_table and snapshot_table must be two names, not both {self.event_table!r}")
-        _check_int("max_connections", self.max_connections, 2)
-        _check_int("page_size", self.page_size, 1)
+        _check_int("max_connections", self.max_connections, 1, _MOST_CONNECTIONS)
+        _check_int("page_size", self.page_size, 1, _LARGEST_PAGE)
         if self.statement_cache_size is not None:
-            _check_int("statement_cache_size", self.statement_cache_size, 0)
+            _check_int("statement_cache_size", self.statement_cache_size, 0, _LARGEST_CACHE)
         self.statement_timeout = _checked_seconds("statement_timeout", self.statement_timeout)
         self.reconnect_timeout = _checked_seconds("reconnect_timeout", self.reconnect_timeout)
         if self.statement_timeout == 0:
             raise ValueError("statement_timeout must be longer than 0 seconds")
 
 
-def checked_source(source: object) -> str:
-    """What to call the database or the pool in errors and logs: without user and password.
+def checked_source(source: object) -> Dsn | Pool:
+    """The URL, read; or the pool.
 
     Raises:
         TypeError: It is neither a URL nor a pool.
         ValueError: It is a URL that can't be used.
     """
     if isinstance(source, str):
-        return _checked_dsn(source)
+        return Dsn.checked(source)
     if not callable(getattr(source, "acquire", None)):
         raise TypeError(f"expected a URL or a pool of asyncpg, not {type(source).__module__}.{type(source).__name__}")
-    return "the given pool"
+    return cast("Pool", source)
 
 
 def checked_name(what: str, given: object) -> str:
@@ -102,24 +106,9 @@ def _folded(name: str) -> str:
     return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
-def _checked_dsn(dsn: str) -> str:
-    parts = urlsplit(dsn)
-    if parts.scheme not in {"postgresql", "postgres"}:
-        raise ValueError("the URL must begin with postgresql://")
-    if "@" in parts.path or parts.fragment:
-        raise ValueError("a '/' or '#' in a user's name or password is written %2F or %23 in a URL")
-    hosts = parts.netloc.rpartition("@")[2]
-    for place in hosts.split(","):
-        try:
-            _ = urlsplit(f"//{place}").port
-        except ValueError as error:
-            raise ValueError(f"the URL names a host {place!r}: {error}") from error
-    return f"{parts.scheme}://{hosts}{parts.path}"
-
-
-def _check_int(name: str, value: object, least: int) -> None:
-    if type(value) is not int or value < least:
-        raise ValueError(f"{name} must be an int from {least}, not {value!r}")
+def _check_int(name: str, value: object, least: int, most: int) -> None:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{name} must be an int from {least} to {most}, not {value!r}")
 
 
 def _checked_seconds(name: str, seconds: object) -> float:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nact.errors import EngineUnavailableError, InvalidEventError, NactError
+import asyncpg
+
+from nact.errors import EngineUnavailableError, NactError
 from nact.persistence import Outcome
 from nact_persistence_postgres._connection import Connection
-from nact_persistence_postgres._errors import RACED, REFUSED
+from nact_persistence_postgres._errors import RACED, Refused, refused
 from nact_persistence_postgres._lane import Lane
 from nact_persistence_postgres._rows import SnapshotRow, listed
 from nact_persistence_postgres._tables import Tables
@@ -41,13 +43,9 @@ class SnapshotWriter:
 
         try:
             await self._lane.run(put, trying)
-        except (*RACED, *REFUSED) as error:
-            if len(rows) == 1 and isinstance(error, RACED):
-                return await self._store_again(rows, trying, error)
+        except (*RACED, Refused) as error:
             if len(rows) == 1:
-                refused = InvalidEventError(f"Postgres refused the snapshot {rows[0][1]} of key {rows[0][0]!r:.200}")
-                refused.__cause__ = error
-                return [refused]
+                return await self._store_again(rows, trying, error)
             half = len(rows) // 2
             return await self._store(rows[:half], trying) + await self._store(rows[half:], trying)
         except NactError as error:
@@ -55,6 +53,9 @@ class SnapshotWriter:
         return [None] * len(rows)
 
     async def _store_again(self, rows: Sequence[SnapshotRow], trying: Trying, error: Exception) -> list[Outcome]:
+        if isinstance(error, asyncpg.UniqueViolationError | Refused):  # not a race: places aren't unique
+            what = f"snapshot {rows[0][1]} of key {rows[0][0]!r:.200}"
+            return [refused(what, error, in_doubt=trying.in_doubt, advice=self._tables.advice(error))]
         raced = EngineUnavailableError(f"others put snapshots of key {rows[0][0]!r:.200}: {error}", outcome_known=True)
         raced.__cause__ = error
         try:

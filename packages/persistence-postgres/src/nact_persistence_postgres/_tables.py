@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import asyncpg
+
 from nact_persistence_postgres._rows import RowMaker
 from nact_persistence_postgres._sql import DataType, Statements
 
@@ -15,6 +17,8 @@ class Tables:
     Attributes:
         sql: The statements that are the same for all tables.
         remembers: There is an index that tells the last deletion, so what was seen stored can be relied on.
+        own_keys: What the unique indexes are called that let each number of a key be there once.
+        numbering_keys: What those are called that let each `ordering` be there once.
         is_sorted_by_code_point: Keys that begin alike stand side by side.
         rows: Makes the rows to store.
         append_one: Takes one row that is known to be next; guarded by the last deletion.
@@ -30,6 +34,8 @@ class Tables:
     remembers: bool
     is_sorted_by_code_point: bool
     may_delete_snapshots: bool
+    own_keys: frozenset[str]
+    numbering_keys: frozenset[str]
     rows: RowMaker = field(init=False)
     append_one: str = field(init=False)
     append_plain: str = field(init=False)
@@ -46,3 +52,12 @@ class Tables:
         self.append = self.sql.append(self.event_data, remembers=True)
         self.append_checked = self.sql.append(self.event_data, remembers=False)
         self.put_snapshots = self.sql.put_snapshots(self.snapshot_data, replaces=self.may_delete_snapshots)
+
+    def advice(self, error: Exception) -> str | None:
+        """What is wrong with a table that doesn't take a row, where the row isn't to blame."""
+        name = error.constraint_name if isinstance(error, asyncpg.UniqueViolationError) else None
+        if name in self.numbering_keys:
+            return "the sequence of a table's column ordering was set back, as a restore of data alone does; see setval"
+        if name in self.own_keys:
+            return "this role doesn't see the row that has the place; does row security hide it?"
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from nact.errors import EngineUnavailableError
+from nact.errors import CorruptJournalError, EngineUnavailableError, InvalidEventError
 from nact.persistence import GroupCommit, Outcome
 from nact_persistence_postgres._errors import may_pass
 from nact_persistence_postgres._rows import Row, Rows
@@ -49,7 +49,7 @@ class Together:
                 question = _Question(values)
                 try:
                     await self._group.submit(question)
-                except EngineUnavailableError as error:
+                except (EngineUnavailableError, InvalidEventError, CorruptJournalError) as error:
                     if may_pass(error.__cause__):
                         raise
                 if question.rows is not None:

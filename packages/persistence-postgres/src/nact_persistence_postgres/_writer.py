@@ -14,10 +14,10 @@ from functools import partial
 
 import asyncpg
 
-from nact.errors import EngineUnavailableError, InvalidEventError, NactError, SequenceConflictError
+from nact.errors import EngineUnavailableError, NactError, SequenceConflictError
 from nact.persistence import Outcome
 from nact_persistence_postgres._connection import Connection
-from nact_persistence_postgres._errors import RACED, REFUSED
+from nact_persistence_postgres._errors import RACED, Refused, refused
 from nact_persistence_postgres._lane import Lane
 from nact_persistence_postgres._rows import NO_TAGS, EventRow, listed, old_event_id
 from nact_persistence_postgres._seen import Seen
@@ -30,6 +30,9 @@ _ATTEMPTS = 100
 
 _RACES_TOGETHER = 2
 """So often a batch that raced with others is tried as a whole; then in halves, so that a busy key delays few."""
+
+_RACES_ALONE = 5
+"""So often the unique key may refuse an item that, as the journal has it, is next."""
 
 _LOOKED_FOR = 8
 """For so many keys of a batch it is checked that the events before are still there: see ADR 43."""
@@ -106,18 +109,47 @@ class Writer:
                     raise EngineUnavailableError(
                         "the journal takes no rows, and nothing tells why", outcome_known=not trying.in_doubt
                     )
-        except (*RACED, *REFUSED) as error:
-            if len(items) == 1 and isinstance(error, REFUSED):
-                items[0].outcome = _refused(items[0], error, in_doubt=trying.in_doubt)
-            elif len(items) == 1 or (isinstance(error, RACED) and attempt < _RACES_TOGETHER):
-                await self._settle(items, trying, attempt + 1)
-            else:
-                half = len(items) // 2
-                await self._settle(items[:half], trying, attempt=1)
-                await self._settle(items[half:], trying, attempt=1)
+        except (*RACED, Refused) as error:
+            await self._settle_again(items, trying, attempt, error)
         except NactError as error:
             for item in items:
                 item.outcome = copied(error)
+
+    async def _settle_again(self, items: Sequence[Append], trying: Trying, attempt: int, error: Exception) -> None:
+        """Tries what raced with others once more, and what the server doesn't take together in halves."""
+        if attempt < _RACES_TOGETHER and self._is_race(error):
+            await self._settle(items, trying, attempt + 1)
+        elif len(items) > 1:
+            half = len(items) // 2
+            await self._settle(items[:half], trying, attempt=1)
+            await self._settle(items[half:], trying, attempt=1)
+        elif isinstance(error, Refused):
+            items[0].outcome = _refused(items[0], error, in_doubt=trying.in_doubt)
+        else:
+            try:
+                await self._settle_race(items[0], trying, attempt, error)
+            except NactError as final:
+                items[0].outcome = copied(final)
+
+    async def _settle_race(self, item: Append, trying: Trying, attempt: int, error: Exception) -> None:
+        """Asks the journal about an item that a unique key refused; tries it again after a deadlock and its like."""
+        if not isinstance(error, asyncpg.UniqueViolationError):
+            raced = EngineUnavailableError(f"others write to the journal: {error}", outcome_known=True)
+            raced.__cause__ = error
+            await trying.again(raced)
+        elif not await self._undecided([item], trying):
+            return
+        elif attempt >= _RACES_ALONE or not self._is_race(error):
+            # An index of somebody's own, a sequence that was set back, or a row that row security hides.
+            item.outcome = _refused(item, error, in_doubt=trying.in_doubt, advice=self._tables.advice(error))
+            return
+        await self._settle([item], trying, attempt + 1)
+
+    def _is_race(self, error: Exception) -> bool:
+        """Whether another writer of the journal was faster."""
+        if isinstance(error, asyncpg.UniqueViolationError):
+            return error.constraint_name is None or error.constraint_name in self._tables.own_keys
+        return isinstance(error, RACED)
 
     async def _stores(self, items: Sequence[Append], trying: Trying, *, check_all: bool) -> bool:
         """Whether all the rows are stored by this. If not, some may be."""
@@ -168,7 +200,7 @@ class Writer:
         in_doubt = trying.in_doubt  # before the question, which may find a neighbour
         try:
             last_deletion, states = await self._lane.run(partial(self._states, items, trying), trying)
-        except (*RACED, *REFUSED) as error:  # of the question, not of the rows
+        except (*RACED, Refused) as error:  # of the question, not of the rows
             raise EngineUnavailableError(
                 f"the journal didn't tell what it holds: {error}", outcome_known=not trying.in_doubt
             ) from error
@@ -266,11 +298,8 @@ def _deleted_since(item: Append) -> EngineUnavailableError:
     return EngineUnavailableError(text, outcome_known=False)
 
 
-def _refused(item: Append, error: Exception, *, in_doubt: bool) -> NactError:
-    text = f"Postgres refused event {item.first} of key {item.key!r:.200}: {error}"
-    refused = EngineUnavailableError(text, outcome_known=False) if in_doubt else InvalidEventError(text)
-    refused.__cause__ = error
-    return refused
+def _refused(item: Append, error: Exception, *, in_doubt: bool, advice: str | None = None) -> NactError:
+    return refused(f"event {item.first} of key {item.key!r:.200}", error, in_doubt=in_doubt, advice=advice)
 
 
 def copied(error: NactError) -> NactError:

@@ -21,6 +21,7 @@ from nact.persistence.records import (
 )
 from nact_persistence_postgres._connection import Pool
 from nact_persistence_postgres._deletion import Deletion
+from nact_persistence_postgres._dsn import Dsn
 from nact_persistence_postgres._journal import Journal
 from nact_persistence_postgres._settings import Settings, Ssl, checked_source
 from nact_persistence_postgres._writer import Append
@@ -46,7 +47,7 @@ class PostgresPersistenceEngine:
         event_table: The table of events.
         snapshot_table: The table of snapshots.
         ssl: As for `asyncpg.connect`, where the DSN can't say it.
-        max_connections: At most so many of its own; two are for writing.
+        max_connections: At most so many of its own; two are for writing, and give way where there are no others.
         statement_cache_size: How many statements a connection keeps prepared. If not given, 100, and 0 behind
             PgBouncer, where every statement becomes a transaction. Give it if yours handles prepared statements.
         statement_timeout: After how many seconds a statement, or a wait for a connection, is given up.
@@ -75,8 +76,9 @@ class PostgresPersistenceEngine:
         reconnect_timeout: float = 10.0,
         page_size: int = 1000,
     ) -> None:
+        source = checked_source(dsn_or_pool)
         self._settings = settings = Settings(
-            name=checked_source(dsn_or_pool),
+            name=source.name if isinstance(source, Dsn) else "the given pool",
             create=create_if_not_exists,
             schema=schema,
             event_table=f"{table_prefix}{event_table}",
@@ -88,7 +90,7 @@ class PostgresPersistenceEngine:
             reconnect_timeout=reconnect_timeout,
             page_size=page_size,
         )
-        self._life = Lifecycle(lambda: Journal(dsn_or_pool, settings), repr(self))
+        self._life = Lifecycle(lambda: Journal(source, settings), repr(self))
 
     def __repr__(self) -> str:
         return f"PostgresPersistenceEngine({self._settings.name!r})"
@@ -122,7 +124,8 @@ class PostgresPersistenceEngine:
         check_window(after, limit)
         wanted = sorted_tags(tags)
         journal.tables.rows.key(check_key(key))
-        if limit == 0 or after == MAX_SEQUENCE_NUMBER or any("\0" in tag for tag in wanted):
+        limit = None if limit is None else min(limit, MAX_SEQUENCE_NUMBER)
+        if limit == 0 or after >= MAX_SEQUENCE_NUMBER or any("\0" in tag for tag in wanted):
             return
         await journal.commits.settled(key)
         last_deletion = journal.seen.last_deletion
