@@ -100,3 +100,60 @@ def test_a_url_that_libpq_takes_is_taken(dsn: str) -> None:
 def test_what_is_neither_a_url_nor_a_pool_is_refused(source: Any) -> None:
     with pytest.raises(TypeError, match="a URL or a pool of asyncpg"):
         PostgresPersistenceEngine(source)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "sslmode=prefer&channel_binding=prefer",
+        "connect_timeout=5&application_name=shop",
+        "keepalives=1&keepalives_idle=30&keepalives_interval=10&keepalives_count=5&tcp_user_timeout=5000",
+        "gssencmode=disable&client_encoding=utf8&fallback_application_name=x",
+        "load_balance_hosts=random&krbsrvname=postgres&sslnegotiation=postgres&requiressl=0&sslcompression=0",
+        "options=-c%20search_path%3Dpublic&search_path=public&my.setting=1",
+        "ssl=true",
+    ],
+)
+def test_an_option_of_libpq_is_done_or_left_out(options: str) -> None:
+    engine = engine_from_url(f"postgresql://localhost/db?{options}")
+    assert isinstance(engine, PostgresPersistenceEngine)
+    dsn = engine._life._make_session().sessions._dsn
+    assert dsn is not None
+    unknown = ("channel_binding", "connect_timeout", "keepalives", "tcp_user", "gssenc", "fallback", "load_", "ssl=")
+    assert not [name for name in unknown if name in dsn.text.replace("application_name=x", "")]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "channel_binding=require",
+        "gssencmode=require",
+        "hostaddr=127.0.0.1",
+        "sslmode=no-verify",
+        "sslrootcert=system",
+        "require_auth=scram-sha-256",
+        "client_encoding=latin1",
+        "connect_timeout=soon",
+        "target_session_attrs=best",
+        "port=x",
+        "min_size=1",
+        "pgbouncer=true",
+    ],
+)
+def test_an_option_that_asyncpg_cannot_keep_is_refused(option: str) -> None:
+    with pytest.raises(ValueError, match=option.partition("=")[0]):
+        PostgresPersistenceEngine(f"postgresql://localhost/db?{option}")
+
+
+@pytest.mark.parametrize("place", ["hu?sh", "hu/sh", "hu#sh", "hu@sh", "hu[sh", "hu[sh]", "1?hu=sh", "1?sh"])
+def test_no_piece_of_a_password_is_told(place: str) -> None:
+    with pytest.raises(ValueError, match="URL") as refused:
+        PostgresPersistenceEngine(f"postgresql://me:{place}@host/db")
+    assert "hu" not in str(refused.value)
+    assert "sh" not in str(refused.value).replace("shop", "")
+    assert refused.value.__cause__ is None
+
+
+def test_hosts_each_have_the_connect_timeout() -> None:
+    engine = PostgresPersistenceEngine("postgresql://a,b/db?connect_timeout=7")
+    assert engine._life._make_session().sessions._connect_timeout() == 14
