@@ -1,4 +1,4 @@
-"""What is acknowledged, or made a state of, because it was read: with fake connections, which note what they are told."""
+"""What is acknowledged, or made a state of, because it was read: on fake connections, which note what they are told."""
 
 from __future__ import annotations
 
@@ -119,10 +119,10 @@ class FewLines:
     def __init__(self, *lines: Line) -> None:
         self.lines = list(lines)
 
-    async def acquire(self, *, timeout: float) -> Line:  # noqa: ASYNC109
+    async def acquire(self, *, timeout: float) -> Line:
         return self.lines.pop(0)
 
-    async def release(self, line: Line, *, timeout: float) -> None:  # noqa: ASYNC109
+    async def release(self, line: Line, *, timeout: float) -> None:
         pass
 
     def get_idle_size(self) -> int:

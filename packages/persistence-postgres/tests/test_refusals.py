@@ -57,12 +57,11 @@ async def table(engine: PostgresPersistenceEngine, key: str, schema: str) -> str
 async def test_what_a_trigger_refuses_fails_alone(
     engine: PostgresPersistenceEngine,
     database: asyncpg.Connection[asyncpg.Record],
-    schema: str,
     table: str,
     key: str,
     refuse: str,
 ) -> None:
-    function = qualified(schema, "refuse")
+    function = f"{table.removesuffix(chr(34) + 'event_journal' + chr(34))}refuse"
     await database.execute(REFUSE_BAD.format(function=function, table=table, refuse=refuse))
     events = [event(f"{key}-{place}", 1, {"is": "bad" if place == 2 else "good"}) for place in range(5)]
     told = await outcomes(engine, events)
