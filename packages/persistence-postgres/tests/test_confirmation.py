@@ -156,7 +156,8 @@ async def test_only_connections_newer_than_a_silence_are_used() -> None:
     silent = await some.take(some.trying())
     some.abandon(silent, TimeoutError())
     await some.give_back(silent)
-    assert (await some.take(some.trying())).connection is new  # type: ignore[comparison-overlap]
+    taken: Any = await some.take(some.trying())
+    assert taken.connection is new
     assert (old.is_ended, new.is_ended) == (True, False)
 
 

@@ -163,7 +163,7 @@ async def test_what_the_encoding_lacks_is_refused(
 ) -> None:
     name = f"latin_{uuid4().hex[:8]}"
     await database.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
-    async with PostgresPersistenceEngine(server.bare_url.replace("/test", f"/{name}")) as engine:
+    async with PostgresPersistenceEngine(f"{server.bare_url.rpartition(chr(47))[0]}/{name}") as engine:
         await engine.persist(event(key, 1, "é"))
         reads = await asyncio.gather(*[numbers(engine, each) for each in (key, "ж", "b")], return_exceptions=True)
         assert (reads[0], reads[2]) == ([1], [])
@@ -181,7 +181,7 @@ async def test_text_that_is_not_utf8_is_a_corrupt_journal(
     await database.execute(
         f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
     )
-    url = server.bare_url.replace("/test", f"/{name}")
+    url = f"{server.bare_url.rpartition(chr(47))[0]}/{name}"
     async with PostgresPersistenceEngine(url) as engine:
         await engine.persist(event(key, 1))
         other = await asyncpg.connect(url)
