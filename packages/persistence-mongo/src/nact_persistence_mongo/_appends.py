@@ -27,6 +27,8 @@ class Append:
     is_settled: bool = False
     is_suspect: bool = False
     """The server refused it, in company. It goes alone."""
+    refusal: str = ""
+    """Why the server refused it, alone. It may be stored already: the server's rules come before its index."""
 
     def settle(self, outcome: Outcome) -> None:
         self.outcome, self.is_settled = outcome, True

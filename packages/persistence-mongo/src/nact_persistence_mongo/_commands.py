@@ -13,7 +13,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError, OperationFailure, WriteConcernError
 
 from nact_persistence_mongo._driver import Database, Document
-from nact_persistence_mongo._errors import DUPLICATE
+from nact_persistence_mongo._errors import RefusedWriteError, is_passing_code, is_place_taken
 
 
 class Commands:
@@ -53,12 +53,12 @@ class Commands:
 
         Raises:
             DuplicateKeyError: There is one of this key and number.
+            RefusedWriteError: The server's rules don't let the one document in.
             PyMongoError: The server refused, or wasn't reached, or too few members confirmed.
         """
         answer = await self.write(name, **fields)
         for failure in answer.get("writeErrors", ()):
-            kind = DuplicateKeyError if failure["code"] == DUPLICATE else OperationFailure
-            raise kind(failure.get("errmsg", "it refused"), failure["code"], failure)
+            raise _kind_of(failure, fields)(failure.get("errmsg", "it refused"), failure["code"], failure)
         raise_unconfirmed(answer)
         return int(answer["n"])
 
@@ -69,6 +69,14 @@ class Commands:
         """
         place = {"sequence_number": 0}
         await self.change("update", updates=[{"q": {"key": key, **place}, "u": {"$set": place}} for key in keys])
+
+
+def _kind_of(failure: Mapping[str, Any], fields: Mapping[str, Any]) -> type[OperationFailure]:
+    if is_place_taken(failure):
+        return DuplicateKeyError
+    statements = fields.get("documents") or fields.get("updates") or fields.get("deletes") or ()
+    is_one = len(statements) == 1 and not statements[0].get("multi") and statements[0].get("limit") != 0
+    return RefusedWriteError if is_one and not is_passing_code(failure) else OperationFailure
 
 
 def raise_unconfirmed(answer: Mapping[str, Any]) -> None:

@@ -147,9 +147,10 @@ class Databases:
 
     async def aclose(self) -> None:
         if self._owned is not None:
-            threads = _threads(self._owned.delegate)
+            client, self._owned = self._owned, None
+            threads = _threads(client.delegate)
             with pymongo.timeout(_PATIENCE):  # it says goodbye to the server, which may be silent
-                await asyncio.to_thread(self._owned.close)
+                await asyncio.to_thread(client.close)
             for thread in threads:
                 thread.wake()
             await asyncio.gather(*(asyncio.to_thread(thread.join, _PATIENCE) for thread in threads))

@@ -19,6 +19,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
     WriteConcernError,
+    WriteError,
     WTimeoutError,
 )
 
@@ -37,7 +38,18 @@ _LOGIN = frozenset({8, 11, 13, 18, 33, 8000})
 # The server refuses these before it begins, so no part of the command took effect. With any other code a part may have.
 _REFUSED_UNBEGUN = frozenset({2, 9, 13, 14, 18, 26, 59, 72, 166, OTHER_COLLECTION, 8000})
 
+_PLACE = {"key": 1, "sequence_number": 1}
+
 _NEVER_LEFT = ServerSelectionTimeoutError | WaitQueueTimeoutError | ConfigurationError | InvalidOperation
+
+
+class RefusedWriteError(WriteError):
+    """The server refused the one document that a command had, so nothing was stored by it."""
+
+
+def is_place_taken(failure: Mapping[str, Any]) -> bool:
+    """Whether there is a document of this key and number, by the journal's own index and no other unique one."""
+    return failure.get("code") == DUPLICATE and dict(failure.get("keyPattern", _PLACE)) == _PLACE
 
 
 def is_passing(error: PyMongoError) -> bool:
@@ -56,6 +68,8 @@ def is_passing_code(failure: Mapping[str, Any]) -> bool:
 
 def may_be_done(error: PyMongoError) -> bool:
     """Whether the server may have done what the one command asked for. Only a proof makes it False."""
+    if isinstance(error, RefusedWriteError):
+        return False
     if isinstance(error, OperationFailure) and not isinstance(error, BulkWriteError):
         return error.code not in _REFUSED_UNBEGUN
     return not isinstance(error, _NEVER_LEFT)
@@ -72,6 +86,12 @@ def translated(error: PyMongoError, *, outcome_known: bool) -> NactError:
 def too_large(error: DocumentTooLarge, *, outcome_known: bool) -> NactError:
     """The error of nact for what the driver doesn't send, with an error that is none of PyMongo's own."""
     text = f"MongoDB can't hold it: {error}"
+    return InvalidEventError(text) if outcome_known else EngineUnavailableError(text, outcome_known=False)
+
+
+def refused(what: str, words: object, *, outcome_known: bool) -> NactError:
+    """The error of nact for what the server's rules (validation, a unique index of one's own) don't let in."""
+    text = f"MongoDB refused {what}: {words}"[:1000]
     return InvalidEventError(text) if outcome_known else EngineUnavailableError(text, outcome_known=False)
 
 

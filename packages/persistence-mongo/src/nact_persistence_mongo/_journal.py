@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from nact.errors import EngineUnavailableError, InvalidEventError, NactError
+from nact.errors import EngineUnavailableError
 from nact_persistence_mongo._appends import Run
 from nact_persistence_mongo._commands import Commands
-from nact_persistence_mongo._errors import DUPLICATE, is_passing_code
+from nact_persistence_mongo._errors import RefusedWriteError, is_passing_code, is_place_taken
 from nact_persistence_mongo._fences import Fences
 from nact_persistence_mongo._ground import Ground
 from nact_persistence_mongo._inserts import Inserted, Inserts, portions
@@ -74,13 +74,22 @@ class Journal:
         trying.maybe_done |= not inserted.is_confirmed
         for place, run in enumerate(runs):
             if place in inserted.failures:
-                _refuse(run, inserted.failures[place], trying)
+                _refuse(run, inserted.failures[place])
             elif inserted.is_confirmed:
                 self._stored(run)
 
     async def _replace(self, run: Run, mark: object, trying: Trying) -> None:
-        if await trying.run(lambda: self._fences.replace(run.key, run.first, mark, run.document())):
+        replaced = await trying.run(lambda: self._replaced(run, mark))
+        if isinstance(replaced, RefusedWriteError):
+            _refuse(run, replaced.details or {})
+        elif replaced:
             self._stored(run)
+
+    async def _replaced(self, run: Run, mark: object) -> bool | RefusedWriteError:
+        try:
+            return await self._fences.replace(run.key, run.first, mark, run.document())
+        except RefusedWriteError as refusal:  # that of this run, and not of its neighbours
+            return refusal
 
     def _stored(self, run: Run) -> None:
         self._seen.put(run.key, run.last)
@@ -113,17 +122,12 @@ def _removal(run: Run) -> dict[str, Any]:
     return {"q": {"key": run.key, "sequence_number": run.first, **is_mine}, "limit": 1}
 
 
-def _refuse(run: Run, failure: dict[str, Any], trying: Trying) -> None:
-    """The server says no to a document: because of its validation rules, say."""
-    if failure["code"] == DUPLICATE or is_passing_code(failure):
+def _refuse(run: Run, failure: Mapping[str, Any]) -> None:
+    """The server says no to a document: because of its validation rules, or of a unique index of somebody's own."""
+    if is_place_taken(failure) or is_passing_code(failure):
         return
     if len(run.items) > 1:
         for item in run.items:
             item.is_suspect = True
         return
-    item = run.items[0]
-    text = f"MongoDB refused event {item.first} of key {item.key!r:.200}: {failure.get('errmsg')}"[:1000]
-    refusal: NactError = InvalidEventError(text)
-    if trying.maybe_done:  # the rules may have come in between
-        refusal = EngineUnavailableError(text, outcome_known=False)
-    item.settle(refusal)
+    run.items[0].refusal = str(failure.get("errmsg", "it didn't say why"))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pymongo
 from pymongo.errors import DocumentTooLarge, PyMongoError
 
-from nact.errors import EngineUnavailableError
+from nact.errors import EngineClosedError, EngineUnavailableError
 from nact_persistence_mongo._errors import is_passing, may_be_done, too_large, translated
 
 T = TypeVar("T")
@@ -94,6 +94,7 @@ class InFlight:
     def __init__(self) -> None:
         self._batches: dict[asyncio.Future[None], Collection[str]] = {}
         self._by_key: dict[str, set[asyncio.Future[Any]]] = {}
+        self._is_closed = False
 
     async def settled(self, key: str) -> None:
         """Returns when the writes to the key that are under way have ended."""
@@ -102,8 +103,9 @@ class InFlight:
         if writes:
             await asyncio.wait(writes)
 
-    async def all_settled(self) -> None:
-        """Returns when no write is under way."""
+    async def aclose(self) -> None:
+        """Returns when no write is under way, and none can begin any more."""
+        self._is_closed = True
         while writes := [*self._batches, *(write for each in self._by_key.values() for write in each)]:
             await asyncio.wait(writes)
 
@@ -118,8 +120,15 @@ class InFlight:
             del self._batches[done]
             done.set_result(None)
 
-    async def finish(self, key: str, write: Awaitable[T]) -> T:
-        """What the write returns; it goes on to its end also when the caller is cancelled."""
+    async def finish(self, key: str, write: Coroutine[Any, Any, T]) -> T:
+        """What the write returns; it goes on to its end also when the caller is cancelled.
+
+        Raises:
+            EngineClosedError: After `aclose` was called: a write that begins now would meet a client that closes.
+        """
+        if self._is_closed:
+            write.close()
+            raise EngineClosedError("the engine is closed; make a new one")
         task = asyncio.ensure_future(write)
         self._by_key.setdefault(key, set()).add(task)
         task.add_done_callback(lambda _: self._remove(key, task))

@@ -10,6 +10,7 @@ from nact_persistence_mongo._errors import for_one
 from nact_persistence_mongo._link import look_at
 
 _AT_ONCE = 100
+_LONG = 4000  # characters of a key: a hundred such fit into one command
 
 
 class Newcomers:
@@ -25,11 +26,15 @@ class Newcomers:
         self._answer: asyncio.Task[Collection[str]] | None = None
 
     async def has_nothing(self, key: str) -> bool:
-        """Whether nothing is stored for the key. Who asks alone isn't told: it costs a round trip that others share.
+        """Whether nothing is stored for the key. It costs a round trip that several share.
+
+        A lone question isn't answered, nor one for a long key: False.
 
         Raises:
             NactError: The server can't be reached.
         """
+        if len(key) > _LONG:
+            return False
         if self._answer is None:
             self._keys = []
             self._answer = asyncio.create_task(self._ask(self._keys), name="nact mongo newcomers")

@@ -11,6 +11,7 @@ from typing import Any
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent
 from nact.persistence.paging import prefetched
+from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_mongo._documents import events_in
 from nact_persistence_mongo._reader import Documents, Page, Reader
 
@@ -32,7 +33,7 @@ class Replay:
 
     def __init__(self, key: str, after: int, limit: int | None, tags: frozenset[str], page_size: int) -> None:
         self._key = key
-        self._position = after
+        self._position = min(after, MAX_SEQUENCE_NUMBER)  # nothing is behind that
         self._left = limit
         self._tags = tags
         self._page_size = page_size

@@ -42,9 +42,15 @@ class Setup:
 
 
 class Session:
-    """Made in the event loop in which it is used."""
+    """Made in the event loop in which it is used.
 
-    def __init__(self, setup: Setup) -> None:
+    Args:
+        setup: The engine's options.
+        former: The session before it, which may have been left open in an event loop that was closed.
+    """
+
+    def __init__(self, setup: Setup, former: Session | None = None) -> None:
+        self._former = former
         if not isinstance(setup.source, str):
             check_loop(setup.source)
         self._setup = setup
@@ -75,6 +81,9 @@ class Session:
             EngineUnavailableError: The server can't be reached.
             CorruptJournalError: They aren't such as hold a journal.
         """
+        if self._former is not None:
+            await self._former.leave()
+            self._former = None
         trying = Trying(self._setup.timeout, writes=False)
         create = self._setup.create_if_not_exists
         used = [self._collections.events, self._collections.snapshots]
@@ -97,9 +106,26 @@ class Session:
         """Await what this returns; it raises the item's outcome. Items of one key keep their order."""
         return self._lanes[hash(item.key) % _LANES].submit(item, size=item.size)
 
+    async def leave(self) -> None:
+        """Closes what was opened, from another event loop: nothing of its own goes on, so nothing is waited for."""
+        await self._databases.aclose()
+
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes what was opened."""
         for lane in self._lanes:
             await lane.aclose()
-        await self.in_flight.all_settled()
+        await self.in_flight.aclose()
         await self._databases.aclose()
+
+
+class Sessions:
+    """Makes the engine's sessions, one after another."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._last: Session | None = None
+
+    def make(self) -> Session:
+        """A session for the running event loop."""
+        self._last = Session(self._setup, self._last)
+        return self._last

@@ -10,6 +10,8 @@ from pymongo.uri_parser import parse_uri, split_options
 from nact_persistence_mongo._driver import Source, is_database, is_source
 
 _LONGEST_WAIT = 86_400
+_MOST_MEMBERS = 50  # of a replica set
+_MOST = 2**31 - 1
 
 
 def checked_source(source: str | Source, database: str | None) -> str | Source:
@@ -61,8 +63,10 @@ def checked_collections(event_collection: str, snapshot_collection: str) -> None
 
 
 def checked_w(w: int | str) -> int | str:
-    if not w or w is True or (isinstance(w, int) and w < 0):
-        raise ValueError(f"w must be 'majority', a tag of the replica set, or an int from 1, not {w!r}")
+    if not w or w is True or (isinstance(w, int) and not 0 < w <= _MOST_MEMBERS):
+        raise ValueError(
+            f"w must be 'majority', a tag of the replica set, or an int from 1 to {_MOST_MEMBERS}, not {w!r}"
+        )
     return w
 
 
@@ -73,6 +77,6 @@ def checked_seconds(name: str, seconds: float) -> float:
 
 
 def checked_count(name: str, count: int) -> int:
-    if type(count) is not int or count < 1:
-        raise ValueError(f"{name} must be an int from 1, not {count!r}")
+    if type(count) is not int or not 1 <= count <= _MOST:
+        raise ValueError(f"{name} must be an int from 1 to {_MOST}, not {count!r}")
     return count

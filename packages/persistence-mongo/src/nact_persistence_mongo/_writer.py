@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from nact.errors import EngineUnavailableError, NactError, SequenceConflictError
 from nact.persistence import Outcome
 from nact_persistence_mongo._appends import Append, Run, runs_of
-from nact_persistence_mongo._errors import for_one
+from nact_persistence_mongo._errors import for_one, refused
 from nact_persistence_mongo._fences import Fences
 from nact_persistence_mongo._journal import Journal
 from nact_persistence_mongo._link import InFlight, Trying
@@ -98,6 +98,8 @@ class Writer:
         found: list[Append] = []
         for key, mine in by_key.items():
             highest = await self._reader.highest(key, trying)
+            if any(item.refusal for item in mine) and await self._reader.arriving(key) > highest:
+                continue  # it may be the very event that was refused, which other members don't have yet
             ids: dict[int, str] = {}
             for first, last in _ranges(mine, highest):
                 ids |= await self._reader.event_ids(key, first, last, trying)
@@ -124,6 +126,9 @@ def _decide(items: Sequence[Append], highest: int, ids: dict[int, str], *, maybe
     for item in items:
         if [ids.get(number) for number in range(item.first, item.last + 1)] == list(item.ids):
             found.append(item)
+        elif item.first == following and item.refusal:
+            what = f"event {item.first} of key {item.key!r:.200}"
+            item.settle(refused(what, item.refusal, outcome_known=not maybe_done))
         elif item.first == following:
             following = item.last + 1
         elif maybe_done and ids.get(item.first) is None:

@@ -24,7 +24,7 @@ from nact_persistence_mongo._appends import Append, append_of
 from nact_persistence_mongo._documents import event_bson, snapshot_document
 from nact_persistence_mongo._driver import Source
 from nact_persistence_mongo._replay import Replay
-from nact_persistence_mongo._session import Session, Setup
+from nact_persistence_mongo._session import Sessions, Setup
 
 
 class MongoPersistenceEngine:
@@ -84,7 +84,7 @@ class MongoPersistenceEngine:
             max_batch=_settings.checked_count("max_batch", max_batch),
         )
         self._page_size = _settings.checked_count("page_size", page_size)
-        self._life = Lifecycle(lambda: Session(setup), repr(self))
+        self._life = Lifecycle(Sessions(setup).make, repr(self))
 
     def __repr__(self) -> str:
         setup = self._setup  # a URL may hold a password
