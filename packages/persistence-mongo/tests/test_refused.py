@@ -43,9 +43,9 @@ def registered(key: str, number: int, email: str) -> PersistedEvent:
 
 async def test_a_unique_index_of_ones_own_refuses_one_event(strict: MongoPersistenceEngine, key: str) -> None:
     await strict.persist(registered(key, 1, key))
-    writes = [registered(f"{key}b", 1, key), event(f"{key}c", 1), event(key, 2), registered(key, 3, key)]
+    writes = [registered(f"{key}b", 1, key), event(f"{key}c", 1), event(key, 2)]
     outcomes = await asyncio.gather(*(strict.persist(each) for each in writes), return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [InvalidEventError, type(None), type(None), InvalidEventError]
+    assert [type(outcome) for outcome in outcomes] == [InvalidEventError, type(None), type(None)]
     assert "email" in str(outcomes[0])
     assert await numbers(strict, key) == [1, 2]
 
@@ -75,8 +75,8 @@ async def test_a_snapshot_that_is_refused_says_so_at_once(
 ) -> None:
     await strict.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data={"email": key}))
     for number in (1, 2):
+        data = {"email": key}
         with pytest.raises(InvalidEventError, match="email"):
-            data = {"email": key}
             await strict.take_snapshot(PersistedSnapshot(key=f"{key}b", sequence_number=number, data=data))
     shell.command("collMod", STATES, validator={"data": {"$ne": "forbidden"}})
     with pytest.raises(InvalidEventError, match="validation"):

@@ -74,7 +74,7 @@ class Commands:
 def _kind_of(failure: Mapping[str, Any], fields: Mapping[str, Any]) -> type[OperationFailure]:
     if is_place_taken(failure):
         return DuplicateKeyError
-    statements = fields.get("documents") or fields.get("updates") or fields.get("deletes") or ()
+    statements = fields.get("documents") or fields.get("updates") or fields.get("deletes") or []
     is_one = len(statements) == 1 and not statements[0].get("multi") and statements[0].get("limit") != 0
     return RefusedWriteError if is_one and not is_passing_code(failure) else OperationFailure
 

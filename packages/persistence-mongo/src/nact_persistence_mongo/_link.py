@@ -31,13 +31,16 @@ class Trying:
     Args:
         seconds: For how long.
         writes: False for what only reads.
+        whole: Whether a cancellation waits for the attempt under way: a driver's thread that connects a client while
+            it is closed would leave threads behind.
 
     Attributes:
         maybe_done: Whether an attempt that failed may have had its effect.
     """
 
-    def __init__(self, seconds: float, *, writes: bool = True) -> None:
+    def __init__(self, seconds: float, *, writes: bool = True, whole: bool = False) -> None:
         self._writes = writes
+        self._whole = whole
         self._clock = asyncio.get_running_loop().time
         self._until = self._clock() + seconds
         self._attempt = max(seconds * _FIRST_ATTEMPT, _SHORTEST_ATTEMPT)
@@ -54,7 +57,7 @@ class Trying:
         while True:
             try:
                 with pymongo.timeout(self.left()):
-                    return await attempt()
+                    return await (_to_its_end(attempt()) if self._whole else attempt())
             except PyMongoError as error:
                 self.failed(error)
             except DocumentTooLarge as error:
@@ -86,6 +89,16 @@ class Trying:
             raise EngineUnavailableError("the server didn't settle it in time", outcome_known=not self.maybe_done)
         await asyncio.sleep(self._pause)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+
+async def _to_its_end(attempt: Awaitable[T]) -> T:
+    task = asyncio.ensure_future(attempt)
+    task.add_done_callback(look_at)
+    try:
+        return await asyncio.shield(task)
+    finally:
+        if not task.done():
+            await asyncio.wait([task])
 
 
 class InFlight:

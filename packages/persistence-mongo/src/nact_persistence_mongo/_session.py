@@ -84,7 +84,7 @@ class Session:
         if self._former is not None:
             await self._former.leave()
             self._former = None
-        trying = Trying(self._setup.timeout, writes=False)
+        trying = Trying(self._setup.timeout, writes=False, whole=True)
         create = self._setup.create_if_not_exists
         used = [self._collections.events, self._collections.snapshots]
         uuids = await prepare(self._databases.database, used, trying, create=create)

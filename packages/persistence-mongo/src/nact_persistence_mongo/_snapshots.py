@@ -17,8 +17,8 @@ from nact_persistence_mongo._link import Trying
 class Snapshots:
     """Writes snapshots, which `Reader` reads.
 
-    Those of one key are written one after another: a write whose caller was cancelled goes on, and must not undo one that
-    was begun after it.
+    Those of one key are written one after another: a write whose caller was cancelled goes on, and must not undo one
+    that was begun after it.
 
     Args:
         commands: Write to their collection.
