@@ -27,7 +27,7 @@ class TestMemoryEngine(ConformanceSuite):
     """The reference itself."""
 
     requirements = Requirements(
-        cannot_keep=dict.fromkeys(("P-01", "P-02", "P-03", "P-04", "P-05", "P-06", "P-07", "P-11"), GONE)
+        cannot_keep=dict.fromkeys(("P-01", "P-02", "P-03", "P-04", "P-05", "P-06", "P-07", "P-11", "L-16"), GONE)
     )
     store: MemoryStorage
 

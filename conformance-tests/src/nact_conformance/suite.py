@@ -16,6 +16,7 @@ from nact_conformance.laws.cancellation import CancellationLaws
 from nact_conformance.laws.conflicts import ConflictLaws
 from nact_conformance.laws.deletion import DeletionLaws
 from nact_conformance.laws.emptied import EmptiedStorageLaws
+from nact_conformance.laws.endings import EndingLaws
 from nact_conformance.laws.exactness import ExactnessLaws
 from nact_conformance.laws.faults import FaultLaws
 from nact_conformance.laws.growth import GrowthLaws
@@ -52,6 +53,7 @@ class ConformanceSuite(
     ListingLaws,
     SnapshotLaws,
     LifecycleLaws,
+    EndingLaws,
     CancellationLaws,
     RandomHistoryLaws,
     ProcessLaws,

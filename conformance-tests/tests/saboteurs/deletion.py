@@ -246,3 +246,11 @@ class GivesTombstonesNewIds(MemoryPersistenceEngine):
         journal = self._storage.events.get(key, [])
         if journal and journal[0].is_deleted:
             journal[0] = msgspec.structs.replace(journal[0], event_id=new_event_id())
+
+
+@caught_by("D-18")
+class DeletesNothingBelowALargeBound(MemoryPersistenceEngine):
+    """Takes a bound as 64 bits with a sign, so that a large one is negative."""
+
+    async def delete_events(self, key: str, *, up_to: int) -> None:
+        await super().delete_events(key, up_to=-1 if up_to >= 2**63 else up_to)

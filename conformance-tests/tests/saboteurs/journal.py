@@ -179,3 +179,14 @@ class RepeatsWhenTheJournalGrows(Replays):
             yield event
             if len(self._storage.events[key]) != count:
                 yield event
+
+
+@caught_by("J-20")
+class HandsBoundsToItsDriver(MemoryPersistenceEngine):
+    """Has a driver that takes no more than 64 bits."""
+
+    async def events(self, key: str, *, after: int = 0, limit: int | None = None, **window: Any) -> Events:
+        if max(after, limit or 0) >= 2**63:
+            raise OverflowError("can only handle up to 8-byte ints")
+        async for event in super().events(key, after=after, limit=limit, **window):
+            yield event

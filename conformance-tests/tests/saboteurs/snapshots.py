@@ -180,3 +180,12 @@ class KeepsTheEventOfTheFirst(MemoryPersistenceEngine):
         kept = self._storage.snapshots.get(snapshot.key, {}).get(snapshot.sequence_number)
         identity = snapshot.event_id if kept is None else kept.event_id
         await super().take_snapshot(msgspec.structs.replace(snapshot, event_id=identity))
+
+
+@caught_by("S-19")
+class FindsNoSnapshotBelowALargeBound(MemoryPersistenceEngine):
+    """Takes a bound as 64 bits with a sign, so that a large one is negative."""
+
+    async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> Found:
+        is_large = up_to is not None and up_to >= 2**63
+        return await super().latest_snapshot(key, up_to=-1 if is_large else up_to)

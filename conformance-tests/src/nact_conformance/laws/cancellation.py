@@ -168,6 +168,24 @@ class CancellationLaws:
                 found, ["gave up"] * highest + ["knows"], "what a read showed after the cancellation stays true"
             )
 
+    @law("X-11", Need.SNAPSHOTS, guarantee=7)
+    async def test_a_cancelled_snapshot_never_undoes_a_newer_one(self, trial: Trial) -> None:
+        """Its write may go on when its caller is gone; it must be over before what the same client does next."""
+        for turn in range(8 * trial.settings.rounds):
+            key, size = trial.key(), 300_000 if turn % 2 else 1
+            old, new = (PersistedSnapshot(key=key, sequence_number=1, data=text * size) for text in ("old", "n"))
+            write = asyncio.ensure_future(trial.client.take_snapshot(old))
+            for _ in range(turn % 8):
+                await asyncio.sleep(0)
+            write.cancel()
+            await trial.client.take_snapshot(new)
+            await asyncio.wait([write])
+            for _ in range(20):
+                await asyncio.sleep(0)
+            await trial.client.persist(event(key, 1))  # time for what is still on its way
+            found = await trial.client.latest_snapshot(key)
+            trial.expect_same(found and found.data, new.data, "of a cancelled snapshot and the next, the next stays")
+
 
 async def _cancel_persist_everywhere(trial: Trial, moment: Moment) -> None:
     key = trial.key()

@@ -224,6 +224,18 @@ class DeletionLaws:
         await fresh.aclose()
         await _expect_tombstone(trial, await trial.another_client(), stored[4])
 
+    @law("D-18", Need.DELETION, guarantee=10)
+    async def test_a_deletion_beyond_64_bits_deletes_all_there_is(self, trial: Trial) -> None:
+        """A bound above everything is the last event; one below zero deletes nothing."""
+        for bound in (2**63, 2**64, 10**30):
+            key = trial.key()
+            stored = await trial.fill(key, 3)
+            await trial.client.delete_events(key, up_to=-bound)
+            await trial.expect_journal(key, stored, f"deletion up to -{bound} deletes nothing")
+            await trial.client.delete_events(key, up_to=bound)
+            await _expect_tombstone(trial, trial.client, stored[2])
+            await trial.client.persist(event(key, 4))
+
 
 async def _expect_tombstone(trial: Trial, client: Client, last: PersistedEvent) -> None:
     """Returns if the journal begins with the tombstone of this event."""

@@ -195,3 +195,13 @@ class JournalLaws:
             await trial.client.break_off(replay)
         await trial.client.persist(event(key, 4))
         trial.expect(await trial.client.numbers(key), [1, 2, 3, 4], "after forty abandoned replays, all works")
+
+    @law("J-20", guarantee=2)
+    async def test_a_window_beyond_64_bits_means_what_it_says(self, trial: Trial) -> None:
+        """Nothing is behind 2**64, and a limit of 2**64 is no limit: a driver's own error would be a riddle."""
+        key = trial.key()
+        await trial.fill(key, 3)
+        for bound in (2**63, 2**64, 10**30):
+            trial.expect(await trial.client.numbers(key, after=bound), [], f"nothing is behind {bound}")
+            found = await trial.client.numbers(key, limit=bound)
+            trial.expect(found, [1, 2, 3], f"limit={bound} yields all there is")

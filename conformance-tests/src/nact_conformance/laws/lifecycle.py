@@ -132,8 +132,8 @@ class LifecycleLaws:
             await client.aclose()
             del client, replay
             if turn == 2:
-                before = await _what_is_held()
-        after = await _what_is_held()
+                before = await what_is_held()
+        after = await what_is_held()
         for what, count in before.items():
             trial.expect_at_most(after[what], count, f"engines that are closed leave no {what} behind")
 
@@ -175,7 +175,8 @@ async def _expect_closed(trial: Trial, client: Client) -> None:
             await trial.refused(EngineClosedError, call(), f"{name} of a closed engine raises EngineClosedError")
 
 
-async def _what_is_held() -> dict[str, int]:
+async def what_is_held() -> dict[str, int]:
+    """How many tasks, threads, files and sockets this process has."""
     for _ in range(3):  # what was closed goes away in the loop's next passes
         await asyncio.sleep(0)
     await asyncio.to_thread(settle_proxies)  # the kit's own ends of the connections that are closed

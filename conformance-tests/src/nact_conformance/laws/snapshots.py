@@ -224,6 +224,19 @@ class SnapshotLaws:
         older = await trial.client.latest_snapshot(key, up_to=3)
         trial.expect(older and older.event_id, first, "the older snapshot keeps its own id")
 
+    @law("S-19", Need.SNAPSHOTS, guarantee=11)
+    async def test_a_bound_of_snapshots_beyond_64_bits_is_all_of_them(self, trial: Trial) -> None:
+        """The latest up to 2**64 is the latest, and deletion up to there deletes them all; below zero there is none."""
+        for bound in (2**63, 2**64, 10**30):
+            key = trial.key()
+            await trial.client.take_snapshot(snapshot(key, 3))
+            found = await trial.client.latest_snapshot(key, up_to=bound)
+            trial.expect(found and found.sequence_number, 3, f"the latest up to {bound} is the latest")
+            await trial.client.delete_snapshots(key, up_to=-bound)
+            await _expect_latest(trial, key, snapshot(key, 3), f"deletion up to -{bound} deletes nothing")
+            await trial.client.delete_snapshots(key, up_to=bound)
+            trial.expect(await trial.client.latest_snapshot(key), None, f"deletion up to {bound} deletes all")
+
 
 async def _expect_event_id(trial: Trial, client: Client, taken: PersistedSnapshot, promise: str) -> None:
     """Returns if the latest snapshot has these data and this event's id."""
