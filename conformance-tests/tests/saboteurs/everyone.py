@@ -29,6 +29,6 @@ from saboteurs.sabotage import SABOTEURS
 __all__ = ["SABOTEURS"]
 
 MODULES = (
-    batches, cancellation, conflicts, deletion, emptied, endings, exactness, faults, growth, highest, histories, isolation,
-    journal, knowing, late, lifecycle, listing, marred, processes, resources, snapshots, tags,
+    batches, cancellation, conflicts, deletion, emptied, endings, exactness, faults, growth, highest, histories,
+    isolation, journal, knowing, late, lifecycle, listing, marred, processes, resources, snapshots, tags,
 )  # fmt: skip

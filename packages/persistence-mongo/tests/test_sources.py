@@ -12,6 +12,7 @@ from mongo_servers.events import event, numbers
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, MongoClient
 
+from nact.errors import EngineClosedError
 from nact_conformance.containers import MongoStorage
 from nact_persistence_mongo import MongoPersistenceEngine, engine_from_url
 
@@ -34,8 +35,9 @@ async def test_a_client_in_another_event_loop_is_a_clear_error(client: Any, key:
         async with MongoPersistenceEngine(client) as engine:
             await engine.persist(event(key, 1))
 
-    with pytest.raises(RuntimeError, match="event loop"):
+    with pytest.raises(RuntimeError, match="event loop") as caught:
         await asyncio.to_thread(asyncio.run, elsewhere())
+    assert isinstance(caught.value, EngineClosedError)
 
 
 async def test_an_engine_in_use_by_another_event_loop_is_a_clear_error(

@@ -9,6 +9,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 from nact.errors import EngineClosedError, NactError
@@ -53,7 +54,7 @@ class EndingLaws:
             await _close_while_opening(trial)
             held.append(await what_is_held())
         for what in held[0]:
-            growth = [after[what] - before[what] for before, after in zip(held, held[1:], strict=False)]
+            growth = [after[what] - before[what] for before, after in pairwise(held)]
             promise = f"engines that are closed while they open leave no {what} behind, in one of three rounds"
             trial.expect_at_most(min(growth), 0, promise)
 
@@ -67,15 +68,14 @@ class EndingLaws:
             trial.expect(await trial.client.numbers(key), [1, 2], "what both loops stored is there")
         elif not isinstance(second.outcome, NactError):
             happened = f"it raised {type(second.outcome).__name__}: {second.outcome}"
-            raise BrokenLawError(
-                "an engine works in a second event loop, or an error of nact says what it is", happened
-            )
+            promise = "an engine works in a second event loop, or an error of nact says what it is"
+            raise BrokenLawError(promise, happened)
         else:
             trial.history.note(f"(the second loop was told {type(second.outcome).__name__}: {second.outcome})")
 
     @law("L-16", Need.OTHER_PROCESSES, Need.SECOND_CLIENT, guarantee=13)
     async def test_after_a_fork_an_engine_works_or_says_so_at_once(self, trial: Trial) -> None:
-        """A child has copies of its parent's sockets and none of its threads: it writes, or is told, but never waits."""
+        """A child has its parent's sockets and none of its threads: it writes, or is told, but never waits."""
         if not hasattr(os, "fork"):
             return
         client, key = await trial.another_client(), trial.key()
@@ -184,12 +184,12 @@ async def _forked(trial: Trial, engine: PersistenceEngine, key: str) -> str:
         _live_as_a_child(engine, key, writer)
     os.close(writer)
     for _ in range(round(trial.settings.timeout / 0.02)):
-        if os.waitpid(child, os.WNOHANG)[0]:
+        if os.waitpid(child, os.WNOHANG)[0]:  # noqa: ASYNC222 (it doesn't wait)
             break
         await asyncio.sleep(0.02)
     else:
         os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        os.waitpid(child, 0)  # noqa: ASYNC222 (it is dead)
     with os.fdopen(reader, "rb") as answer:
         return answer.read().decode() or f"nothing for {trial.settings.timeout:g} s"
 

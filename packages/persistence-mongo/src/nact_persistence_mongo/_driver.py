@@ -17,6 +17,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConfigurationError
 from pymongo.read_concern import ReadConcern
 
+from nact_persistence_mongo._errors import OtherLoopError
+
 Document: TypeAlias = dict[str, Any]
 Client: TypeAlias = "AsyncIOMotorClient[Any] | AsyncMongoClient[Any]"
 Source: TypeAlias = "Client | AsyncIOMotorDatabase[Any] | AsyncDatabase[Any]"
@@ -169,12 +171,12 @@ def check_loop(source: object) -> None:
     """Returns if the client can be used in the running event loop.
 
     Raises:
-        RuntimeError: It belongs to another one.
+        OtherLoopError: It belongs to another one.
     """
     client = source.client if isinstance(source, AsyncIOMotorDatabase | AsyncDatabase) else source
     loop = client.get_io_loop() if isinstance(client, AsyncIOMotorClient) else getattr(client, "_loop", None)
     if loop is not None and loop is not asyncio.get_running_loop():
-        raise RuntimeError("the MongoDB client belongs to another event loop; make the client in the loop that uses it")
+        raise OtherLoopError("the MongoDB client belongs to another event loop; make both anew in this one")
 
 
 def _threads(client: Any) -> list[Any]:

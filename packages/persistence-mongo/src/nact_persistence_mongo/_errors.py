@@ -43,6 +43,10 @@ _PLACE = {"key": 1, "sequence_number": 1}
 _NEVER_LEFT = ServerSelectionTimeoutError | WaitQueueTimeoutError | ConfigurationError | InvalidOperation
 
 
+class OtherLoopError(EngineClosedError, RuntimeError):
+    """The client belongs to another event loop, which may be closed: the engine can't be used here."""
+
+
 class RefusedWriteError(WriteError):
     """The server refused the one document that a command had, so nothing was stored by it."""
 

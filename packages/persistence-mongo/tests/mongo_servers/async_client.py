@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from pymongo import AsyncMongoClient
@@ -14,10 +15,12 @@ class EngineOnAsyncClient(MongoPersistenceEngine):
 
     def __init__(self, url: str, **options: Any) -> None:
         self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(url)
+        self._loop = asyncio.get_running_loop()
         super().__init__(self._client, **options)
 
     async def aclose(self) -> None:
         try:
             await super().aclose()
         finally:
-            await self._client.close()
+            if self._loop is asyncio.get_running_loop():  # the client can't be closed elsewhere
+                await self._client.close()
