@@ -15,12 +15,11 @@ class EngineOnAsyncClient(MongoPersistenceEngine):
 
     def __init__(self, url: str, **options: Any) -> None:
         self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(url)
-        self._loop = asyncio.get_running_loop()
         super().__init__(self._client, **options)
 
     async def aclose(self) -> None:
         try:
             await super().aclose()
         finally:
-            if self._loop is asyncio.get_running_loop():  # the client can't be closed elsewhere
+            if self._client._loop in {None, asyncio.get_running_loop()}:  # it can't be closed elsewhere
                 await self._client.close()
