@@ -60,18 +60,18 @@ class EndingLaws:
 
     @law("L-15", Need.SECOND_CLIENT, guarantee=13)
     async def test_a_second_event_loop_works_or_is_told_what_it_is(self, trial: Trial) -> None:
-        """Scripts and tests run one loop after another: the engine works in the next, or raises an error of nact."""
+        """Scripts and tests run one loop after another: the engine works in the next, or raises EngineClosedError."""
         key = trial.key()
         second = _InTwoLoops(trial, key)
         await asyncio.to_thread(second.run)
         if second.outcome is None:
             trial.expect(await trial.client.numbers(key), [1, 2], "what both loops stored is there")
-        elif not isinstance(second.outcome, NactError):
+        elif not isinstance(second.outcome, EngineClosedError):
             happened = f"it raised {type(second.outcome).__name__}: {second.outcome}"
-            promise = "an engine works in a second event loop, or an error of nact says what it is"
+            promise = "an engine works in a second event loop, or EngineClosedError says that it is of another"
             raise BrokenLawError(promise, happened)
         else:
-            trial.history.note(f"(the second loop was told {type(second.outcome).__name__}: {second.outcome})")
+            trial.history.note(f"(the second loop was told: {second.outcome})")
 
     @law("L-16", Need.OTHER_PROCESSES, Need.SECOND_CLIENT, guarantee=13)
     async def test_after_a_fork_an_engine_works_or_says_so_at_once(self, trial: Trial) -> None:
