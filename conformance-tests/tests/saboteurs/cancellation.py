@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -175,3 +175,32 @@ class TakesSnapshotsInTheBackground(MemoryPersistenceEngine):
         for _ in range(len(str(snapshot.data)) % 7 * 2):
             await asyncio.sleep(0)
         await super().take_snapshot(snapshot)
+
+
+@caught_by("X-12")
+class HandsAnswersToOthers(MemoryPersistenceEngine):
+    """Reads together what is asked for together. Passes over those that are cancelled, not over their answers."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        super().__init__(storage)
+        self._asked: list[tuple[str, asyncio.Future[str]]] = []
+
+    async def events(
+        self, key: str, *, after: int = 0, limit: int | None = None, tags: Collection[str] = ()
+    ) -> AsyncIterator[PersistedEvent]:
+        async for each in super().events(await self._own(key), after=after, limit=limit, tags=tags):
+            yield each
+
+    def _own(self, key: str) -> asyncio.Future[str]:
+        loop = asyncio.get_running_loop()
+        asked: asyncio.Future[str] = loop.create_future()
+        if not self._asked:
+            loop.call_soon(loop.call_soon, self._answer)
+        self._asked.append((key, asked))
+        return asked
+
+    def _answer(self) -> None:
+        together, self._asked = self._asked, []
+        waiting = [asked for _, asked in together if not asked.cancelled()]
+        for (key, _), asked in zip(together, waiting, strict=False):
+            asked.set_result(key)

@@ -23,7 +23,7 @@ def amount(data: Any) -> int:
 
 async def account(balance: int, msg: Any, ctx: PersistentContext[Any]) -> int:
     dispatch(ctx.sender, balance)
-    return balance + msg
+    return balance + int(msg)
 
 
 async def journal(path: Path, statement: str) -> None:

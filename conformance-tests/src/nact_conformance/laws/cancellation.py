@@ -18,6 +18,12 @@ from nact_conformance.trial import Trial, event
 MOST_POINTS = 60
 """A call with more await points than this is tried at the first so many."""
 
+READERS = 12
+"""So many keys are read at once."""
+
+MOST_PASSES = 12
+"""Reads are cancelled when the event loop has gone round from no times to so many."""
+
 Begin = Callable[[], Coroutine[Any, Any, object]]
 
 
@@ -185,6 +191,23 @@ class CancellationLaws:
             await trial.client.persist(event(key, 1))  # time for what is still on its way
             found = await trial.client.latest_snapshot(key)
             trial.expect_same(found and found.data, new.data, "of a cancelled snapshot and the next, the next stays")
+
+    @law("X-12", guarantee=7)
+    async def test_a_cancelled_read_leaves_other_reads_their_own_answers(self, trial: Trial) -> None:
+        """Many keys are read at once, and some of the reads cancelled: the others tell of their own keys."""
+        keys = [trial.key() for _ in range(READERS)]
+        await trial.at_once(trial.client.persist(event(key, 1, key)) for key in keys)
+        for passes in range(MOST_PASSES):
+            reads = [asyncio.ensure_future(trial.client.events(key)) for key in keys]
+            for _ in range(passes):
+                await asyncio.sleep(0)
+            for read in reads[passes % 3 :: 3]:
+                read.cancel()
+            found = await asyncio.gather(*reads, return_exceptions=True)
+            told = [each if isinstance(each, BaseException) else [event.data for event in each] for each in found]
+            for key, answer in zip(keys, told, strict=True):
+                if not isinstance(answer, asyncio.CancelledError):
+                    trial.expect(answer, [key], f"beside reads that were cancelled, the event of {key} is read")
 
 
 async def _cancel_persist_everywhere(trial: Trial, moment: Moment) -> None:

@@ -76,6 +76,7 @@ class MarredStorageLaws:
     async def test_tombstones_of_older_writers_are_yielded(self, trial: Trial) -> None:
         """Older journals kept a deleted event for each number: they open, and their numbers go on."""
         key = trial.key()
+        await trial.client.events(key)  # the engine opens, and makes what the back door writes to
         for number in (1, 2, 3):
             dead = PersistedEvent(key=key, sequence_number=number, data=None, is_deleted=True)
             await _back_door(trial).plant_event(dead)
@@ -88,6 +89,7 @@ class MarredStorageLaws:
     async def test_events_of_older_writers_are_read_and_continued(self, trial: Trial) -> None:
         """A journal that another release wrote is read as it is, and the next number follows."""
         key = trial.key()
+        await trial.client.events(key)  # the engine opens, and makes what the back door writes to
         planted = [event(key, number, {"n": number}, tags=["old"]) for number in (1, 2)]
         for each in planted:
             await _back_door(trial).plant_event(each)

@@ -205,6 +205,19 @@ def test_after_a_fork_the_engine_is_refused_and_closing_it_leaves_the_parents_al
     assert not is_left_open
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+async def test_a_fork_in_a_running_loop_is_noticed_in_the_childs() -> None:
+    life = life_of(Place())
+    await life.opened()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if life.ready() is None else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0  # noqa: ASYNC222 (it ends at once)
+    assert life.ready() is not None
+    await life.aclose()
+
+
 async def _in_the_child(life: Lifecycle[Room], place: Place) -> tuple[Exception | None, list[list[str]], bool]:
     try:
         await life.opened()
