@@ -149,7 +149,7 @@ async def test_defect_5_a_fault_after_the_actor_stopped_itself_is_logged_and_no_
         dispatch(spawn(system, leave if kind == "sync" else leave_later, on_crash=judge), "leave")
         await others_ran(system)
     assert [record.text for record in records] == [
-        "failed, after it was told to stop, while it handled 'leave': ValueError('on the way out')"
+        "failed, after it was told to stop, while it handled a message of type str: ValueError('on the way out')"
     ]
     assert asked == []
     assert system.failures == ()

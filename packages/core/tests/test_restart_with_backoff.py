@@ -228,7 +228,7 @@ async def test_it_says_what_it_does(records: list[LogRecord]) -> None:
             await query(ref, "back?", 60)
     assert [record.text for record in records] == [
         "restarts shop://till in 0.5 s, attempt 1 of 1, after ValueError('fail')",
-        "stops after a fault while it handled 'fail': ValueError('fail')",
+        "stops after a fault while it handled a message of type str: ValueError('fail')",
     ]
 
 

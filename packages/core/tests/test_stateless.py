@@ -126,7 +126,7 @@ async def test_by_default_a_fault_is_logged_and_it_goes_on(handler: Any, records
     (record,) = records
     assert isinstance(record, LogException)
     assert record.actor is ref
-    assert record.text == "goes on after a fault while it handled 'fail': ValueError('fail')"
+    assert record.text == "goes on after a fault while it handled a message of type str: ValueError('fail')"
 
 
 @both_handlers
@@ -259,7 +259,7 @@ async def test_a_fault_after_the_stop_is_logged_and_nobody_is_asked(records: lis
         await others_ran(system)
         stop(ref)
     assert [record.text for record in records] == [
-        "failed, after it was told to stop, while it handled 'fail': ValueError('fail')"
+        "failed, after it was told to stop, while it handled a message of type str: ValueError('fail')"
     ]
     assert asked == []
 
@@ -271,4 +271,6 @@ async def test_a_handler_that_is_interrupted_is_logged(records: list[LogRecord])
     async with start(configure_logging(records.append), stop_timeout=1) as system:
         dispatch(spawn_stateless(system, slow), "work")
         await others_ran(system)
-    assert [record.text for record in records] == ["was cancelled while it handled 'work': CancelledError()"]
+    assert [record.text for record in records] == [
+        "was cancelled while it handled a message of type str: CancelledError()"
+    ]

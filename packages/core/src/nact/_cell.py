@@ -16,7 +16,7 @@ from nact._family import Family
 from nact._idle import IdleTimer
 from nact._life import KEEP_STATE, NO_STATE, crash, finish, start
 from nact._orders import ENDED, RESET, START, STOP
-from nact._repr import shortly
+from nact._scheduler import differ
 from nact._stopping import leave, stop_with_all_below
 from nact._supervision import interrupted
 from nact.context import Context
@@ -32,6 +32,20 @@ MOST_SPARE_MAILBOXES: Final = 1024
 
 MESSAGES_PER_TURN: Final = 32
 """After so many messages it is the next actor's turn."""
+
+
+class RefusingMailbox(deque[Any]):
+    """The mailbox of an actor whose event loop may be closing. It takes no message that can't be handled."""
+
+    def __init__(self, waiting: deque[Any], is_over: Callable[[], bool], error: Callable[[], Exception]) -> None:
+        super().__init__(waiting)
+        self._is_over = is_over
+        self._error = error
+
+    def append(self, item: Any) -> None:
+        if self._is_over():
+            raise self._error()
+        super().append(item)
 
 
 class Cell(Family):
@@ -86,14 +100,16 @@ class Cell(Family):
             return
         # Idle actors have no mailbox: an empty deque would be most of what they weigh.
         scheduler = self.scheduler
+        if self.scheduled:  # its handler is suspended, perhaps for ever
+            scheduler.check_loop()
+        else:
+            if not scheduler.serving:
+                scheduler.start_workers(1)  # from the loop's next pass on; first, for it may raise
+            self.scheduled = True
+            scheduler.ready.append(self)
         spare = scheduler.spare_mailboxes
         self.mailbox = mailbox = spare.pop() if spare else deque()
         mailbox.append((msg, sender))
-        if not self.scheduled:
-            self.scheduled = True
-            scheduler.ready.append(self)
-            if not scheduler.serving:
-                scheduler.start_workers(1)
 
     def order_reset(self, cause: BaseException | None = None) -> None:
         """Orders the actor to make its state anew, when the message in progress is done. Its children stop now."""
@@ -105,13 +121,19 @@ class Cell(Family):
         """Orders the actor, and all below it, to stop when the messages in progress are done."""
         stop_with_all_below(self, cause)
 
-    def abandon(self) -> None:
-        """Its handler ended the program. It stops, and nobody waits for the handler."""
+    def abandon(self, error: BaseException) -> None:
+        """Its turn was cut off. It stops, and nobody waits for its handler."""
+        if not isinstance(error, KeyboardInterrupt | SystemExit):
+            self.system.record_failure(self.ref, "stops: it can't go on", error)
         self.scheduled = False
         if self.orders & STOP:
             self.order(STOP)
         else:
-            self.stop()
+            self.stop(error)
+
+    def refuse_when(self, is_over: Callable[[], bool], error: Callable[[], Exception]) -> None:
+        if self.mailbox is not None:
+            self.mailbox = RefusingMailbox(self.mailbox, is_over, error)
 
     @property
     def is_stopping(self) -> bool:
@@ -134,12 +156,12 @@ class Cell(Family):
         """Gives an order, or several, to be obeyed between two messages."""
         self.orders |= order
         if not self.scheduled:
-            self.scheduled = True
             self.scheduler.add(self)
+            self.scheduled = True
 
     # --- from inside: what the owner does ---------------------------------------------------------------------------
 
-    def serve(self) -> Waiting | None:  # noqa: PLR0915 - the hot path: each call less is felt
+    def serve(self) -> Waiting | None:  # noqa: C901, PLR0912, PLR0915 - the hot path
         orders, mailbox = self.orders, self.mailbox
         if orders or not mailbox:
             return self._rest()
@@ -148,6 +170,7 @@ class Cell(Family):
         turn = waiting if waiting < MESSAGES_PER_TURN else MESSAGES_PER_TURN  # noqa: FURB136 - min() costs a call
         scheduler.budget -= turn
         f, journal, context, state = self.f, self.journal, self.context, self.state
+        own_context, base_context = scheduler.context, scheduler.base_context
         while turn:
             turn -= 1
             msg, sender = mailbox.popleft()
@@ -165,13 +188,17 @@ class Cell(Family):
                         result = returned.value
                 elif kind is not type(state) and hasattr(kind, "__await__"):
                     return self._wait(msg, turn, result)
-            except (Exception, asyncio.CancelledError) as error:
+                if journal is not None and (fault := journal.after_message(self, result)) is not None:
+                    return crash(self, msg, fault, sender)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:
                 return crash(self, msg, error, sender)
-            if journal is not None and (fault := journal.after_message(self, result)) is not None:
-                return crash(self, msg, fault, sender)
             self.state = state = result
             if self.orders:
-                return self._rest()
+                return self._hand_on() if differ(own_context, base_context) else self._rest()
+            if turn and differ(own_context, base_context):
+                return self._hand_on()
         if mailbox:
             scheduler.ready.append(self)
         else:
@@ -187,16 +214,23 @@ class Cell(Family):
     def completed(self, result: Any) -> Waiting | None:
         if result is not KEEP_STATE:
             msg, self.current = self.current, None
-            if self.journal is not None and (fault := self.journal.after_message(self, result)) is not None:
-                return crash(self, msg, fault, self.context.sender)
+            if self.journal is not None:
+                try:
+                    fault = self.journal.after_message(self, result)
+                except (KeyboardInterrupt, SystemExit):
+                    raise
+                except BaseException as error:
+                    fault = error
+                if fault is not None:
+                    return crash(self, msg, fault, self.context.sender)
             self.state = result
         # An async handler that never suspends must not keep the worker for itself.
-        return self.serve() if self.scheduler.budget > 0 else self._rest()
+        return self.serve() if self.scheduler.budget > 0 else self._hand_on()
 
-    def failed(self, error: Exception | asyncio.CancelledError) -> Waiting | None:
+    def failed(self, error: BaseException) -> Waiting | None:
         msg, self.current = self.current, None
         if isinstance(error, asyncio.CancelledError) and interrupted():
-            during = "" if msg is None else f" while it handled {shortly(msg)}"
+            during = "" if msg is None else f" while it handled {self.system.shown(msg)}"
             self.system.log_fault(self.ref, f"stops: it was cancelled{during}", error)
             self.stop(error)
             return self.serve()
@@ -226,11 +260,19 @@ class Cell(Family):
             self._be_idle(self.mailbox)
         return None
 
+    def _hand_on(self) -> Waiting | None:
+        """What else is to be done is for another turn, in a context that no handler has changed."""
+        if self.orders & ~ENDED or self.mailbox:
+            self.scheduler.add(self)
+        elif not self.orders:
+            self._be_idle(self.mailbox)
+        return None
+
     def _be_idle(self, mailbox: deque[Any] | None) -> None:
         if mailbox is not None:
             self.mailbox = None
             spare = self.scheduler.spare_mailboxes
-            if len(spare) < MOST_SPARE_MAILBOXES:
+            if len(spare) < MOST_SPARE_MAILBOXES and type(mailbox) is deque:
                 spare.append(mailbox)
         self.scheduled = False
         if self.idle is not None:

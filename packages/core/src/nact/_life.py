@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nact._orders import RESET, START
 from nact._replies import PassedOn, Reply
-from nact._repr import shortly
 from nact._stopping import end
 from nact._supervision import interrupted, supervise
 from nact.errors import HandlerCancelledError
@@ -40,8 +39,8 @@ async def start(cell: Cell) -> object:
             await cell.unless_stopped(asyncio.sleep(delay))
         cell.state = await initial_state_of(cell)
         recovered = cell.journal is None or await cell.journal.recover(cell)
-    except (Exception, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and interrupted():
+    except BaseException as error:
+        if ends_the_task(cell, error):
             raise
         await _start_failed(cell, error)
     else:
@@ -49,17 +48,20 @@ async def start(cell: Cell) -> object:
     return KEEP_STATE
 
 
-async def crash(
-    cell: Cell, msg: object, error: Exception | asyncio.CancelledError, sender: ActorRef[Any] = NOBODY
-) -> object:
-    """Has the fault judged."""
+async def crash(cell: Cell, msg: object, error: BaseException, sender: ActorRef[Any] = NOBODY) -> object:
+    """Has the fault judged. What is no `Exception` isn't for policies: the actor stops, and the system has failed."""
     if isinstance(error, asyncio.CancelledError):
         cancelled, error = error, HandlerCancelledError("what the handler awaited was cancelled")
         error.__cause__ = cancelled
     if cell.journal is not None:
         cell.journal.before_judgement()
+    handled = cell.system.shown(msg)
+    if not isinstance(error, Exception):
+        cell.system.record_failure(cell.ref, f"stops: {type(error).__name__} while it handled {handled}", error)
+        cell.stop(error)
+        return KEEP_STATE
     if cell.is_stopping:
-        cell.system.log_fault(cell.ref, f"failed, after it was told to stop, while it handled {shortly(msg)}", error)
+        cell.system.log_fault(cell.ref, f"failed, after it was told to stop, while it handled {handled}", error)
         return KEEP_STATE
     await supervise(cell, msg, error, sender)
     if cell.journal is not None:
@@ -77,8 +79,8 @@ async def finish(cell: Cell) -> object:
             result = after_stop(cell.state, cell.new_context(NOBODY))
             if hasattr(result, "__await__"):
                 await result
-    except (Exception, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and interrupted():
+    except BaseException as error:
+        if ends_the_task(cell, error):
             raise
         cell.system.record_failure(cell.ref, "failed in after_stop", error)
     finally:
@@ -94,7 +96,16 @@ async def initial_state_of(cell: Cell) -> Any:
     return await state if hasattr(state, "__await__") else state
 
 
-async def _start_failed(cell: Cell, error: Exception | asyncio.CancelledError) -> None:
+def ends_the_task(cell: Cell, error: BaseException) -> bool:
+    """Whether the error is meant for the task, or the program, and not for the actor whose code raised it."""
+    if isinstance(error, asyncio.CancelledError):
+        return interrupted()
+    if isinstance(error, GeneratorExit):
+        return not cell.scheduler.runs_this()
+    return isinstance(error, KeyboardInterrupt | SystemExit)
+
+
+async def _start_failed(cell: Cell, error: BaseException) -> None:
     if cell.is_stopping and isinstance(error, asyncio.CancelledError):
         return  # the stop cut it short
     cell.starts_failed += 1

@@ -31,7 +31,7 @@ class Resources:
 
     async def close(self) -> None:
         """Closes all. Raises the first error in the end."""
-        failed: Exception | None = None
+        failed: BaseException | None = None
         while self._known:
             resource = self._known.pop()
             try:
@@ -39,7 +39,7 @@ class Resources:
                     await self._open.pop().__aexit__(None, None, None)
                 elif isinstance(resource, _Closeable):
                     await resource.aclose()
-            except Exception as error:
+            except BaseException as error:
                 failed = failed or error
         if failed is not None:
             raise failed

@@ -4,13 +4,16 @@ Idle actors cost no task. An actor with something to do stands in the queue once
 until its turn is over, so that no two of its handlers ever run at once. Handlers that don't suspend are called one
 after another by one worker. When a handler suspends, its worker waits with it, and another one goes on with the queue.
 Workers are real tasks: `asyncio.timeout`, task groups and `current_task` work inside handlers.
+
+What a handler sets in its context (`contextvars`) is for its own message. A worker compares its context with what the
+system began with after each message, which costs next to nothing, and goes on in a fresh one where they differ.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from types import CoroutineType, coroutine
 from typing import Any, Final, Protocol, TypeAlias
@@ -20,6 +23,9 @@ MESSAGES_PER_PASS: Final = 128
 
 MOST_NEW_WORKERS: Final = 64
 """When handlers suspend while others wait in the queue, so many workers at most are started at once."""
+
+PAUSE_AFTER_CANCELLATION: Final = 0.02
+"""Seconds until the queue is served again after its last worker was cancelled. A loop that is closing ends before."""
 
 Waiting: TypeAlias = "Awaitable[object] | tuple[Coroutine[Any, Any, Any], object]"
 """What a cell waits for: something to await; or a coroutine after its first step, and what that step waits for."""
@@ -36,20 +42,25 @@ class Served(Protocol):
         """Goes on with the result of what was awaited. Returns like `serve`."""
         ...
 
-    def failed(self, error: Exception | asyncio.CancelledError) -> Waiting | None:
+    def failed(self, error: BaseException) -> Waiting | None:
         """Goes on after what was awaited raised. Returns like `serve`."""
         ...
 
-    def abandon(self) -> None:
-        """Its turn ended the program, by `SystemExit` or `KeyboardInterrupt`."""
+    def abandon(self, error: BaseException) -> None:
+        """Its turn was cut off by `SystemExit` or `KeyboardInterrupt`, which end the program, or by a fault of ours."""
+        ...
+
+    def refuse_when(self, is_over: Callable[[], bool], error: Callable[[], Exception]) -> None:
+        """Its mailbox raises the error, once its event loop is over."""
         ...
 
 
 class Scheduler:
     """Serves the actors of one system on one event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, system_name: str) -> None:
         self.loop = loop
+        self._system_name = system_name
         self.budget = 0
         """Messages that may still be handled in this pass of the loop."""
         self.ready: deque[Served] = deque()
@@ -59,13 +70,16 @@ class Scheduler:
         """Empty mailboxes of actors that had nothing more to do: making one costs more than emptying one."""
         self.base_context: Context = copy_context()
         """What handlers run in a copy of."""
+        self.context: Context = self.base_context
+        """That of the worker that has the word now."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_impatient = False
 
     def add(self, cell: Served) -> None:
         """Puts the cell at the end of the queue. It must not stand there already."""
-        self.ready.append(cell)
         if self.serving == 0:
-            self.start_workers(1)
+            self.start_workers(1)  # from the loop's next pass on; first, for it may raise
+        self.ready.append(cell)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs `work` in a task beside the queue.
@@ -73,62 +87,128 @@ class Scheduler:
         The first thing that `work` does must be `await first_step()`. A `finally` around that runs even if the task is
         cancelled before its first step, when asyncio would drop a coroutine without running any of it.
         """
+        return self._begin(work, self.base_context.copy())
+
+    def _begin(self, work: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:
         work.send(None)
         # Not by loop.create_task: an eager task factory would run it at once, inside a handler.
-        task = asyncio.Task(work, loop=self.loop, context=self.base_context.copy())
+        task = asyncio.Task(work, loop=self.loop, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     def interrupt(self) -> None:
-        """Cancels every handler in flight."""
+        """Cancels every handler in flight. The loop isn't closing: somebody waits for the end of the system."""
+        self._is_impatient = True
         for task in list(self._tasks):
             task.cancel()
 
+    def runs_this(self) -> bool:
+        """Whether the caller runs in a task of this scheduler: a coroutine that is closed by the collector doesn't."""
+        return asyncio.current_task(self.loop) in self._tasks
+
+    # --- workers -----------------------------------------------------------------------------------------------------
+
     def start_workers(self, count: int) -> None:
-        """Has more workers serve the queue from the next pass of the loop on."""
+        """Has more workers serve the queue from the next pass of the loop on.
+
+        Raises:
+            RuntimeError: The loop is closed.
+        """
+        self.check_loop()
         self.serving += count
         for _ in range(count):
-            _ = self.spawn(self._work())
+            context = self.base_context.copy()
+            _ = self._begin(self._work(context), context)
 
-    async def _work(self) -> None:
+    def check_loop(self) -> None:
+        """Raises `RuntimeError` if the loop is closed: nothing will ever run on it."""
+        if self.loop.is_closed():
+            raise self._loop_is_closed()
+
+    def resume(self) -> None:
+        """Has the queue served, if no worker does."""
+        if self.ready and self.serving == 0 and not self.loop.is_closed():
+            self.start_workers(1)
+
+    def _loop_is_closed(self) -> Exception:
+        return RuntimeError(
+            f"the event loop of actor system {self._system_name!r} is closed: its actors can't do anything any more. "
+            "Use `async with start() as system`, or stop(system) and await system.stopped(), before the loop ends; and "
+            "start another system in each event loop"
+        )
+
+    async def _work(self, context: Context) -> None:
         try:
             await first_step()
-            await self._serve_queue()
-        finally:
+            is_soiled = await self._serve_queue(context)
+            while is_soiled:
+                context = self.base_context.copy()
+                is_soiled = await _stepped_in(context, self._serve_queue(context))
+        except GeneratorExit:
             self.serving -= 1
-            if self.ready and self.serving == 0:
-                self.start_workers(1)
+            raise  # the task was thrown away with its loop: there is nothing to go on with
+        except BaseException:
+            self.serving -= 1
+            self._go_on_later()
+            raise
+        self.serving -= 1
+
+    def _go_on_later(self) -> None:
+        """A worker was cancelled, or ended the program. Perhaps the loop is closing; perhaps all goes on."""
+        if self._is_impatient:
+            self.resume()
+        elif self.serving == 0 and self.ready:
+            for cell in self.ready:
+                cell.refuse_when(self.loop.is_closed, self._loop_is_closed)
+            # No task would survive the loop's end without a word on stderr. A timer does.
+            self.loop.call_later(PAUSE_AFTER_CANCELLATION, self.resume, context=Context())
 
     @coroutine
-    def _serve_queue(self) -> Generator[Any, Any, None]:
-        ready = self.ready
+    def _serve_queue(self, context: Context) -> Generator[Any, Any, bool]:
+        """Serves until nothing is to be done, or a handler has changed the context. Returns whether it has."""
+        ready, base = self.ready, self.base_context
         while True:
             self.budget = MESSAGES_PER_PASS
+            self.context = context
             while ready and self.budget > 0:
                 cell = ready.popleft()
                 try:
                     waiting = cell.serve()
                     if waiting is not None:
-                        yield from self._wait_with(cell, waiting)
-                except (KeyboardInterrupt, SystemExit):
-                    cell.abandon()
-                    raise
+                        yield from self._wait_with(cell, waiting, context)
+                except BaseException as error:
+                    if not self._has_survived(cell, error):
+                        raise
+                try:
+                    if context != base:
+                        return True
+                except Exception:  # somebody's values that can't be compared
+                    return True
             if self.serving > 1 and not ready:
-                return
+                return False
             # One more pass before the worker ends: whoever was answered just now may ask again in this one.
             yield
             if not ready:
-                return
+                return False
+
+    def _has_survived(self, cell: Served, error: BaseException) -> bool:
+        """Whether the worker goes on after an error that no cell raises, as far as we know. The cell never does."""
+        if isinstance(error, asyncio.CancelledError) or (isinstance(error, GeneratorExit) and not self.runs_this()):
+            return False  # meant for the worker
+        cell.abandon(error)
+        return not isinstance(error, KeyboardInterrupt | SystemExit)
 
     @coroutine
-    def _wait_with(self, cell: Served, waiting: Waiting) -> Generator[Any, Any, None]:  # noqa: PLR0915 - the hot path
+    def _wait_with(  # noqa: PLR0912, PLR0915 - the hot path
+        self, cell: Served, waiting: Waiting, context: Context
+    ) -> Generator[Any, Any, None]:
         """Ends the turn of a cell that has something to wait for, in the worker's own task."""
         cancelled: asyncio.CancelledError | None = None
         next_wait: Waiting | None = waiting
         while next_wait is not None:
             result: object = None
-            failure: Exception | asyncio.CancelledError | None = None
+            failure: BaseException | None = None
             thrown: BaseException | None = None
             work: Any
             try:
@@ -146,14 +226,21 @@ class Scheduler:
                 finally:
                     thrown = None  # its traceback knows this frame
                     self.serving += 1
+                    self.context = context
                     if self.budget <= 0:
                         self.budget = 1  # it was the event loop that woke the worker: it may go on with its turn
             except StopIteration as returned:  # there was nothing to wait for
                 result = returned.value
-            except Exception as error:
-                failure = error
             except asyncio.CancelledError as error:
                 cancelled = failure = error
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:
+                if isinstance(error, GeneratorExit) and not self.runs_this():
+                    raise
+                failure = error
+            if differ(context, self.base_context):
+                self.budget = 0  # what the handler set is for its own message: the cell's next one is for another turn
             next_wait = cell.completed(result) if failure is None else cell.failed(failure)
         if cancelled is not None:
             raise cancelled
@@ -163,6 +250,33 @@ class Scheduler:
         self.serving -= 1
         if self.ready and self.serving == 0:
             self.start_workers(min(len(self.ready), MOST_NEW_WORKERS))
+
+
+def differ(context: Context, base: Context) -> bool:
+    """Whether a handler has changed the context. It is told by the values; a new one that is equal is no change."""
+    try:
+        return context != base
+    except Exception:  # somebody's values that can't be compared
+        return True
+
+
+@coroutine
+def _stepped_in(context: Context, work: Coroutine[Any, Any, bool]) -> Generator[Any, Any, bool]:
+    """Does the work in another context than that of its task."""
+    step: Callable[[Any], Any] = work.send
+    given: object = None
+    while True:
+        try:
+            waits_for = context.run(step, given)
+        except StopIteration as returned:
+            is_soiled: bool = returned.value
+            return is_soiled
+        finally:
+            given = None
+        try:
+            step, given = work.send, (yield waits_for)
+        except BaseException as error:
+            step, given = work.throw, error
 
 
 def _begun(awaitable: Awaitable[object]) -> tuple[Any, object]:

@@ -7,10 +7,8 @@ from collections.abc import Awaitable, Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from nact._life import crash
-from nact._repr import shortly
+from nact._life import crash, ends_the_task
 from nact._scheduler import first_step
-from nact._supervision import interrupted
 from nact.context import Context
 from nact.references import ActorRef
 
@@ -47,9 +45,10 @@ class Stateless:
         try:
             await first_step()
             await work
-        except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and interrupted():
-                cell.system.log_fault(cell.ref, f"was cancelled while it handled {shortly(msg)}", error)
+        except BaseException as error:
+            if ends_the_task(cell, error):
+                if isinstance(error, asyncio.CancelledError):
+                    cell.system.log_fault(cell.ref, f"was cancelled while it handled {cell.system.shown(msg)}", error)
                 raise
             await crash(cell, msg, error, sender)
         finally:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nact._repr import shortly
 from nact.context import CrashContext
 from nact.references import NOBODY, ActorRef
 from nact.supervision import Decision
@@ -36,7 +35,7 @@ async def supervise(faulted: Cell, msg: object, error: Exception, sender: ActorR
             return _carry_out(decision, judge, child, error)
         above = judge.parent_cell
         if above is None:
-            faulted.system.record_failure(faulted.ref, f"failed while it handled {shortly(msg)}", error)
+            faulted.system.record_failure(faulted.ref, f"failed while it handled {faulted.system.shown(msg)}", error)
             return judge.stop(error)
         judge, child = above, judge
 
@@ -49,14 +48,20 @@ async def _decide(judge: Cell, child: Cell | None, fault: _Fault) -> Decision:
         if hasattr(decision, "__await__"):
             decision = await faulted.unless_stopped(decision if iscoroutine(decision) else _wait_for(decision))
         return _checked(decision, child)
-    except (Exception, asyncio.CancelledError) as second:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as second:
         if isinstance(second, asyncio.CancelledError):
             if interrupted():
                 raise
             if faulted.is_stopping:
                 return Decision.RESUME  # told to stop while the policy waited: nothing is left to decide
-        faulted.system.log_fault(faulted.ref, f"failed while it handled {shortly(msg)}", error)
-        judge.system.log_fault(judge.ref, "stops, because its on_crash failed", second)
+        if isinstance(second, GeneratorExit) and not faulted.scheduler.runs_this():
+            raise
+        faulted.system.log_fault(faulted.ref, f"failed while it handled {faulted.system.shown(msg)}", error)
+        is_fault = isinstance(second, Exception | asyncio.CancelledError)
+        tell = judge.system.log_fault if is_fault else judge.system.record_failure
+        tell(judge.ref, "stops, because its on_crash failed", second)
         return Decision.STOP
 
 

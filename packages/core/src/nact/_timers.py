@@ -79,10 +79,23 @@ class Timers:
 
     def _fire(self) -> None:
         now = self._time()
-        while self._ticks and self._ticks[0] / TICKS_PER_SECOND <= now:
-            due = self._buckets.pop(heappop(self._ticks))
+        due: Bucket = set()
+        try:
+            while self._ticks and self._ticks[0] / TICKS_PER_SECOND <= now:
+                due = self._buckets.pop(heappop(self._ticks))
+                while due:
+                    due.pop().expire()
+        finally:
+            self._handle = None
+            if due:  # one of them raised: the others are late, but expire
+                self._loop.call_soon(self._expire_rest, due)
+            if self._ticks:
+                self._arm()
+
+    def _expire_rest(self, due: Bucket) -> None:
+        try:
             while due:
                 due.pop().expire()
-        self._handle = None
-        if self._ticks:
-            self._arm()
+        finally:
+            if due:
+                self._loop.call_soon(self._expire_rest, due)

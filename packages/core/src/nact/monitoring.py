@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
@@ -155,11 +156,19 @@ class ActorLog:
     def _hand_over(self, record: LogRecord) -> None:
         try:
             self._engine(record)
-        except Exception:  # a log that fails must not become a fault of the actor, which would be logged
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a log that fails must not become a fault of the actor, which would be logged
             path = self._actor.path
-            actors_logger.exception(
-                "%s: the log engine failed; what it was given is lost", path, extra={"nact_actor": path}
-            )
+            with suppress(Exception):  # where logging itself is what fails
+                actors_logger.exception(
+                    "%s: the log engine failed; what it was given is lost", path, extra={"nact_actor": path}
+                )
+            if not isinstance(error, Exception):
+                top = self._actor
+                while top.parent is not None:
+                    top = top.parent
+                top.keep_failure(self._actor, error)
 
 
 def log_to_logging(record: LogRecord) -> None:

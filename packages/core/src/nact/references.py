@@ -66,6 +66,9 @@ class ActorRef(Generic[Msg_contra]):
     def dead_letter(self, ref: ActorRef[Any], msg: object) -> None:
         """Called when a message to `ref` is dropped, which nobody counts unless it is a system."""
 
+    def keep_failure(self, ref: ActorRef[Any], error: BaseException) -> None:
+        """Called on the top of the path when `ref` failed in a way that ends more than an actor."""
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}{' stopped' if self.is_stopped else ''}>"
 

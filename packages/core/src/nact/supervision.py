@@ -12,7 +12,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
-from nact._repr import shortly
 from nact.durations import Duration, in_seconds
 from nact.errors import CorruptJournalError
 from nact.references import ActorRef
@@ -59,7 +58,7 @@ def stop_on_crash(
 ) -> Decision:
     """The default policy: log the fault and stop the actor."""
     by = "" if child is None else f" by its child {child.name!r}"
-    ctx.log.exception(error, f"stops after a fault{by} while it handled {shortly(msg)}")
+    ctx.log.exception(error, f"stops after a fault{by} while it handled {ctx._cell.system.shown(msg)}")
     return Decision.STOP
 
 
@@ -67,7 +66,7 @@ def resume_on_crash(
     msg: object, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None
 ) -> Decision:
     """The default policy of stateless actors: log the fault and go on."""
-    ctx.log.exception(error, f"goes on after a fault while it handled {shortly(msg)}")
+    ctx.log.exception(error, f"goes on after a fault while it handled {ctx._cell.system.shown(msg)}")
     return Decision.RESUME
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, final
@@ -13,13 +15,13 @@ from nact._endings import Endings
 from nact._family import Family
 from nact._options import check_name, checked_limit
 from nact._replies import Reply
-from nact._repr import shortly
+from nact._repr import kind_of, shortly
 from nact._resources import Resources
 from nact._scheduler import Scheduler
 from nact._timers import Timers
 from nact.durations import Duration, in_seconds
-from nact.errors import SystemFailedError
-from nact.monitoring import ActorLog, LogEngine, log_to_logging
+from nact.errors import NactError, SystemFailedError
+from nact.monitoring import ActorLog, LogEngine, actors_logger, log_to_logging
 from nact.references import ActorRef
 
 if TYPE_CHECKING:
@@ -41,10 +43,12 @@ def start(
     name: str | None = None,
     stop_timeout: Duration | None = None,
     mailbox_limit: int | None = None,
+    log_messages: bool = False,
 ) -> ActorSystem:
     """A running actor system.
 
-    Use it as `async with start(...) as system:`, or call `stop(system)` in the end.
+    Use it as `async with start(...) as system:`; or call `stop(system)` in the end and await `system.stopped()`, before
+    the event loop ends. A system that is left open warns with `ResourceWarning`.
 
     Args:
         plugins: What the system can do besides: `configure_persistence(engine)`, `configure_logging(engine)`.
@@ -53,6 +57,8 @@ def start(
             and those of `after_stop` that begin then, after as long again. Without it they have all the time they need.
         mailbox_limit: How many messages may wait for an actor that was spawned without a `mailbox_limit` of its own;
             see `spawn`. Without it, as many as there is memory for.
+        log_messages: Log of dead letters and of messages that made a handler fail what they contain, too, up to 200
+            characters. By default only their type: what is in them may be personal data.
 
     Raises:
         RuntimeError: No event loop is running.
@@ -68,10 +74,14 @@ def start(
     for plugin in plugins:
         if not callable(plugin):
             raise TypeError(f"a plugin is what a configure_... function returns, not {plugin!r}")
-    system = ActorSystem(name, loop, None if stop_timeout is None else in_seconds(stop_timeout, "stop_timeout"))
+    if not isinstance(log_messages, bool):
+        raise TypeError(f"log_messages must be a bool, not {log_messages!r}")
+    patience = None if stop_timeout is None else in_seconds(stop_timeout, "stop_timeout")
+    system = ActorSystem(name, loop, patience, log_messages=log_messages)
     system.mailbox_limit = checked_limit(mailbox_limit)
     for plugin in plugins:
         plugin(system)
+    system.is_started = True
     return system
 
 
@@ -83,14 +93,18 @@ class ActorSystem(ActorRef[Any]):
     """
 
     __slots__ = (
-        "_anonymous", "_closing", "_dead_letters", "_ended", "_failures", "_root", "_stop_timeout", "endings",
-        "log_engine", "mailbox_limit", "new_reply", "observer", "persistence", "resources", "scheduler", "timers",
+        "_anonymous", "_closing", "_dead_letters", "_ended", "_failures", "_log_messages", "_panic", "_root",
+        "_stop_timeout", "endings", "is_started", "log_engine", "mailbox_limit", "new_reply", "observer", "persistence",
+        "resources", "scheduler", "timers",
     )  # fmt: skip
 
-    def __init__(self, name: str, loop: asyncio.AbstractEventLoop, stop_timeout: float | None) -> None:
+    def __init__(
+        self, name: str, loop: asyncio.AbstractEventLoop, stop_timeout: float | None, *, log_messages: bool = False
+    ) -> None:
+        self.is_started = False
         self._root = _Root(self, self)
         super().__init__(name, None, self._root)
-        self.scheduler = Scheduler(loop)
+        self.scheduler = Scheduler(loop, name)
         self.timers = Timers(loop)
         self.endings = Endings(loop)
         self.mailbox_limit: int | None = None
@@ -100,8 +114,10 @@ class ActorSystem(ActorRef[Any]):
         self.observer: Observer | None = None
         self.new_reply: Callable[[Cell, float], Reply] = Reply
         self._stop_timeout = stop_timeout
+        self._log_messages = log_messages
         self._ended = loop.create_future()
         self._failures: list[tuple[str, BaseException]] = []
+        self._panic: BaseException | None = None  # the first failure that is no `Exception`
         self._dead_letters = 0
         self._anonymous = count(1)
 
@@ -150,8 +166,21 @@ class ActorSystem(ActorRef[Any]):
             self.scheduler.interrupt()
             await self._patiently_stopped()
             raise
+        # A panic, or pytest.fail(), goes on its way up. An error of ours in the block is likely to come of it.
+        if self._panic is not None and (error is None or isinstance(error, NactError)):
+            raise self._panic
         if self._failures and error is None:
             raise SystemFailedError(self.name, self.failures) from self._failures[0][1]
+
+    def __del__(self) -> None:
+        if self.is_started and not self._ended.done():
+            warnings.warn(
+                f"actor system {self.name!r} was left open: use `async with start()`, or stop(system) and await "
+                "system.stopped(), before its event loop ends",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
 
     async def _patiently_stopped(self) -> None:
         while not self._ended.done():
@@ -179,12 +208,24 @@ class ActorSystem(ActorRef[Any]):
     def dead_letter(self, ref: ActorRef[Any], msg: object) -> None:
         """Counts and logs a message that nobody will handle."""
         self._dead_letters += 1
-        if self.observer is not None:
-            self.observer.dead_letter()
-        if dead_letters_logger.isEnabledFor(logging.INFO):
-            dead_letters_logger.info(
-                "%s has stopped; dropped %s", ref.path, shortly(msg), extra={"nact_actor": ref.path}
-            )
+        try:
+            if self.observer is not None:
+                self.observer.dead_letter()
+            if dead_letters_logger.isEnabledFor(logging.INFO):
+                dead_letters_logger.info(
+                    "%s has stopped; dropped %s", ref.path, self.shown(msg), extra={"nact_actor": ref.path}
+                )
+        except Exception:  # it may come in the midst of a stop, which must go on
+            with suppress(Exception):  # where logging itself is what fails
+                actors_logger.exception("%s: a dead letter couldn't be logged", ref.path)
+        except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            self.keep_failure(ref, error)
+
+    def shown(self, msg: object) -> str:
+        """How logs show the message: only its type, unless they were told to say what is in it."""
+        return shortly(msg) if self._log_messages else kind_of(msg)
 
     def message_refused(self) -> None:
         """Counts a message that a full mailbox refused, as a dead letter. Its cell logs it, and not each one."""
@@ -205,20 +246,27 @@ class ActorSystem(ActorRef[Any]):
     def record_failure(self, ref: ActorRef[Any], what: str, error: BaseException) -> None:
         """Logs an error that no actor handles, and keeps it for the end of the system."""
         self.log_fault(ref, what, error)
+        self.keep_failure(ref, error)
+
+    def keep_failure(self, ref: ActorRef[Any], error: BaseException) -> None:
         if len(self._failures) < FAILURES_KEPT:
             self._failures.append((ref.path, error))
+        if self._panic is None and not isinstance(error, Exception | asyncio.CancelledError):
+            self._panic = error
 
     def all_ended(self) -> None:
         """The last actor has ended."""
         self.timers.close()
         # Not in a worker's task: closing must not be interrupted with the handlers.
-        self._closing = asyncio.ensure_future(self._close())
+        self._closing = self.scheduler.loop.create_task(self._close())
         self._closing.add_done_callback(lambda _: self._ended.set_result(None))
 
     async def _close(self) -> None:
         try:
             await self.resources.close()
-        except Exception as error:
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
             self.record_failure(self, "failed to close what it had opened", error)
 
 
@@ -236,11 +284,13 @@ class _Root(Family):
 
     def stop(self, cause: BaseException | None = None) -> None:
         if not self._stopping:
+            self.system.scheduler.check_loop()
             self._stopping = True
             self.ref._target = None
             self.leaving += 1  # so that nothing ends before all are told
             self.stop_children()
             self.left()
+            self.system.scheduler.resume()
 
     def all_left(self) -> None:
         if self._stopping:

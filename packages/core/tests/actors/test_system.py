@@ -39,6 +39,8 @@ async def test_a_system_has_the_name_that_it_was_given() -> None:
 async def test_a_system_without_a_name_gets_one_that_no_other_has() -> None:
     systems = [start() for _ in range(100)]
     assert len({system.name for system in systems}) == 100
+    for system in systems[1:]:
+        stop(system)
     async with systems[0] as system:
         assert spawn(system, echo, "till").path == f"{system.name}://till"
 
@@ -198,7 +200,7 @@ async def test_a_failure_is_logged_when_it_happens(records: list[LogRecord]) -> 
     await escalated(system, "till")
     (record,) = records
     assert record.actor.path == "shop://till"
-    assert record.text == "failed while it handled 'by till': ValueError('by till')"
+    assert record.text == "failed while it handled a message of type str: ValueError('by till')"
     stop(system)
     await system.stopped()
 

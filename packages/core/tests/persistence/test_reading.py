@@ -78,7 +78,7 @@ async def test_an_event_that_the_decoder_refuses_is_named() -> None:
     engine = RiggedEngine()
     await write(engine, "k", 1, 2, "three")
     error = await fault_of(engine, decoder=lambda data: data + 1)
-    assert_corrupt(error, 3, "the decoder refuses 'three': TypeError")
+    assert_corrupt(error, 3, "the decoder refuses what is stored: TypeError")
     assert isinstance(error.__cause__, TypeError)
 
 

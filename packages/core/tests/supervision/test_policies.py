@@ -32,7 +32,10 @@ async def test_by_default_the_fault_is_logged_and_the_actor_stops(records: list[
         assert [await fate(actor), await fate(parent)] == [GONE, KEPT]
     (record,) = records
     assert isinstance(record, LogException)
-    assert (record.actor, record.text) == (actor, "stops after a fault while it handled 'fail': BoomError()")
+    assert (record.actor, record.text) == (
+        actor,
+        "stops after a fault while it handled a message of type str: BoomError()",
+    )
 
 
 async def test_by_default_a_fault_that_a_child_escalates_stops_the_parent(records: list[LogRecord]) -> None:
@@ -43,7 +46,7 @@ async def test_by_default_a_fault_that_a_child_escalates_stops_the_parent(record
         assert [await fate(actor), await fate(parent)] == [GONE, GONE]
     (record,) = records
     assert record.actor is parent
-    assert record.text == "stops after a fault by its child 'actor' while it handled 'fail': BoomError()"
+    assert record.text == "stops after a fault by its child 'actor' while it handled a message of type str: BoomError()"
 
 
 async def test_a_message_that_cannot_be_shown_does_not_hide_the_fault(records: list[LogRecord]) -> None:
@@ -54,7 +57,7 @@ async def test_a_message_that_cannot_be_shown_does_not_hide_the_fault(records: l
     def fail(state: Any, msg: Any, ctx: Context[Any]) -> None:
         raise BoomError
 
-    async with start(configure_logging(records.append)) as system:
+    async with start(configure_logging(records.append), log_messages=True) as system:
         actor = spawn(system, fail)
         dispatch(actor, Detached())
         assert await fate(actor) == GONE
@@ -127,7 +130,7 @@ async def test_an_actor_whose_policy_fails_stops_and_both_errors_are_logged(
         assert await fate(actor) == GONE
     assert [record.actor for record in records] == [actor, actor]
     fault, mistake = (record.text for record in records)
-    assert fault == "failed while it handled 'fail': BoomError()"
+    assert fault == "failed while it handled a message of type str: BoomError()"
     assert mistake.startswith("stops, because its on_crash failed: ")
     assert complaint in mistake
 

@@ -61,7 +61,7 @@ class Journal:
         self.current: PersistentContext[Any] | None = None
         """The context of the message in progress: no other one may persist."""
         self.recovered = False
-        self.astray: Exception | asyncio.CancelledError | None = None
+        self.astray: BaseException | None = None
         """Why memory may disagree with the journal."""
         self.snapshots = None if options.snapshot_every is None else Snapshots(key, persistence, options)
         self._writes: list[CoroutineType[Any, Any, Any]] = []  # begun by the message in progress
@@ -163,7 +163,7 @@ class Journal:
             self._ended = asyncio.get_running_loop().create_future()
         await asyncio.wait([self._ended])
 
-    def after_message(self, cell: Cell, state: Any) -> Exception | asyncio.CancelledError | None:
+    def after_message(self, cell: Cell, state: Any) -> BaseException | None:
         """Looks back on a message that was handled. Returns a fault, if there was one that the handler didn't raise."""
         self.current = None
         if self._writes:
@@ -288,7 +288,7 @@ class Journal:
         self._pass_turn()
 
     def _failed(self, error: BaseException, events: Sequence[PersistedEvent]) -> None:
-        if isinstance(error, Exception | asyncio.CancelledError) and not is_harmless(error):
+        if not is_harmless(error):
             self.astray = error
             if not isinstance(error, SequenceConflictError):
                 self._in_doubt = deque(self._in_doubt or (), maxlen=_DOUBTS)

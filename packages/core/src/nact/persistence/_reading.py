@@ -138,7 +138,7 @@ class Reader:
         try:
             return decoder(event.data)
         except Exception as error:
-            reason = f"the decoder refuses {event.data!r:.200}: {error!r}"
+            reason = f"the decoder refuses what is stored: {error!r}"  # which isn't shown: this ends up in logs
             raise CorruptJournalError(reason, self.key, event.sequence_number) from error
 
     async def _may_follow(self, event: PersistedEvent, stands_on: int) -> bool:

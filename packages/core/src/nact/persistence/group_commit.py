@@ -110,9 +110,8 @@ class GroupCommit(Generic[T]):
         # By callbacks: a task that wrote batch after batch would cost a lone writer one more pass of the loop.
         items, writers = self._next_batch()
         if items:
-            note_batch(len(items))
-            writing = asyncio.ensure_future(self._written(items))
-            writing.add_done_callback(partial(self._settle_batch, writers))
+            self._begin_writing(items).add_done_callback(partial(self._settle_batch, writers))
+            note_batch(len(items))  # last: what an observer raises is no matter of the batch
             return
         self._busy = False
         if self._idle is not None:
@@ -131,13 +130,12 @@ class GroupCommit(Generic[T]):
                 room -= size
         return items, writers
 
-    def _written(self, items: list[T]) -> Awaitable[Sequence[Outcome]]:
+    def _begin_writing(self, items: list[T]) -> asyncio.Future[Sequence[Outcome]]:
         try:
-            return self._write(items)
-        except Exception as error:
-            failed: asyncio.Future[Sequence[Outcome]] = asyncio.get_running_loop().create_future()
-            failed.set_exception(error)
-            return failed
+            return asyncio.ensure_future(self._write(items))
+        except BaseException as error:
+            # In a task, which SystemExit leaves as it would leave a write that suspends: through the loop.
+            return asyncio.get_running_loop().create_task(_raise(error))
 
     def _settle_batch(self, writers: list[asyncio.Future[None]], writing: asyncio.Future[Sequence[Outcome]]) -> None:
         outcomes: Sequence[Outcome]
@@ -147,12 +145,13 @@ class GroupCommit(Generic[T]):
         except asyncio.CancelledError:
             outcomes = [EngineUnavailableError("the event loop is closing", outcome_known=False) for _ in writers]
             self._refuse_waiting()
-        except Exception as error:
+        except BaseException as error:
             outcomes = [_for_one_writer(error) for _ in writers]
-        # First the next batch goes out, then these writers go on: what they do overlaps with the storage's work.
-        self._write_next()
-        for done, outcome in zip(writers, outcomes, strict=True):
-            _settle(done, outcome)
+        try:  # First the next batch goes out, then these writers go on: that overlaps with the storage's work.
+            self._write_next()
+        finally:
+            for done, outcome in zip(writers, outcomes, strict=True):
+                _settle(done, outcome)
 
     def _refuse_waiting(self) -> None:
         while self._waiting:
@@ -177,7 +176,11 @@ def _settle(done: asyncio.Future[None], outcome: Outcome) -> None:
         done.set_exception(outcome)
 
 
-def _for_one_writer(error: Exception) -> NactError:
+async def _raise(error: BaseException) -> Sequence[Outcome]:
+    raise error
+
+
+def _for_one_writer(error: BaseException) -> NactError:
     """A copy for each writer: an error raised in many places gathers all their tracebacks."""
     if isinstance(error, NactError):
         with suppress(Exception):  # somebody's own class, made so that it can't be copied
