@@ -12,11 +12,11 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
+from nact._contexts import differ
 from nact._family import Family
 from nact._idle import IdleTimer
 from nact._life import KEEP_STATE, NO_STATE, crash, finish, start
 from nact._orders import ENDED, RESET, START, STOP
-from nact._scheduler import differ
 from nact._stopping import leave, stop_with_all_below
 from nact._supervision import interrupted
 from nact.context import Context

@@ -5,8 +5,7 @@ until its turn is over, so that no two of its handlers ever run at once. Handler
 after another by one worker. When a handler suspends, its worker waits with it, and another one goes on with the queue.
 Workers are real tasks: `asyncio.timeout`, task groups and `current_task` work inside handlers.
 
-What a handler sets in its context (`contextvars`) is for its own message. A worker compares its context with what the
-system began with after each message, which costs next to nothing, and goes on in a fresh one where they differ.
+What a handler sets in its context is for its own message (see `_contexts`).
 """
 
 from __future__ import annotations
@@ -14,9 +13,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextvars import Context, copy_context
+from contextvars import Context
 from types import CoroutineType, coroutine
 from typing import Any, Final, Protocol, TypeAlias
+
+from nact._contexts import base_context, differ, stepped_in
 
 MESSAGES_PER_PASS: Final = 128
 """After so many messages a worker lets the event loop look at sockets and timers."""
@@ -68,7 +69,7 @@ class Scheduler:
         """Workers that serve the queue now, or will in the loop's next pass."""
         self.spare_mailboxes: list[deque[Any]] = []
         """Empty mailboxes of actors that had nothing more to do: making one costs more than emptying one."""
-        self.base_context: Context = copy_context()
+        self.base_context: Context = base_context()
         """What handlers run in a copy of."""
         self.context: Context = self.base_context
         """That of the worker that has the word now."""
@@ -144,7 +145,7 @@ class Scheduler:
             is_soiled = await self._serve_queue(context)
             while is_soiled:
                 context = self.base_context.copy()
-                is_soiled = await _stepped_in(context, self._serve_queue(context))
+                is_soiled = await stepped_in(context, self._serve_queue(context))
         except GeneratorExit:
             self.serving -= 1
             raise  # the task was thrown away with its loop: there is nothing to go on with
@@ -180,10 +181,7 @@ class Scheduler:
                 except BaseException as error:
                     if not self._has_survived(cell, error):
                         raise
-                try:
-                    if context != base:
-                        return True
-                except Exception:  # somebody's values that can't be compared
+                if differ(context, base):
                     return True
             if self.serving > 1 and not ready:
                 return False
@@ -250,33 +248,6 @@ class Scheduler:
         self.serving -= 1
         if self.ready and self.serving == 0:
             self.start_workers(min(len(self.ready), MOST_NEW_WORKERS))
-
-
-def differ(context: Context, base: Context) -> bool:
-    """Whether a handler has changed the context. It is told by the values; a new one that is equal is no change."""
-    try:
-        return context != base
-    except Exception:  # somebody's values that can't be compared
-        return True
-
-
-@coroutine
-def _stepped_in(context: Context, work: Coroutine[Any, Any, bool]) -> Generator[Any, Any, bool]:
-    """Does the work in another context than that of its task."""
-    step: Callable[[Any], Any] = work.send
-    given: object = None
-    while True:
-        try:
-            waits_for = context.run(step, given)
-        except StopIteration as returned:
-            is_soiled: bool = returned.value
-            return is_soiled
-        finally:
-            given = None
-        try:
-            step, given = work.send, (yield waits_for)
-        except BaseException as error:
-            step, given = work.throw, error
 
 
 def _begun(awaitable: Awaitable[object]) -> tuple[Any, object]:

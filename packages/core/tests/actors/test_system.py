@@ -41,6 +41,7 @@ async def test_a_system_without_a_name_gets_one_that_no_other_has() -> None:
     assert len({system.name for system in systems}) == 100
     for system in systems[1:]:
         stop(system)
+        await system.stopped()
     async with systems[0] as system:
         assert spawn(system, echo, "till").path == f"{system.name}://till"
 
