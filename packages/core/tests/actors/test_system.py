@@ -55,6 +55,8 @@ async def test_plugins_are_given_the_system_in_order() -> None:
     seen: list[tuple[str, ActorSystem]] = []
     system = start(lambda s: seen.append(("first", s)), lambda s: seen.append(("second", s)))
     assert seen == [("first", system), ("second", system)]
+    stop(system)
+    await system.stopped()
 
 
 @pytest.mark.parametrize(
