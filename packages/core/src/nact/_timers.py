@@ -7,6 +7,7 @@ gathered there (the idea of Varghese and Lauck's timing wheels), so adding and r
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Protocol, TypeAlias
 
@@ -32,8 +33,9 @@ Bucket: TypeAlias = "set[Expiring]"
 class Timers:
     """Calls `expire()` of what was added, never early, and late by a tick (10 ms) at most when the loop isn't busy."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, check_loop: Callable[[], None] | None = None) -> None:
         self._loop = loop
+        self._check_loop = check_loop
         self._time = loop.time
         self._buckets: dict[int, Bucket] = {}
         self._ticks: list[int] = []
@@ -73,6 +75,8 @@ class Timers:
         self._most_buckets = max(FIRST_BUCKETS, 2 * len(self._buckets))
 
     def _arm(self) -> None:
+        if self._check_loop is not None:
+            self._check_loop()  # its error says more than the loop's
         if self._handle is not None:
             self._handle.cancel()
         self._handle = self._loop.call_at(self._ticks[0] / TICKS_PER_SECOND, self._fire)

@@ -105,7 +105,7 @@ class ActorSystem(ActorRef[Any]):
         self._root = _Root(self, self)
         super().__init__(name, None, self._root)
         self.scheduler = Scheduler(loop, name)
-        self.timers = Timers(loop)
+        self.timers = Timers(loop, self.scheduler.check_loop)
         self.endings = Endings(loop)
         self.mailbox_limit: int | None = None
         self.log_engine: LogEngine = log_to_logging

@@ -30,7 +30,7 @@ async def busy_async(state: int, msg: Any, ctx: Context[Any]) -> int:
     return busy(state, msg, ctx)
 
 
-def forgotten(*handlers: Callable[..., Any], close: bool = True) -> tuple[ActorSystem, list[ActorRef[Any]]]:
+def forgotten(*handlers: Callable[..., Any]) -> tuple[ActorSystem, list[ActorRef[Any]]]:
     """A system that was left open in a loop that is closed, while its actors were busy."""
 
     async def main() -> tuple[ActorSystem, list[ActorRef[Any]]]:
@@ -42,10 +42,6 @@ def forgotten(*handlers: Callable[..., Any], close: bool = True) -> tuple[ActorS
         return system, refs
 
     return asyncio.run(main())
-
-
-def forget(system: ActorSystem, refs: list[ActorRef[Any]]) -> None:
-    refs.clear()
 
 
 @pytest.mark.parametrize("handler", [busy, busy_async, echo])
@@ -79,12 +75,13 @@ def test_a_question_to_a_closed_loop_is_refused() -> None:
 
 
 def test_a_system_left_open_warns_once() -> None:
-    system, refs = forgotten(busy, busy_async, echo)
-    refs.clear()
-    with pytest.warns(ResourceWarning, match="actor system 'shop' was left open: use `async with") as warned:
-        del system
+    def leave_open() -> None:
+        forgotten(busy, busy_async, echo)
         gc.collect()
-    gc.collect()
+        gc.collect()
+
+    with pytest.warns(ResourceWarning, match="actor system 'shop' was left open: use `async with") as warned:
+        leave_open()
     assert len(warned) == 1
 
 
@@ -210,7 +207,8 @@ def test_an_interrupt_ends_a_service_under_uvicorn() -> None:
 
 def test_pytest_sees_a_system_that_a_test_left_open(tmp_path: Any) -> None:
     (tmp_path / "test_it.py").write_text(
-        PRELUDE + "\n\ndef test_it():\n    asyncio.run(forgets())\n    import gc\n    gc.collect()\n"
+        "import asyncio, gc\nfrom nact import start\n\n\nasync def forgets():\n    start()\n\n\n"
+        "def test_it():\n    asyncio.run(forgets())\n    gc.collect()\n"
     )
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(tmp_path)],

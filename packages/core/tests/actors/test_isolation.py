@@ -49,9 +49,9 @@ async def soil_and_wait(state: Any, msg: Any, ctx: Context[Any]) -> Any:
     seen = tenant.get()
     set_all(msg)
     await asyncio.sleep(0)
-    assert tenant.get() == msg
+    assert tenant.get() is msg
     await asyncio.sleep(1)
-    assert tenant.get() == msg
+    assert tenant.get() is msg
     dispatch(ctx.sender, seen)
     return state
 

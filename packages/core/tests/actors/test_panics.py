@@ -69,7 +69,7 @@ WAYS = [having_panicked, panicking_soon, panicking_later]
 @asynccontextmanager
 async def left_by(kind: type[BaseException], *plugins: Any, **options: Any) -> AsyncIterator[ActorSystem]:
     """A system whose block such an error leaves."""
-    with pytest.raises(kind):  # noqa: PT012 - the block is the test's
+    with pytest.raises(kind):
         async with start(*plugins, **options) as system:
             yield system
     assert kind in [type(kept) for _, kept in system.failures]
