@@ -39,6 +39,8 @@ def has(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
+LAWS = len((Path(__file__).parent / "laws.txt").read_text(encoding="utf-8").splitlines())
+
 FEW = "sequence_order or limit_of_one or empty_batch"
 
 
@@ -57,7 +59,7 @@ def test_a_whole_run_gives_a_verdict_and_reports(tmp_path: Path) -> None:
     files = ("--conformance-report=found.json", "--conformance-markdown=found.md")
     ran = session(tmp_path, SUITE, "--conformance-rounds=1", *files)
     assert ran.returncode == 0, ran.stdout
-    assert "CONFORMANT, except for 8 laws that it declares not to keep" in ran.stdout
+    assert "CONFORMANT, except for 9 laws that it declares not to keep" in ran.stdout
     assert "  2  Dense and ordered                               kept" in ran.stdout
     found = json.loads((tmp_path / "found.json").read_text())
     (subject,) = found["subjects"]
@@ -87,8 +89,8 @@ def test_laws_that_were_replaced_skipped_or_deselected_are_shown_and_no_verdict_
     assert "replaced:\n  B-02" in ran.stdout
     assert "  J-03  events come back in sequence order (a test of the same name stands in its place)" in ran.stdout
     assert "skipped by the session, not by the kit (1: J-08)" in ran.stdout
-    assert "deselected, skipped, or the session ended before (204: B-01, B-03," in ran.stdout
-    assert "NOT JUDGED: 207 laws didn't run as the kit has them" in ran.stdout
+    assert f"deselected, skipped, or the session ended before ({LAWS - 4}: B-01, B-03," in ran.stdout
+    assert f"NOT JUDGED: {LAWS - 1} laws didn't run as the kit has them" in ran.stdout
 
 
 def test_a_broken_law_fails_in_plain_words(tmp_path: Path) -> None:
@@ -183,4 +185,4 @@ def test_other_plugins_make_no_difference(tmp_path: Path, options: list[str]) ->
         options = [*options, "-o", "asyncio_default_fixture_loop_scope=function"]
     ran = session(tmp_path, SUITE, "-k", f"{FEW} or outlives_its_client", *options)
     assert "6 passed" in ran.stdout, ran.stdout + ran.stderr
-    assert "NOT JUDGED: 202 laws didn't run as the kit has them" in ran.stdout
+    assert f"NOT JUDGED: {LAWS - 6} laws didn't run as the kit has them" in ran.stdout
