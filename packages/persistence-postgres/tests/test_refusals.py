@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from nact.errors import CorruptJournalError, EngineUnavailableError, InvalidEventError
+from nact.errors import CorruptJournalError, EngineClosedError, EngineUnavailableError, InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
@@ -208,7 +208,7 @@ async def test_a_pool_of_another_event_loop_is_told(server: PostgresStorage, sch
         engine = PostgresPersistenceEngine(pool, schema=schema)
 
         def use() -> None:
-            with pytest.raises(RuntimeError, match="another event loop"):
+            with pytest.raises(EngineClosedError, match="another event loop"):
                 asyncio.run(engine.persist(event(key, 1)))
 
         await asyncio.to_thread(use)

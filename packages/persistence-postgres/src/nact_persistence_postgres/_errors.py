@@ -8,7 +8,7 @@ from ssl import SSLCertVerificationError
 
 import asyncpg
 
-from nact.errors import CorruptJournalError, EngineUnavailableError, InvalidEventError, NactError
+from nact.errors import CorruptJournalError, EngineClosedError, EngineUnavailableError, InvalidEventError, NactError
 
 _NOT_OF_ROWS = frozenset({"08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58"})
 """Classes of SQLSTATE that tell of the session, the tables or the server. All others can be due to what is stored."""
@@ -66,6 +66,10 @@ _ADVICE: dict[type[BaseException], str] = {
     TimeoutError: "it didn't answer in time",
     OSError: "it can't be reached",
 }
+
+
+class OtherLoopError(EngineClosedError, RuntimeError):
+    """The given pool belongs to another event loop, which may be closed: the engine can't be used here."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, for the writers of this package

@@ -23,6 +23,7 @@ from nact_persistence_postgres._connection import (
 from nact_persistence_postgres._dsn import Dsn
 from nact_persistence_postgres._errors import (
     RACED,
+    OtherLoopError,
     Refused,
     is_answer,
     keeps_connection,
@@ -95,7 +96,7 @@ class Sessions:
 
         Raises:
             EngineUnavailableError: There is none.
-            RuntimeError: The pool belongs to another event loop.
+            OtherLoopError: The pool belongs to another event loop.
         """
         if self._dsn is None:
             _check_loop(self._pool)
@@ -353,9 +354,9 @@ class Sessions:
 
 
 def _check_loop(pool: Pool | None) -> None:
-    loop = getattr(pool, "_loop", None)
+    loop = getattr(pool, "_loop", None)  # asyncpg tells it in no other way
     if loop is not None and loop is not asyncio.get_running_loop():
-        raise RuntimeError("the given pool belongs to another event loop; make a pool, and an engine, for each loop")
+        raise OtherLoopError("the given pool belongs to another event loop; make a pool, and an engine, for each loop")
 
 
 async def confirm(connection: Connection) -> None:
