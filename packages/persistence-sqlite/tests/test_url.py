@@ -81,3 +81,24 @@ def test_a_refusal_holds_no_password() -> None:
     with pytest.raises(ValueError, match="'host'") as refused:
         engine_from_url("sqlite://ann:secret@host/x.db")
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///x.db?password=s3cret",
+        "sqlite:///x.db?s3cret",
+        "sqlite:///x.db?synchronous=FULL&synchronous=s3cret",
+        "sqlite:///x%.db?password=s3cret",
+        "sqlite:///x.db?password=s3cret#1",
+        "sqlite:///x.db?password=s3cret ",
+        "sqlite:///?password=s3cret",
+        "sqlite:x.db?password=s3cret",
+        "sqlite://u:s3cret@h/x.db",
+    ],
+)
+def test_no_refusal_repeats_what_may_be_a_password(url: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - any words but those
+        engine_from_url(url)
+    assert "s3cret" not in str(caught.value)
+    assert "s3cret" not in str(caught.value.__cause__)

@@ -57,7 +57,7 @@ def address_of(url: str) -> Address:
     Raises:
         ValueError: It can't be used; the message holds neither user nor password.
     """
-    parts = urlsplit(url)
+    parts = split(url)
     if parts.scheme not in SCHEMES:
         raise ValueError(f"the URL must begin with one of {', '.join(SCHEMES)}, not {parts.scheme!r}")
     if "@" in parts.path or parts.fragment:
@@ -95,6 +95,19 @@ def _places(parts: SplitResult, kind: str) -> Iterator[Place]:
             yield one.hostname or "localhost", one.port or (_SENTINELS_PORT if kind == SENTINEL else _PORT)
         except ValueError as error:
             raise ValueError(f"the URL names a host {host!r}: {error}") from error
+
+
+def split(url: str) -> SplitResult:
+    """The parts of the URL.
+
+    Raises:
+        ValueError: It has none; the message holds neither user nor password, which Python's own does.
+    """
+    try:
+        return urlsplit(url)
+    except ValueError:
+        text = "the URL can't be read; in a user's name or password a '[' is written %5B and a ']' %5D"
+        raise ValueError(text) from None
 
 
 def _options(parts: SplitResult, scheme: str) -> dict[str, Any]:

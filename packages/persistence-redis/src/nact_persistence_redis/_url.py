@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlunsplit
 
+from nact_persistence_redis._address import split
 from nact_persistence_redis.engine import RedisPersistenceEngine
 
 _OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
@@ -30,7 +31,7 @@ def engine_from_url(url: str) -> RedisPersistenceEngine:
     Raises:
         ValueError: The URL says something else; the message says what.
     """
-    parts = urlsplit(url)
+    parts = split(url)
     ours: dict[str, Any] = {}
     drivers: list[tuple[str, str]] = []
     for name, text in parse_qsl(parts.query, keep_blank_values=True):

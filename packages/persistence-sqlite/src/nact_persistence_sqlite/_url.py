@@ -48,24 +48,25 @@ def engine_from_url(url: str) -> SqlitePersistenceEngine:
             "write sqlite:///relative.db or sqlite:////absolute/path.db; for a journal in memory, memory://"
         )
     if "#" in url:
-        raise ValueError(f"write the '#' in {url!r} as %23")
+        raise ValueError("write the '#' in the URL as %23")
     if parts.path in {"", "/"}:
-        raise ValueError(f"{url!r} names no file: write sqlite:///relative.db; for a journal in memory, memory://")
+        raise ValueError("the URL names no file: write sqlite:///relative.db; for a journal in memory, memory://")
     if not url.partition(":")[2].startswith("///"):
         raise ValueError(
-            f"three slashes begin a relative path and four an absolute one: write sqlite:///{parts.path}, not {url!r}"
+            "three slashes begin a relative path and four an absolute one: "
+            f"write sqlite:///{parts.path}, not sqlite:{parts.path}"
         )
     path = unquote(parts.path[1:], errors="surrogateescape")
     _check_path(path)
-    return SqlitePersistenceEngine(path, **_options(url, parts.query))
+    return SqlitePersistenceEngine(path, **_options(parts.query))
 
 
 def _check_characters(url: str) -> None:
     """Returns if the URL is read as it is written: Python drops blanks around it, and line ends and tabs in it."""
     if url != url.strip() or any(character in url for character in "\t\r\n"):
-        raise ValueError(f"write blanks around a URL, and tabs and line ends in it, as %20, %09, %0D, %0A: {url!r}")
+        raise ValueError("write blanks around a URL, and tabs and line ends in it, as %20, %09, %0D, %0A")
     if _STRAY_PERCENT.search(url):
-        raise ValueError(f"write the '%' in {url!r} as %25")
+        raise ValueError("write the '%' in the URL as %25")
 
 
 def _check_path(path: str) -> None:
@@ -80,19 +81,19 @@ def _check_path(path: str) -> None:
         raise ValueError(f"{path!r} names a drive, which there are on Windows only: write sqlite:////absolute/path.db")
 
 
-def _options(url: str, query: str) -> dict[str, Any]:
+def _options(query: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-    except ValueError as error:
+    except ValueError:
         raise ValueError(
-            f"the options of {url!r} must be name=value, joined by & (a '?' in a path is written %3F)"
-        ) from error
+            "the options of the URL must be name=value, joined by & (a '?' in a path is written %3F)"
+        ) from None
     for name, text in pairs:
         if name not in _OPTIONS:
-            raise ValueError(f"{url!r} has the option {name!r}; there are: {', '.join(sorted(_OPTIONS))}")
+            raise ValueError(f"the URL has the option {name!r}; there are: {', '.join(sorted(_OPTIONS))}")
         if name in options:
-            raise ValueError(f"{url!r} has the option {name!r} twice")
+            raise ValueError(f"the URL has the option {name!r} twice")
         convert, expected = _OPTIONS[name]
         try:
             options[name] = convert(text)

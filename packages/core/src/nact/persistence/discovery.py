@@ -7,7 +7,6 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import cast
-from urllib.parse import urlsplit
 
 from nact.errors import UnknownEngineError
 from nact.persistence._engine_methods import check_methods
@@ -42,7 +41,8 @@ def engine_from_url(url: str) -> PersistenceEngine:
     """
     if not isinstance(url, str):
         raise TypeError(f"url must be a str such as 'sqlite:///journal.db', not {url!r}")
-    scheme = urlsplit(url).scheme.lower()
+    scheme, colon, _ = url.partition(":")  # urlsplit refuses some URLs in words that tell the password
+    scheme = scheme.strip().lower() if colon else ""
     entry = _entry(scheme)
     engine = _factory(entry)(url)
     if not isinstance(engine, PersistenceEngine):
