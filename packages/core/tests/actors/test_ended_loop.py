@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import importlib.util
+import re
 import signal
 import subprocess
 import sys
@@ -219,4 +220,4 @@ def test_pytest_sees_a_system_that_a_test_left_open(tmp_path: Any) -> None:
         cwd=tmp_path,
     )
     assert run.returncode == 1, run.stdout
-    assert run.stdout.count("E   ResourceWarning: actor system") == 1
+    assert len(re.findall("^E +ResourceWarning: actor system", run.stdout, re.MULTILINE)) == 1
