@@ -75,7 +75,7 @@ def test_what_is_neither_a_url_nor_an_asyncio_client_is_refused(source: Any) -> 
 
 @pytest.mark.parametrize("password", ["1/secret", "1#secret", "s[secret", "s[secret]"])
 def test_a_password_that_ends_the_host_early_is_refused_and_not_shown(password: str) -> None:
-    with pytest.raises(ValueError, match="%2F or %23|%5B") as refused:
+    with pytest.raises(ValueError, match=r"%2F or %23|%5B") as refused:
         engine_from_url(f"redis://:{password}@host/0")
     assert "secret" not in str(refused.value)
 
