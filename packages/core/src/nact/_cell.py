@@ -170,7 +170,7 @@ class Cell(Family):
         turn = waiting if waiting < MESSAGES_PER_TURN else MESSAGES_PER_TURN  # noqa: FURB136 - min() costs a call
         scheduler.budget -= turn
         f, journal, context, state = self.f, self.journal, self.context, self.state
-        own_context, base_context = scheduler.context, scheduler.base_context
+        own, base = scheduler.context, scheduler.base_context
         while turn:
             turn -= 1
             msg, sender = mailbox.popleft()
@@ -196,13 +196,22 @@ class Cell(Family):
                 return crash(self, msg, error, sender)
             self.state = state = result
             if self.orders:
-                return self._hand_on() if differ(own_context, base_context) else self._rest()
-            if turn and differ(own_context, base_context):
+                return self._hand_on() if differ(own, base) else self._rest()
+            try:
+                if turn and own != base:  # `differ`, without the call
+                    return self._hand_on()
+            except Exception:
                 return self._hand_on()
         if mailbox:
             scheduler.ready.append(self)
-        else:
-            self._be_idle(mailbox)
+            return None
+        self.mailbox = None  # `_be_idle`, without the call
+        spare = scheduler.spare_mailboxes
+        if len(spare) < MOST_SPARE_MAILBOXES:
+            spare.append(mailbox)
+        self.scheduled = False
+        if self.idle is not None:
+            self.idle.start()
         return None
 
     def _wait(self, msg: object, turn: int, waiting: Waiting) -> Waiting:
@@ -272,7 +281,7 @@ class Cell(Family):
         if mailbox is not None:
             self.mailbox = None
             spare = self.scheduler.spare_mailboxes
-            if len(spare) < MOST_SPARE_MAILBOXES and type(mailbox) is deque:
+            if len(spare) < MOST_SPARE_MAILBOXES:
                 spare.append(mailbox)
         self.scheduled = False
         if self.idle is not None:
