@@ -13,7 +13,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError, OperationFailure, WriteConcernError
 
 from nact_persistence_mongo._driver import Database, Document
-from nact_persistence_mongo._errors import RefusedWriteError, is_passing_code, is_place_taken
+from nact_persistence_mongo._errors import RefusedWriteError, is_passing_code, is_place_taken, is_unbegun_code
 
 
 class Commands:
@@ -76,7 +76,8 @@ def _kind_of(failure: Mapping[str, Any], fields: Mapping[str, Any]) -> type[Oper
         return DuplicateKeyError
     statements = fields.get("documents") or fields.get("updates") or fields.get("deletes") or []
     is_one = len(statements) == 1 and not statements[0].get("multi") and statements[0].get("limit") != 0
-    return RefusedWriteError if is_one and not is_passing_code(failure) else OperationFailure
+    is_rule = not is_passing_code(failure) and not is_unbegun_code(failure)
+    return RefusedWriteError if is_one and is_rule else OperationFailure
 
 
 def raise_unconfirmed(answer: Mapping[str, Any]) -> None:

@@ -70,6 +70,11 @@ def is_passing_code(failure: Mapping[str, Any]) -> bool:
     return failure.get("code") in _PASSING
 
 
+def is_unbegun_code(failure: Mapping[str, Any]) -> bool:
+    """Whether it is about the command (rights, another collection), and not about the document to be written."""
+    return failure.get("code") in _REFUSED_UNBEGUN
+
+
 def may_be_done(error: PyMongoError) -> bool:
     """Whether the server may have done what the one command asked for. Only a proof makes it False."""
     if isinstance(error, RefusedWriteError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pymongo
 from pymongo import AsyncMongoClient
 
 from nact_persistence_mongo import MongoPersistenceEngine
@@ -22,4 +23,5 @@ class EngineOnAsyncClient(MongoPersistenceEngine):
             await super().aclose()
         finally:
             if self._client._loop in {None, asyncio.get_running_loop()}:  # it can't be closed elsewhere
-                await self._client.close()
+                with pymongo.timeout(1):  # it says goodbye to the server, which may be silent
+                    await self._client.close()
