@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
+
 ROOT = Path(__file__).parents[1]
 
 PLOTS = re.compile(r"<!-- plots: ([a-z ]+) -->")
@@ -20,6 +23,31 @@ ALTERNATIVES = {
 }
 
 TITLE = re.compile(r"^# (.*)$", re.MULTILINE)
+
+
+NOT_RUN = re.compile(r'^(```.*?) notrun="[^"]*"')
+
+AFTER_SNIPPETS_BEFORE_FENCES = 28
+
+
+class WithoutReasons(Preprocessor):
+    """Takes the reason why a block isn't run out of its first line, which otherwise begins no block of code."""
+
+    def run(self, lines: list[str]) -> list[str]:
+        return [NOT_RUN.sub(r"\1", line) for line in lines]
+
+
+class Reasons(Extension):
+    """Takes `notrun="..."` out of pages, and out of files that they include."""
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - its name in Markdown
+        md.preprocessors.register(WithoutReasons(md), "notrun", AFTER_SNIPPETS_BEFORE_FENCES)
+
+
+def on_config(config: Any) -> Any:
+    """Called by mkdocs once."""
+    config.markdown_extensions.append(Reasons())
+    return config
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
