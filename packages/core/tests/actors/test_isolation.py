@@ -102,7 +102,7 @@ async def test_a_stateless_actor_leaves_nothing_in_the_context() -> None:
         assert await asyncio.gather(*answers) == [None] * 2
 
 
-async def test_handlers_begin_with_what_was_set_before_the_system_started() -> None:
+async def test_handlers_begin_with_what_was_set_before_start() -> None:
     token = tenant.set("everybody's")
     try:
         async with start() as system:
