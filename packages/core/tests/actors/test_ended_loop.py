@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -108,8 +109,10 @@ def test_two_loops_have_a_system_each() -> None:
 # --- in processes of their own ---------------------------------------------------------------------------------------
 
 PRELUDE = """
-import asyncio, sys
+import asyncio, signal, sys
 from nact import *
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
 
 def busy(state, msg, ctx):
     dispatch(ctx.self, msg)
@@ -147,13 +150,15 @@ async def forgets():
 """
 
 
-def process(program: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-W", "default", "-c", PRELUDE + textwrap.dedent(program)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def process(program: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that runs the program. It is killed in the end, if it hasn't ended."""
+    command = [sys.executable, "-W", "default", "-c", PRELUDE + textwrap.dedent(program)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
 
 
 def test_a_program_that_forgets_its_busy_system_ends() -> None:
