@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import Future, get_running_loop, wait
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from nact._cell import Cell
 from nact._endings import has_stopped
@@ -14,6 +14,8 @@ from nact.references import NOBODY, ActorRef
 
 Msg = TypeVar("Msg")
 Answer = TypeVar("Answer")
+
+_NO_MESSAGE: Final = object()
 
 
 def dispatch(ref: ActorRef[Msg], msg: Msg, sender: ActorRef[Any] | None = None) -> None:
@@ -47,10 +49,12 @@ def dispatch(ref: ActorRef[Msg], msg: Msg, sender: ActorRef[Any] | None = None) 
 
 
 @overload
-def query(ref: ActorRef[Msg], msg: Callable[[ActorRef[Answer]], Msg], timeout: Duration) -> Future[Answer]: ...
+def query(ref: ActorRef[Msg], *, make: Callable[[ActorRef[Answer]], Msg], timeout: Duration) -> Future[Answer]: ...
 @overload
 def query(ref: ActorRef[Msg], msg: Msg, timeout: Duration) -> Future[Any]: ...
-def query(ref: ActorRef[Any], msg: Any, timeout: Duration) -> Future[Any]:
+def query(
+    ref: ActorRef[Any], msg: Any = _NO_MESSAGE, timeout: Any = None, *, make: Callable[..., Any] | None = None
+) -> Future[Any]:
     """Sends `msg` at once, and returns a future of the answer.
 
     As in `reply = await query(ref, msg, 5 * seconds)`. The answer is the first message dispatched to `ctx.sender`.
@@ -58,9 +62,11 @@ def query(ref: ActorRef[Any], msg: Any, timeout: Duration) -> Future[Any]:
 
     Args:
         ref: Whom to ask.
-        msg: What to ask; or a function that makes it from the reference to answer to (`reply_to -> msg`), which lets a
-            type checker know the answer's type.
+        msg: What to ask. It is sent as it is, also if it can be called.
         timeout: How long to wait: seconds, or a `timedelta`.
+        make: In place of `msg`: makes it from the reference to answer to, as in
+            `query(ref, make=lambda reply_to: Add(2, reply_to), timeout=5)`. A type checker then knows what the answer
+            is; from a lambda, where the answer is given its type (`total: int = await query(...)`).
 
     Raises:
         ActorStoppedError: The actor, or the one that it passed the question on to, has stopped, or stops before it
@@ -72,6 +78,8 @@ def query(ref: ActorRef[Any], msg: Any, timeout: Duration) -> Future[Any]:
     """
     if not isinstance(ref, ActorRef):
         raise _not_a_reference("ref", ref)
+    if (msg is _NO_MESSAGE) is (make is None):
+        raise TypeError("give query a message, or make= to make one from the reference to answer to: one of the two")
     seconds = in_seconds(timeout, "timeout")
     target = ref._target
     if not isinstance(target, Cell):
@@ -79,7 +87,7 @@ def query(ref: ActorRef[Any], msg: Any, timeout: Duration) -> Future[Any]:
     new_reply = target.system.new_reply  # in two steps: in one, Python 3.11 is slower
     reply = new_reply(target, seconds)
     answer = reply.answer  # a full mailbox closes the reply
-    target.receive(_made(msg, reply) if callable(msg) else msg, reply)
+    target.receive(msg if make is None else _made(make, reply), reply)
     return answer
 
 

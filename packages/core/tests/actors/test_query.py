@@ -69,7 +69,20 @@ async def test_the_question_can_be_made_from_the_reference_to_answer_to() -> Non
         def question(reply_to: ActorRef[str]) -> Question:
             return Question("well?", reply_to)
 
-        assert await query(ref, question, 10) == "well? yes"
+        assert await query(ref, make=question, timeout=10) == "well? yes"
+
+
+@pytest.mark.parametrize("msg", [print, str, lambda reply_to: "made"], ids=["function", "class", "lambda"])
+async def test_a_message_that_can_be_called_is_sent_as_it_is(msg: Any) -> None:
+    async with start() as system:
+        assert await query(spawn(system, echo), msg, 10) is msg
+
+
+@pytest.mark.parametrize("arguments", [{}, {"msg": None, "make": str}], ids=["neither", "both"])
+async def test_a_question_is_given_or_made(arguments: Any) -> None:
+    async with start() as system:
+        with pytest.raises(TypeError, match="make="):
+            _ = query(spawn(system, echo), timeout=10, **arguments)
 
 
 async def test_a_question_that_cannot_be_made_leaves_nothing_behind() -> None:
@@ -82,7 +95,7 @@ async def test_a_question_that_cannot_be_made_leaves_nothing_behind() -> None:
     async with start() as system:
         ref = spawn(system, silent)
         with pytest.raises(ValueError, match="what was it"):
-            _ = query(ref, no_question, 3600)
+            _ = query(ref, make=no_question, timeout=3600)
         assert asked[0].is_stopped
 
 

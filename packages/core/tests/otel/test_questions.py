@@ -254,7 +254,7 @@ async def test_a_question_that_cannot_be_made_ends_its_span() -> None:
     async with start(telemetry.plugin()) as system:
         actor = spawn(system, tell_span)
         with pytest.raises(ValueError, match="not today"):
-            _ = query(actor, refuse, PATIENCE)
+            _ = query(actor, make=refuse, timeout=PATIENCE)
         await ask(actor)
     assert len(telemetry.spans("nact query")) == 2
 

@@ -23,13 +23,15 @@ def count(reply_to: ActorRef[int]) -> Count:
 
 
 async def main(ref: ActorRef[Get | Count], plain: ActorRef[str]) -> None:
-    assert_type(await query(ref, Count, 1), int)
-    assert_type(await query(ref, count, 5 * seconds), int)
+    assert_type(await query(ref, make=Count, timeout=1), int)
+    assert_type(await query(ref, make=count, timeout=5 * seconds), int)
 
     def get(reply_to: ActorRef[str]) -> Get:
         return Get("Ada", reply_to)
 
-    assert_type(await query(ref, get, timedelta(seconds=1)), str)
+    assert_type(await query(ref, make=get, timeout=timedelta(seconds=1)), str)
+    told: str = await query(ref, make=lambda reply_to: Get("Ada", reply_to), timeout=1)
+    dispatch(plain, told)
     answer: str = await query(plain, "hello", 1)
     assert_type(await query(plain, "hello", 1), Any)
     dispatch(plain, answer)

@@ -16,11 +16,11 @@ class Other:
 
 
 async def main(ref: ActorRef[Count]) -> str:
-    text: str = await query(ref, Count, 1)  # E[arg-type]: Argument 2 to "query"
-    await query(ref, Other, 1)  # E[arg-type]: Argument 2 to "query"
+    text: str = await query(ref, make=Count, timeout=1)  # E[arg-type]: Argument "make" to "query"
+    await query(ref, make=Other, timeout=1)  # E[arg-type]: Argument "make" to "query"
     await query(ref, "text", 1)  # E[misc]: type parameter "Msg" of "query"
-    await query(ref, Count)  # E[call-overload]
-    await query(ref, Count, "1 s")  # E[call-overload]
-    query(ref, Count, 1) + 1  # E[operator]
+    await query(ref, make=Count)  # E[call-overload]
+    await query(ref, make=Count, timeout="1 s")  # E[call-overload]
+    query(ref, make=Count, timeout=1) + 1  # E[operator]
     await stopped("ref")  # E[arg-type]: Argument 1 to "stopped"
     return text
