@@ -57,9 +57,10 @@ class KnownOutcomeLaws:
         await trial.fill(key, 1)
         second = event(key, 2)
         proxy.lose_reply()
+        proxy.hold_requests(2)
         writing = asyncio.ensure_future(unavailability(trial.client.persist(second)))
-        while not proxy.lost and not writing.done():  # noqa: ASYNC110 (the proxy lives in another thread)
-            await asyncio.sleep(0)
+        while not proxy.is_holding and not writing.done():  # noqa: ASYNC110 (the proxy lives in another thread)
+            await asyncio.sleep(LOOK)
         await make(trial, "a reply was lost, and the network is cut", server(trial).cut_off)
         error = await writing
         proxy.disarm()

@@ -38,6 +38,7 @@ from contacts.messages import (
 from nact import (
     ActorStoppedError,
     Duration,
+    HandlerFailedError,
     QueryTimeoutError,
     configure_persistence,
     engine_from_url,
@@ -81,7 +82,9 @@ def make_app(
             Route(contact, update_contact, methods=["PATCH"]),
             Route(contact, remove_contact, methods=["DELETE"]),
         ],
-        exception_handlers=dict.fromkeys((HTTPException, QueryTimeoutError, ActorStoppedError), _failed),
+        exception_handlers=dict.fromkeys(
+            (HTTPException, QueryTimeoutError, HandlerFailedError, ActorStoppedError), _failed
+        ),
         lifespan=lifespan,
     )
 
@@ -156,6 +159,8 @@ async def _failed(_: HttpRequest, error: Exception) -> Response:
             return _error(error.status_code, error.detail, dict(error.headers or {}))
         case QueryTimeoutError():
             return _error(504, f"{error}; whether it was done isn't known")
+        case HandlerFailedError():
+            return _error(503, f"{error}; whether it was done isn't known")
         case _:
             return _error(503, f"shutting down: {error}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ class LogPersistenceEngine:
         self._log = Log(Path(path))
         self._commits = GroupCommit(self._write)
         self._thread: ThreadPoolExecutor | None = None
+        self._process = 0  # that has the thread
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -51,6 +53,9 @@ class LogPersistenceEngine:
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes the file. Can be called again."""
         self._closed = True
+        if self._is_from_before_a_fork():
+            self._thread = None  # it is the parent's
+            return
         await self._commits.aclose()
         if self._thread is not None:
             thread, self._thread = self._thread, None
@@ -106,7 +111,7 @@ class LogPersistenceEngine:
     async def _in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What the function returns. There is one thread, so a read comes after every write that was begun before."""
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, "nact log")
+            self._thread, self._process = ThreadPoolExecutor(1, "nact log"), os.getpid()
         try:
             return await asyncio.wrap_future(self._thread.submit(function, *args, **kwargs))
         except OSError as error:
@@ -115,6 +120,11 @@ class LogPersistenceEngine:
     def _check_open(self) -> None:
         if self._closed:
             raise EngineClosedError("this engine is closed; make a new one")
+        if self._is_from_before_a_fork():
+            raise EngineClosedError("this engine was used before a fork; make a new one")
+
+    def _is_from_before_a_fork(self) -> bool:
+        return self._thread is not None and self._process != os.getpid()
 
 
 def engine_from_url(url: str) -> LogPersistenceEngine:
