@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pymongo
 from pymongo import AsyncMongoClient
 
 from nact_persistence_mongo import MongoPersistenceEngine
@@ -23,5 +22,5 @@ class EngineOnAsyncClient(MongoPersistenceEngine):
             await super().aclose()
         finally:
             if self._client._loop in {None, asyncio.get_running_loop()}:  # it can't be closed elsewhere
-                with pymongo.timeout(1):  # it says goodbye to the server, which may be silent
-                    await self._client.close()
+                self._client._topology.pop_all_sessions()  # it would say goodbye to the server, which may be silent
+                await self._client.close()
