@@ -32,8 +32,8 @@ class TestMotorOnStandalone(TestMotorOnReplicaSet):
     server = STANDALONE
 
 
-# PyMongo's async client, closed while it connects, leaves the socket to the garbage collector, also without an engine. L-11
-# and L-14 count sockets, and so would find those that the engine leaves.
+# PyMongo's async client, closed while it connects, leaves the socket to the garbage collector, also without an engine.
+# L-11 and L-14 count sockets, and so would find those that the engine leaves.
 @pytest.mark.filterwarnings("ignore:unclosed (<socket|transport):ResourceWarning")
 class TestPyMongoOnReplicaSet(TestMotorOnReplicaSet):
     def engine(self) -> PersistenceEngine:
