@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nact._orders import RESET, START
 from nact._replies import PassedOn, Reply
 from nact._stopping import end
-from nact._supervision import interrupted, supervise
+from nact._supervision import ends_the_task, supervise
 from nact.errors import HandlerCancelledError
 from nact.references import NOBODY, ActorRef
 
@@ -94,15 +94,6 @@ async def initial_state_of(cell: Cell) -> Any:
         return cell.options.initial_state
     state = cell.options.initial_state_func(cell.new_context(NOBODY))
     return await state if hasattr(state, "__await__") else state
-
-
-def ends_the_task(cell: Cell, error: BaseException) -> bool:
-    """Whether the error is meant for the task, or the program, and not for the actor whose code raised it."""
-    if isinstance(error, asyncio.CancelledError):
-        return interrupted()
-    if isinstance(error, GeneratorExit):
-        return not cell.scheduler.runs_this()
-    return isinstance(error, KeyboardInterrupt | SystemExit)
 
 
 async def _start_failed(cell: Cell, error: BaseException) -> None:

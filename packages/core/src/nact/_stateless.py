@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from nact._life import crash, ends_the_task
+from nact._life import crash
 from nact._scheduler import first_step
+from nact._supervision import ends_the_task
 from nact.context import Context
 from nact.references import ActorRef
 

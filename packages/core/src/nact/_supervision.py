@@ -48,16 +48,11 @@ async def _decide(judge: Cell, child: Cell | None, fault: _Fault) -> Decision:
         if hasattr(decision, "__await__"):
             decision = await faulted.unless_stopped(decision if iscoroutine(decision) else _wait_for(decision))
         return _checked(decision, child)
-    except (KeyboardInterrupt, SystemExit):
-        raise
     except BaseException as second:
-        if isinstance(second, asyncio.CancelledError):
-            if interrupted():
-                raise
-            if faulted.is_stopping:
-                return Decision.RESUME  # told to stop while the policy waited: nothing is left to decide
-        if isinstance(second, GeneratorExit) and not faulted.scheduler.runs_this():
+        if ends_the_task(faulted, second):
             raise
+        if isinstance(second, asyncio.CancelledError) and faulted.is_stopping:
+            return Decision.RESUME  # told to stop while the policy waited: nothing is left to decide
         faulted.system.log_fault(faulted.ref, f"failed while it handled {faulted.system.shown(msg)}", error)
         is_fault = isinstance(second, Exception | asyncio.CancelledError)
         tell = judge.system.log_fault if is_fault else judge.system.record_failure
@@ -93,6 +88,15 @@ def _carry_out(decision: Decision, judge: Cell, child: Cell | None, error: Excep
             child.order_reset(error)
         case _:  # RESUME: the faulted actor goes on with its next message
             pass
+
+
+def ends_the_task(cell: Cell, error: BaseException) -> bool:
+    """Whether the error is meant for the task, or the program, and not for the actor whose code raised it."""
+    if isinstance(error, asyncio.CancelledError):
+        return interrupted()
+    if isinstance(error, GeneratorExit):
+        return not cell.scheduler.runs_this()
+    return isinstance(error, KeyboardInterrupt | SystemExit)
 
 
 def interrupted() -> bool:

@@ -153,6 +153,11 @@ class Open:
     x: int = 0
 
 
+@dataclass(frozen=True)
+class FrozenList(list[int]):
+    pass
+
+
 class FrozenStruct(msgspec.Struct, frozen=True):
     x: Any
 
@@ -182,3 +187,9 @@ def test_a_state_with_a_part_that_can_change_isnt(state: object) -> None:
 def test_a_state_of_too_many_parts_isnt_looked_through() -> None:
     assert is_immutable((0,) * (MOST_PARTS - 1))
     assert not is_immutable((0,) * MOST_PARTS)
+
+
+def test_a_frozen_dataclass_that_is_a_list_is_not_immutable() -> None:
+    state = FrozenList()
+    state.append(1)
+    assert not is_immutable(state)

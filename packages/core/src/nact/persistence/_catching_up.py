@@ -6,13 +6,14 @@ handler can't have changed the state in place before it failed, so it is done fo
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic
 from uuid import UUID
 
 import msgspec
@@ -71,6 +72,12 @@ def is_immutable(state: object) -> bool:
     return True
 
 
+def _adds_nothing_mutable(base: type) -> bool:
+    """Whether what a frozen dataclass has from this base is in its fields. A list, say, would hold more than those."""
+    params = vars(base).get("__dataclass_params__")
+    return base in {object, Generic, ABC} if params is None else params.frozen
+
+
 def _parts(value: object) -> Iterable[object] | None:
     """What an immutable container holds; `None` for anything that isn't one."""
     kind = type(value)
@@ -80,7 +87,7 @@ def _parts(value: object) -> Iterable[object] | None:
         return value
     if isinstance(value, msgspec.Struct):
         fields = value.__struct_fields__ if value.__struct_config__.frozen else None
-    elif is_dataclass(kind) and kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    elif is_dataclass(kind) and all(map(_adds_nothing_mutable, kind.__mro__)):
         fields = tuple(kind.__dataclass_fields__)
     else:
         return None
