@@ -6,8 +6,9 @@ import inspect
 import re
 from collections.abc import Callable
 from functools import partial
+from operator import is_
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from nact.durations import Duration, in_seconds
 from nact.supervision import SupervisionPolicy, stop_on_crash
@@ -28,7 +29,10 @@ class Options(NamedTuple):
     mailbox_limit: int | None = None
 
 
-_default_options = Options()
+_is_none: Final = partial(is_, None)
+
+_DEFAULTS: Final = Options()
+"""Actors that were given no options share them, for their number's sake."""
 
 
 def checked_options(
@@ -42,16 +46,18 @@ def checked_options(
     default_policy: SupervisionPolicy = stop_on_crash,
 ) -> Options:
     """The options, or an error that names the argument."""
-    if initial_state_func is not None and initial_state is not None:
-        raise ValueError("give initial_state or initial_state_func, not both")
-    for argument, value in (
-        ("initial_state_func", initial_state_func),
-        ("on_crash", on_crash),
-        ("after_stop", after_stop),
-    ):
-        if value is not None:
-            check_callable(argument, value)
-    options = Options(
+    given = initial_state, initial_state_func, on_crash, after_stop, shutdown_after, mailbox_limit
+    if default_policy is stop_on_crash and all(map(_is_none, given)):
+        return _DEFAULTS
+    if initial_state_func is not None:
+        if initial_state is not None:
+            raise ValueError("give initial_state or initial_state_func, not both")
+        check_callable("initial_state_func", initial_state_func)
+    if on_crash is not None:
+        check_callable("on_crash", on_crash)
+    if after_stop is not None:
+        check_callable("after_stop", after_stop)
+    return Options(
         initial_state,
         initial_state_func,
         default_policy if on_crash is None else on_crash,
@@ -59,8 +65,6 @@ def checked_options(
         None if shutdown_after is None else in_seconds(shutdown_after, "shutdown_after"),
         checked_limit(mailbox_limit),
     )
-    # Most actors have none: they share one, for their number's sake.
-    return _default_options if all(a is b for a, b in zip(options, _default_options, strict=True)) else options
 
 
 def checked_limit(value: int | None) -> int | None:

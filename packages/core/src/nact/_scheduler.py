@@ -114,7 +114,7 @@ class Scheduler:
         """Has more workers serve the queue from the next pass of the loop on.
 
         Raises:
-            RuntimeError: The loop is closed.
+            RuntimeError: The loop is closed, or runs in another thread.
         """
         self.check_loop()
         self.serving += count
@@ -123,9 +123,14 @@ class Scheduler:
             _ = self._begin(self._work(context), context)
 
     def check_loop(self) -> None:
-        """Raises `RuntimeError` if the loop is closed: nothing will ever run on it."""
+        """Raises `RuntimeError` if the loop is closed, so that nothing will ever run on it, or in another thread."""
         if self.loop.is_closed():
             raise self._loop_is_closed()
+        if self.loop.is_running() and _running_loop() is not self.loop:
+            raise RuntimeError(
+                f"actor system {self._system_name!r} runs on the event loop of another thread. Call "
+                "loop.call_soon_threadsafe(dispatch, ref, msg), with the loop that start() was called in"
+            )
 
     def resume(self) -> None:
         """Has the queue served, if no worker does."""
@@ -280,6 +285,13 @@ def _throw(work: Any, error: BaseException) -> Generator[Any, Any, Any]:
 
 async def _awaited(awaitable: Awaitable[object]) -> object:
     return await awaitable
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 @coroutine

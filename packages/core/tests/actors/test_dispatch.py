@@ -187,3 +187,13 @@ async def test_a_dead_letter_costs_no_repr_unless_it_is_logged(caplog: pytest.Lo
         stop(ref)
         dispatch(ref, Shy())
         assert system.dead_letters == 1
+
+
+async def test_another_thread_is_told_how_to_dispatch() -> None:
+    """Without the error an idle event loop handles the message at its next timer, perhaps never."""
+    async with start() as system:
+        actor = spawn(system, lambda _, msg, ctx: dispatch(ctx.sender, msg))
+        with pytest.raises(RuntimeError, match="call_soon_threadsafe"):
+            await asyncio.to_thread(dispatch, actor, "lost")
+
+        assert await query(actor, "heard", 5) == "heard"

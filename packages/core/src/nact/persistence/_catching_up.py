@@ -23,7 +23,7 @@ from nact.persistence.context import PersistentContext
 
 if TYPE_CHECKING:
     from nact._cell import Cell
-    from nact.persistence._recovery import Slot
+    from nact.persistence._slots import Slot
 
 MOST_PARTS: Final = 10_000
 """A state of more parts isn't looked through: a recovery may be cheaper."""
@@ -47,9 +47,14 @@ async def catch_up(cell: Cell, reader: Reader, context: PersistentContext[Any], 
         async for item in items:
             if isinstance(item, Start):
                 return False
-            state = await slot.handled(cell.f(state, reader.decode(item), context))
+            msg = reader.decode(item)
+            async with slot.lendable():
+                result = cell.f(state, msg, context)
+                state = await result if hasattr(result, "__await__") else result
             if cell.orders:
                 return False
+    if cell.orders:
+        return False
     cell.state = state
     return True
 

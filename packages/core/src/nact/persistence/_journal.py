@@ -17,7 +17,8 @@ from nact._supervision import interrupted
 from nact.errors import PersistUsageError, SequenceConflictError
 from nact.persistence._catching_up import catch_up, is_immutable
 from nact.persistence._reading import Reader, event_at
-from nact.persistence._recovery import Slot, recover_state
+from nact.persistence._recovery import recover_state
+from nact.persistence._slots import Slot
 from nact.persistence._snapshots import Snapshots
 from nact.persistence._writes import all_done, is_harmless, remembered
 from nact.persistence.context import PersistentContext, ReplayContext
@@ -109,12 +110,9 @@ class Journal:
         reader = Reader(self.persistence, self.key, self.key, self.options)
         observer = self.persistence.observer
         with UNWATCHED if observer is None else observer.recovering(reader):
-            async with Slot(self.persistence.recoveries) as slot:
-                if cell.is_stopping:
-                    return False
-                context = self.new_context(cell, NOBODY)
-                if not await recover_state(cell, reader, context, slot):
-                    return False
+            slot = Slot(self.persistence.recoveries)
+            if not await slot.holding(recover_state(cell, reader, self.new_context(cell, NOBODY), slot)):
+                return False
         if self.snapshots is not None:
             self.snapshots.begin(reader.start.sequence_number)
         self._go_live(cell, reader)
@@ -133,9 +131,9 @@ class Journal:
         self.recovered = False
         try:
             with UNWATCHED if observer is None else observer.recovering(reader):
-                async with Slot(self.persistence.recoveries) as slot:
-                    if cell.orders or not await catch_up(cell, reader, self.new_context(cell, NOBODY), slot):
-                        return False
+                slot = Slot(self.persistence.recoveries)
+                if not await slot.holding(catch_up(cell, reader, self.new_context(cell, NOBODY), slot)):
+                    return False
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and interrupted():
                 raise
