@@ -171,8 +171,7 @@ class Cell(Family):
         scheduler.budget -= turn
         f, journal, context, state = self.f, self.journal, self.context, self.state
         own, base = scheduler.context, scheduler.base_context
-        while turn:
-            turn -= 1
+        for turn in reversed(range(turn)):  # noqa: B020 - what is left of it
             msg, sender = mailbox.popleft()
             if journal is not None:  # each message has its own, for nothing else may persist by it
                 context = self.context = journal.current = journal.live_context(self, sender, journal)
