@@ -82,7 +82,7 @@ async def _persist(
     async with start(configure_persistence(engine)) as system:
         with Stopwatch() as all_of_it:
             ready = contacts.countdown.begin(writers)
-            actors = [spawn_persistent(system, contacts.handle, key, initial_state=0) for key in keys(writers)]
+            actors = [spawn_persistent(system, contacts.handle, key=key, initial_state=0) for key in keys(writers)]
             for actor in actors:
                 dispatch(actor, _HELLO)
             await ready
@@ -112,7 +112,7 @@ async def recover(engine: PersistenceEngine) -> float:
     async with start(configure_persistence(engine)) as system:
         with Stopwatch() as watch:
             done = contacts.countdown.begin(1)
-            actor = spawn_persistent(system, contacts.handle, KEY, initial_state=0, after_stop=after_stop)
+            actor = spawn_persistent(system, contacts.handle, key=KEY, initial_state=0, after_stop=after_stop)
             dispatch(actor, _HELLO)
             await done
     return recovered / watch.seconds

@@ -132,7 +132,7 @@ class Process:
         return spawn_persistent(
             system,
             partial(self._handle, key),
-            key,
+            key=key,
             initial_state=START,
             snapshot_every=SNAPSHOT_EVERY,
             retention=None if key.endswith(KEPT) else DELETE,

@@ -58,7 +58,7 @@ async def persistent_actor(run: Run) -> float:
     countdown = Countdown()
 
     def spawn_one(n: int) -> ActorRef[Any]:
-        return spawn_persistent(system, _count_async, f"key-{n}", f"actor-{n}", initial_state=countdown)
+        return spawn_persistent(system, _count_async, key=f"key-{n}", name=f"actor-{n}", initial_state=countdown)
 
     async with start(configure_persistence(MemoryPersistenceEngine())) as system:
         return await _weight(countdown, spawn_one, run.n)

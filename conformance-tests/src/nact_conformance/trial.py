@@ -172,19 +172,20 @@ class Trial:
         if fingerprint(happened) != fingerprint(promised):
             raise BrokenLawError(promise, f"expected {short(promised, 400)}, got {short(happened, 400)}")
 
-    async def refused(self, kind: type[E], call: Awaitable[object], promise: str) -> E:
-        """Returns the error that the call raised, if it is of this kind.
+    async def refused(self, kind: type[E] | tuple[type[E], ...], call: Awaitable[object], promise: str) -> E:
+        """Returns the error that the call raised, if it is of this kind, or of one of these.
 
         Raises:
             BrokenLawError: If the call succeeded or raised something else.
         """
+        wanted = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
         try:
             result = await call
         except kind as error:
             return error
         except NactError as error:
-            raise BrokenLawError(promise, f"expected {kind.__name__}, got {type(error).__name__}: {error}") from error
-        raise BrokenLawError(promise, f"expected {kind.__name__}, but it succeeded and returned {short(result)}")
+            raise BrokenLawError(promise, f"expected {wanted}, got {type(error).__name__}: {error}") from error
+        raise BrokenLawError(promise, f"expected {wanted}, but it succeeded and returned {short(result)}")
 
     async def expect_journal(
         self, key: str, promised: Sequence[PersistedEvent], promise: str, *, client: Client | None = None

@@ -6,7 +6,8 @@ from bisect import insort
 
 import msgspec
 
-from nact.persistence import MemoryStorage, PersistedEvent, json_data
+from nact.persistence import MemoryStorage, PersistedEvent
+from nact.persistence.building import json_data
 
 
 class MemoryBackDoor:

@@ -15,8 +15,11 @@ import msgspec
 
 from good_engines.server import Request
 from nact.errors import EngineClosedError, EngineUnavailableError, InvalidEventError, SequenceConflictError
-from nact.persistence import PersistedEvent, PersistedSnapshot, json_data
-from nact.persistence.records import check_batch, check_key, check_window, sorted_tags
+from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.building import json_data
+from nact.persistence.building.checks import check_batch, check_key, check_window
+from nact.persistence.building.errors import engine_unavailable
+from nact.persistence.records import sorted_tags
 from nact_conformance.process_storage import ProcessStorage
 
 PAGE = 400
@@ -117,7 +120,7 @@ class NetworkEngine:
                     reply = await self._send(request)
             except (OSError, EOFError, TimeoutError) as error:
                 await self._hang_up()
-                raise EngineUnavailableError(f"the server is away: {error}", outcome_known=not sent) from error
+                raise engine_unavailable(f"the server is away: {error}", outcome_known=not sent) from error
             self.round_trips += 1
             return _result(reply)
 
@@ -150,7 +153,7 @@ def _result(reply: dict[str, Any]) -> Any:
     if "conflict" in reply:
         raise SequenceConflictError(*reply["conflict"])
     if "refused" in reply:
-        raise EngineUnavailableError(reply["refused"], outcome_known=True)  # it was refused before anything was done
+        raise EngineUnavailableError(reply["refused"])  # it was refused before anything was done
     if "error" in reply:
         raise InvalidEventError(reply["error"])
     return reply["ok"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from nact.errors import InvalidEventError
 from nact.persistence import MemoryPersistenceEngine, PersistedEvent
-from nact.persistence.records import check_batch
+from nact.persistence.building.checks import check_batch
 from saboteurs.conflicts import Writes
 from saboteurs.sabotage import caught_by
 

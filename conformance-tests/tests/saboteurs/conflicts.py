@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import msgspec
 
 from nact.errors import EngineUnavailableError, SequenceConflictError
-from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent, json_data
-from nact.persistence.records import check_batch
+from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent
+from nact.persistence.building import json_data
+from nact.persistence.building.checks import check_batch
 from saboteurs.sabotage import caught_by
 
 
@@ -97,7 +98,7 @@ class StaysInAFailedTransaction(MemoryPersistenceEngine):
     async def persist(self, event: PersistedEvent) -> None:
         if self.failed:
             self.failed = False
-            raise EngineUnavailableError("current transaction is aborted", outcome_known=True)
+            raise EngineUnavailableError("current transaction is aborted")
         try:
             await super().persist(event)
         except SequenceConflictError:

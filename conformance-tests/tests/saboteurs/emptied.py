@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent, json_data
+from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent
+from nact.persistence.building import json_data
 from saboteurs.sabotage import caught_by
 
 

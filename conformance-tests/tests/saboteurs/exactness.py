@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from nact.errors import InvalidEventError
-from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent, PersistedSnapshot, json_data
+from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent, PersistedSnapshot
+from nact.persistence.building import json_data
 from saboteurs.conflicts import Writes
 from saboteurs.journal import Replays
 from saboteurs.sabotage import caught_by

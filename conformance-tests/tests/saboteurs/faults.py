@@ -10,9 +10,10 @@ import msgspec
 from good_engines.network import NetworkEngine
 from good_engines.server import Request
 
-from nact.errors import EngineUnavailableError
+from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact.persistence.records import check_batch, new_event_id
+from nact.persistence.building.checks import check_batch
+from nact.persistence.records import new_event_id
 from saboteurs.sabotage import caught_by
 
 
@@ -55,7 +56,7 @@ class TakesALossForSuccess(NetworkEngine):
         try:
             await super().persist(event)
         except EngineUnavailableError as error:
-            if not error.outcome_known:
+            if isinstance(error, OutcomeUnknownError):
                 self._sent.add(event.event_id)
             raise
 
@@ -115,7 +116,7 @@ class NeverTriesAgain(NetworkEngine):
 
     async def _ask(self, request: Request) -> Any:
         if self.failed is not None:
-            raise EngineUnavailableError("couldn't connect", outcome_known=True)
+            raise EngineUnavailableError("couldn't connect")
         try:
             answer = await super()._ask(request)
         except EngineUnavailableError as error:
@@ -165,7 +166,7 @@ class ClaimsToKnow(NetworkEngine):
         try:
             return await super()._ask(request)
         except EngineUnavailableError as error:
-            raise EngineUnavailableError(error.message, outcome_known=True) from error
+            raise EngineUnavailableError(error.message) from error
 
 
 @caught_by("F-14")

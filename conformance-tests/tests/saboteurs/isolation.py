@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from nact.errors import EngineUnavailableError, InvalidEventError
-from nact.persistence import GroupCommit, MemoryPersistenceEngine, MemoryStorage, Outcome, PersistedEvent
+from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent
+from nact.persistence.building.group_commit import GroupCommit, Outcome
 from saboteurs.conflicts import Writes
 from saboteurs.sabotage import caught_by
 
@@ -146,7 +147,7 @@ class RaisesWhenItsPoolIsEmpty(MemoryPersistenceEngine):
 
     async def persist(self, event: PersistedEvent) -> None:
         if self.in_use >= 10:
-            raise EngineUnavailableError("too many connections", outcome_known=True)
+            raise EngineUnavailableError("too many connections")
         self.in_use += 1
         try:
             await asyncio.sleep(0)

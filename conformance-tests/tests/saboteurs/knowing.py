@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from good_engines.network import NetworkEngine
 
 from nact.errors import EngineUnavailableError, SequenceConflictError
-from nact.persistence import GroupCommit, PersistedEvent
+from nact.persistence import PersistedEvent
+from nact.persistence.building.group_commit import GroupCommit
 from saboteurs.sabotage import caught_by
 
 
@@ -19,7 +20,7 @@ class Asks(NetworkEngine):
             await super().persist(event)
         except EngineUnavailableError as error:
             if not await self.finds(event):
-                raise EngineUnavailableError(error.message, outcome_known=True) from error
+                raise EngineUnavailableError(error.message) from error
 
     async def finds(self, event: PersistedEvent) -> bool:
         found = [each.event_id async for each in self.events(event.key, after=event.sequence_number - 1, limit=1)]
@@ -69,7 +70,7 @@ class AsksAfterAConflict(Asks):
         try:
             return None if await self.finds(events[0]) else error
         except EngineUnavailableError:
-            return EngineUnavailableError("the batch failed", outcome_known=True)
+            return EngineUnavailableError("the batch failed")
 
 
 @caught_by("F-28")

@@ -36,7 +36,7 @@ class TakesAGivenUpWriteForLost(ForgetsWhatItGaveUp):
         try:
             return await super()._ask(request)
         except EngineUnavailableError as error:
-            raise EngineUnavailableError(error.message, outcome_known=True) from error
+            raise EngineUnavailableError(error.message) from error
 
 
 @caught_by("F-20")

@@ -48,7 +48,7 @@ class OpensAtAWriteOnly(Opens):
 
     async def events(self, key: str, **window: Any) -> Events:
         if not self.opened:
-            raise EngineUnavailableError("call persist first", outcome_known=True)
+            raise EngineUnavailableError("call persist first")
         async for event in super().events(key, **window):
             yield event
 
@@ -61,7 +61,7 @@ class OpensForOneAtATime(Opens):
 
     async def open(self) -> None:
         if self.opening:
-            raise EngineUnavailableError("the engine is being opened", outcome_known=True)
+            raise EngineUnavailableError("the engine is being opened")
         if not self.opened:
             self.opening = True
             await asyncio.sleep(0)
@@ -78,7 +78,7 @@ class CreatesTablesWithoutALock(Opens):
             self.opened = True
             return
         if tables.get("creating"):
-            raise EngineUnavailableError("the table exists already", outcome_known=True)
+            raise EngineUnavailableError("the table exists already")
         tables["creating"] = True
         await asyncio.sleep(0)
         tables["there"] = self.opened = True

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from nact.errors import CorruptJournalError
-from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent, PersistedSnapshot, json_data
+from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent, PersistedSnapshot
+from nact.persistence.building import json_data
 from saboteurs.sabotage import caught_by
 
 Events = AsyncIterator[PersistedEvent]

@@ -13,7 +13,7 @@ from good_engines.files import Change, FileEngine
 
 from nact.errors import CorruptJournalError, EngineUnavailableError, SequenceConflictError
 from nact.persistence import PersistedEvent
-from nact.persistence.records import check_batch
+from nact.persistence.building.checks import check_batch
 from saboteurs.sabotage import caught_by
 
 
@@ -108,7 +108,7 @@ class CreatesItsFileOnce(FileEngine):
             try:
                 self._path.open("xb").close()
             except FileExistsError as error:
-                raise EngineUnavailableError("the file exists already", outcome_known=True) from error
+                raise EngineUnavailableError("the file exists already") from error
         await super()._change(change)
 
 

@@ -22,7 +22,7 @@ from printed.blocks import Block
 
 PUBLIC = (
     "asyncio", "os", "nact", "nact.errors", "nact.persistence", "nact.persistence.records",
-    "nact.persistence.group_commit", "nact_conformance.suite", "nact_conformance.process_storage",
+    "nact.persistence.building.group_commit", "nact_conformance.suite", "nact_conformance.process_storage",
     "nact_persistence_sqlite", "nact_persistence_postgres", "nact_persistence_redis", "nact_persistence_mongo",
 )  # fmt: skip
 

@@ -19,6 +19,7 @@ from nact import (
     MailboxFullError,
     NactError,
     NameInUseError,
+    OutcomeUnknownError,
     PersistUsageError,
     QueryTimeoutError,
     SequenceConflictError,
@@ -41,8 +42,8 @@ EXAMPLES = [
     (MailboxFullError("shop://till", 7), "the mailbox of shop://till is full: mailbox_limit=7. Ask less"),
     (SequenceConflictError("k", 5, 7), "event 5 of key 'k' was refused: the journal's highest is 7; another writer"),
     (SequenceConflictError("k", 5), "event 5 of key 'k' was refused; another writer uses this key"),
-    (EngineUnavailableError("no network", outcome_known=True), "no network (nothing was stored)"),
-    (EngineUnavailableError("cut off", outcome_known=False), "cut off (whether it was stored is not known)"),
+    (EngineUnavailableError("no network"), "no network (nothing was stored)"),
+    (OutcomeUnknownError("cut off"), "cut off (whether it was stored is not known)"),
     (CorruptJournalError("not JSON", "k", 3), "the journal of key 'k' at sequence number 3 can't be read: not JSON"),
     (CorruptJournalError("a gap", "k"), "the journal of key 'k' can't be read: a gap"),
     (CorruptJournalError("no table"), "the journal can't be read: no table"),
@@ -92,4 +93,4 @@ def test_errors_carry_what_a_caller_decides_by() -> None:
     assert (conflict.key, conflict.attempted, conflict.highest) == ("k", 5, 7)
     corrupt = CorruptJournalError("a gap", "k", 3)
     assert (corrupt.reason, corrupt.key, corrupt.sequence_number) == ("a gap", "k", 3)
-    assert EngineUnavailableError("cut off", outcome_known=False).outcome_known is False
+    assert isinstance(OutcomeUnknownError("cut off"), EngineUnavailableError)

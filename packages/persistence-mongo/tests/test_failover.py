@@ -11,7 +11,7 @@ import pytest
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.uri_parser import parse_uri
 
-from nact.errors import EngineUnavailableError
+from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact.persistence import PersistedEvent
 from nact_conformance.containers import MongoReplicaSet
 from nact_persistence_mongo import MongoPersistenceEngine
@@ -105,7 +105,7 @@ async def test_what_is_found_stored_is_acknowledged_by_all(replica_set: MongoRep
         for _ in range(2):  # the first one stores it, where two members have it; the second one finds it there
             with pytest.raises(EngineUnavailableError) as caught:
                 await engine.persist(mine)
-            assert not caught.value.outcome_known
+            assert isinstance(caught.value, OutcomeUnknownError)
         await asyncio.to_thread(replica_set.restart, other)
         while await _fails(engine.persist(mine)):
             pass

@@ -20,6 +20,7 @@ from nact.errors import (
     EngineUnavailableError,
     InvalidEventError,
     NactError,
+    OutcomeUnknownError,
     SequenceConflictError,
 )
 from nact_persistence_mongo._appends import Append
@@ -51,7 +52,7 @@ async def failed(*errors: Exception, writes: bool = True) -> NactError:
 async def test_what_a_server_refuses_at_once_is_not_stored(error: PyMongoError) -> None:
     outcome = await failed(error)
     assert isinstance(outcome, EngineUnavailableError)
-    assert outcome.outcome_known
+    assert not isinstance(outcome, OutcomeUnknownError)
 
 
 @pytest.mark.parametrize(
@@ -62,14 +63,14 @@ async def test_what_a_server_refuses_at_once_is_not_stored(error: PyMongoError) 
 async def test_what_may_have_begun_may_be_stored(error: PyMongoError) -> None:
     outcome = await failed(error)
     assert isinstance(outcome, EngineUnavailableError)
-    assert not outcome.outcome_known
+    assert isinstance(outcome, OutcomeUnknownError)
 
 
 @pytest.mark.parametrize("error", [REFUSED, DocumentTooLarge("16 MB"), InvalidOperation("the client is closed")])
 async def test_a_refusal_after_a_lost_answer_proves_nothing(error: Exception) -> None:
     outcome = await failed(CUT, error)
     assert isinstance(outcome, EngineUnavailableError)
-    assert not outcome.outcome_known
+    assert isinstance(outcome, OutcomeUnknownError)
 
 
 async def test_a_refusal_without_an_attempt_before_keeps_its_class() -> None:
@@ -80,7 +81,7 @@ async def test_a_refusal_without_an_attempt_before_keeps_its_class() -> None:
 async def test_a_question_stores_nothing() -> None:
     outcome = await failed(CUT, REFUSED, writes=False)
     assert isinstance(outcome, EngineUnavailableError)
-    assert outcome.outcome_known
+    assert not isinstance(outcome, OutcomeUnknownError)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from mongo_servers.late import LateNetwork, late_network
 from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
-from nact.errors import EngineUnavailableError, SequenceConflictError
+from nact.errors import EngineUnavailableError, OutcomeUnknownError, SequenceConflictError
 from nact.persistence import PersistedEvent
 from nact_conformance.containers import MongoStorage
 from nact_persistence_mongo import MongoPersistenceEngine
@@ -42,7 +42,7 @@ async def give_up(engine: MongoPersistenceEngine, network: LateNetwork, *events:
     network.hold(*(each.event_id.encode() for each in events))
     with pytest.raises(EngineUnavailableError) as caught:
         await engine.persist_all(events)
-    assert not caught.value.outcome_known
+    assert isinstance(caught.value, OutcomeUnknownError)
     network.hold()
 
 

@@ -11,7 +11,7 @@ from bson import ObjectId
 from mongo_servers.events import event, numbers
 from pymongo.database import Database
 
-from nact.errors import EngineUnavailableError, InvalidEventError
+from nact.errors import EngineUnavailableError, InvalidEventError, OutcomeUnknownError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import MongoStorage
 from nact_persistence_mongo import MongoPersistenceEngine
@@ -89,7 +89,7 @@ async def test_a_refusal_after_a_lost_answer_is_not_known() -> None:
     item.refusal = "E11000"
     _decide([item], 0, {}, maybe_done=True)
     assert isinstance(item.outcome, EngineUnavailableError)
-    assert not item.outcome.outcome_known
+    assert isinstance(item.outcome, OutcomeUnknownError)
 
 
 async def test_a_refused_event_that_is_stored_is_found() -> None:

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from nact.errors import EngineClosedError, EngineUnavailableError
-from nact.persistence import Outcome
-from nact.persistence.group_commit import observe_batches
+from nact.errors import EngineClosedError, EngineUnavailableError, OutcomeUnknownError
+from nact.persistence.building.group_commit import Outcome, observe_batches
 from nact_persistence_postgres._commits import Commits
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +25,7 @@ class Storage:
     async def write(self, items: Sequence[str]) -> Sequence[Outcome]:
         self.batches.append(list(items))
         await self.gate.wait()
-        return [EngineUnavailableError(item, outcome_known=False) if "bad" in item else None for item in items]
+        return [OutcomeUnknownError(item) if "bad" in item else None for item in items]
 
     def write_alone(self, item: str, answered: Callable[[bool], None]) -> bool:
         if "slow" in item:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nact.errors import EngineUnavailableError
+from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact_persistence_postgres._connection import Session
 from nact_persistence_postgres._deletion import Deletion
 from nact_persistence_postgres._reader import Reader
@@ -178,4 +178,4 @@ async def test_a_commit_that_did_not_wait_is_unknown(function: str) -> None:
         return
     with pytest.raises(EngineUnavailableError) as caught:
         await some.statement(session, work, some.trying())
-    assert not caught.value.outcome_known
+    assert isinstance(caught.value, OutcomeUnknownError)

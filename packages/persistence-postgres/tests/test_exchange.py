@@ -72,7 +72,7 @@ async def adding(state: list[int], msg: object, ctx: PersistentContext[object]) 
 async def in_python(engine: PostgresPersistenceEngine, key: str, *numbers: int, snapshot_every: int = 0) -> object:
     async with start(configure_persistence(engine, close=False)) as system:
         every = snapshot_every or None
-        actor = spawn_persistent(system, adding, key, initial_state=[], snapshot_every=every)
+        actor = spawn_persistent(system, adding, key=key, initial_state=[], snapshot_every=every)
         for number in numbers:
             dispatch(actor, {"add": number})
         return await query(actor, "tell", 10)

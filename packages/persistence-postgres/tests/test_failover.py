@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nact.errors import EngineUnavailableError
+from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact.persistence import PersistedEvent
 from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
@@ -106,7 +106,7 @@ async def test_what_no_standby_has_is_not_acknowledged(
         await waiting_for_the_standby(primary, end)
         with pytest.raises(EngineUnavailableError) as caught:
             await write
-        assert not caught.value.outcome_known
+        assert isinstance(caught.value, OutcomeUnknownError)
         await asyncio.to_thread(standby.start)
         await engine.persist(second)
         assert [each.sequence_number async for each in engine.events(key)] == [1, 2]
@@ -128,7 +128,7 @@ async def test_what_is_found_done_waits_for_the_standby(
         ):
             with pytest.raises(EngineUnavailableError) as caught:
                 await again
-            assert not caught.value.outcome_known
+            assert isinstance(caught.value, OutcomeUnknownError)
 
 
 async def test_a_silent_host_does_not_keep_writers_from_the_next_one(

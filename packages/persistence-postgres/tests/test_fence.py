@@ -8,7 +8,7 @@ from collections.abc import Callable
 import asyncpg
 import pytest
 
-from nact.errors import EngineUnavailableError
+from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
@@ -40,7 +40,7 @@ async def given_up(server: PostgresStorage, engine: PostgresPersistenceEngine, w
     await until(lambda: server.proxy.is_holding)
     with pytest.raises(EngineUnavailableError) as caught:
         await write
-    assert not caught.value.outcome_known
+    assert isinstance(caught.value, OutcomeUnknownError)
     server.proxy.hold_no_others()
 
 

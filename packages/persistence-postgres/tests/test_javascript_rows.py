@@ -72,7 +72,7 @@ async def test_large_numbers_and_odd_tags_are_continued(
     told: list[Any] = []
     for number in (3, 4):
         async with start(configure_persistence(other, close=False)) as system:
-            actor = spawn_persistent(system, gathering, "k", initial_state=[], snapshot_every=1)
+            actor = spawn_persistent(system, gathering, key="k", initial_state=[], snapshot_every=1)
             dispatch(actor, number)
             told = await query(actor, "tell", 10)
         assert repr(told[:2]) == repr([1e19, {"n": 9223372036854775808.0}])
@@ -93,7 +93,7 @@ async def test_a_gap_is_mended_as_the_error_says(
     assert error.value.sequence_number is not None
     await fill(error.value.sequence_number, 2)
     async with start(configure_persistence(other, close=False)) as system:
-        actor = spawn_persistent(system, gathering, "k", initial_state=[], skip_deleted=True)
+        actor = spawn_persistent(system, gathering, key="k", initial_state=[], skip_deleted=True)
         dispatch(actor, 4)
         assert await query(actor, "tell", 10) == [*stored, 4]
         everything = persistent_query(system, lambda seen, n: [*seen, n], "k", initial_state=[], skip_deleted=True)

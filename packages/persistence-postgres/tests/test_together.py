@@ -90,7 +90,7 @@ class Server:
     async def fetch(self, keys: list[str]) -> Rows:
         self.together.append(keys)
         if self.error is not None:
-            spoilt = EngineUnavailableError("no", outcome_known=True)
+            spoilt = EngineUnavailableError("no")
             raise spoilt from self.error
         return [(key, place) for place, key in enumerate(keys, 1)]
 

@@ -52,7 +52,9 @@ async def total(state: int, msg: Any, ctx: PersistentContext[Any]) -> int:
 
 async def recovered(path: Path, keys: list[str]) -> dict[str, int]:
     async with start(configure_persistence(SqlitePersistenceEngine(path))) as system:
-        return {key: await query(spawn_persistent(system, total, key, initial_state=0), "total", 60) for key in keys}
+        return {
+            key: await query(spawn_persistent(system, total, key=key, initial_state=0), "total", 60) for key in keys
+        }
 
 
 @pytest.mark.crash

@@ -17,7 +17,7 @@ from typing import Self, cast
 
 import pytest
 
-from nact.errors import CorruptJournalError, EngineUnavailableError, NactError
+from nact.errors import CorruptJournalError, EngineUnavailableError, NactError, OutcomeUnknownError
 from nact.persistence import PersistedEvent
 from nact_persistence_sqlite import SqlitePersistenceEngine
 from nact_persistence_sqlite._database import Database, File
@@ -72,7 +72,7 @@ async def test_a_missing_folder(tmp_path: Path, numbered: Numbered) -> None:
     engine = SqlitePersistenceEngine(path)
     error = await refusal(engine, "k", event, path)
     assert isinstance(error, EngineUnavailableError)
-    assert error.outcome_known
+    assert not isinstance(error, OutcomeUnknownError)
     with pytest.raises(EngineUnavailableError):
         await replay(engine, "k")
     path.parent.mkdir()
@@ -136,7 +136,7 @@ async def test_a_file_that_another_process_keeps_locked(
     shell.execute("BEGIN IMMEDIATE")
     error = await refusal(engine, key, event, path)
     assert isinstance(error, EngineUnavailableError)
-    assert error.outcome_known
+    assert not isinstance(error, OutcomeUnknownError)
     assert await replay(engine, key) == stored
     shell.execute("ROLLBACK")
     await engine.persist(event)
@@ -151,7 +151,7 @@ async def test_a_file_that_is_locked_when_it_is_opened(
     engine = SqlitePersistenceEngine(path, busy_timeout=0.05)
     error = await refusal(engine, "k", event, path)
     assert isinstance(error, EngineUnavailableError)
-    assert error.outcome_known
+    assert not isinstance(error, OutcomeUnknownError)
     shell.execute("ROLLBACK")
     await engine.persist(event)
     await engine.aclose()
@@ -188,7 +188,9 @@ async def test_a_full_disk(
     small = numbered("small", 1, 1)[0]
     writes = (engine.persist(large), engine.persist(small))
     errors = await asyncio.gather(*writes, return_exceptions=True)
-    assert all(isinstance(error, EngineUnavailableError) and error.outcome_known for error in errors)
+    assert all(
+        isinstance(error, EngineUnavailableError) and not isinstance(error, OutcomeUnknownError) for error in errors
+    )
     assert await replay(engine, key) == stored
     await asyncio.gather(engine.persist(large), engine.persist(small))  # the limit went with the connection
     assert await replay(engine, key) == [*stored, large]
@@ -207,7 +209,7 @@ async def test_a_disk_that_fails_in_the_middle_of_a_write(
     with file_size_limited(wal.stat().st_size + 100_000):
         error = await refusal(engine, key, event, path)
     assert isinstance(error, EngineUnavailableError)
-    assert not error.outcome_known
+    assert isinstance(error, OutcomeUnknownError)
     assert await replay(engine, key) == stored
     await engine.persist(event)
     assert await replay(engine, key) == [*stored, event]
@@ -234,7 +236,7 @@ async def test_a_file_that_is_read_only(numbered: Numbered) -> None:
         with read_only(folder, path):
             error = await refusal(engine, "k", event, path)
             assert isinstance(error, EngineUnavailableError)
-            assert error.outcome_known
+            assert not isinstance(error, OutcomeUnknownError)
         await engine.persist(event)
         assert [event.sequence_number for event in await replay(engine, "k")] == [1, 2]
     finally:
@@ -267,7 +269,7 @@ async def test_a_file_that_disappears_is_not_replaced_by_an_empty_one(
     for _ in range(2):
         error = await refusal(engine, key, event, path)
         assert isinstance(error, EngineUnavailableError)
-        assert error.outcome_known
+        assert not isinstance(error, OutcomeUnknownError)
         with pytest.raises(EngineUnavailableError):
             await replay(engine, key)
     assert not path.exists()
@@ -290,7 +292,7 @@ async def test_a_file_that_is_replaced_is_noticed_before_anything_is_written(
     backup.rename(path)
     error = await refusal(engine, key, event, path)
     assert isinstance(error, EngineUnavailableError)
-    assert error.outcome_known
+    assert not isinstance(error, OutcomeUnknownError)
     await engine.persist(event)
     assert await replay(engine, key) == [*stored, event]  # the reader had the old one open
 

@@ -41,7 +41,7 @@ async def journal(path: Path, statement: str) -> None:
 
 async def balance(path: Path, **options: Any) -> int:
     async with start(configure_persistence(SqlitePersistenceEngine(path))) as system:
-        ref = spawn_persistent(system, account, "account:ada", initial_state=0, decoder=amount, **options)
+        ref = spawn_persistent(system, account, key="account:ada", initial_state=0, decoder=amount, **options)
         answer: int = await query(ref, 0, 10)
         return answer
 

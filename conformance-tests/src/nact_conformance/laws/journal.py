@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nact.errors import InvalidEventError
 from nact_conformance.law import law
 from nact_conformance.needs import Need
 from nact_conformance.trial import Trial, event
@@ -88,13 +87,13 @@ class JournalLaws:
 
     @law("J-10", guarantee=9)
     async def test_a_window_that_cannot_be_is_refused(self, trial: Trial) -> None:
-        """A negative `after`, a limit that isn't an int: refused with InvalidEventError, not guessed at."""
+        """A negative `after`, a limit that isn't an int: refused with TypeError or ValueError, not guessed at."""
         key = trial.key()
         await trial.fill(key, 2)
         wrong: list[dict[str, object]] = [{"after": -1}, {"after": "1"}, {"after": 1.5}, {"limit": -1}, {"limit": "1"}]
         for window in wrong:
             call = trial.client.events(key, **window)  # type: ignore[arg-type]
-            await trial.refused(InvalidEventError, call, f"events refuses {window} with InvalidEventError")
+            await trial.refused((TypeError, ValueError), call, f"events refuses {window}")
 
     @law("J-11", guarantee=2)
     async def test_a_client_reads_what_it_wrote(self, trial: Trial) -> None:

@@ -82,8 +82,8 @@ def spawn_address_book(
     return spawn_persistent(
         parent,
         keep_address_book,
-        f"contacts:{user_id}",
-        name,
+        key=f"contacts:{user_id}",
+        name=name,
         initial_state=AddressBook(),
         snapshot_every=snapshot_every,
         retention=Retention(snapshots=2),

@@ -22,7 +22,7 @@ async def main(name: str, email: str) -> None:
     """Adds one, and prints all that were ever added."""
     engine = engine_from_url("sqlite:///lesson.db")
     async with start(configure_persistence(engine)) as system:
-        actor = spawn_persistent(system, contacts, "contacts", initial_state={})
+        actor = spawn_persistent(system, contacts, key="contacts", initial_state={})
         print(await query(actor, {"name": name, "email": email}, timeout=5))
 
 

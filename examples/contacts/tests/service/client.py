@@ -8,7 +8,15 @@ from typing import TypeAlias
 
 from contacts import Answer, Contact, ContactList, CreateContact, ListContacts, Request
 from contacts.messages import Details
-from nact import ActorRef, EngineUnavailableError, configure_persistence, engine_from_url, query, seconds, start
+from nact import (
+    ActorRef,
+    OutcomeUnknownError,
+    configure_persistence,
+    engine_from_url,
+    query,
+    seconds,
+    start,
+)
 from nact.persistence import MemoryPersistenceEngine, PersistedEvent
 
 GRACE = Details(name="Grace Hopper", email="grace@example.com", phone="1906")
@@ -61,4 +69,4 @@ class WatchedEngine(MemoryPersistenceEngine):
     async def persist(self, event: PersistedEvent) -> None:
         await super().persist(event)
         if self.fails_after_storing:
-            raise EngineUnavailableError("the connection was lost", outcome_known=False)
+            raise OutcomeUnknownError("the connection was lost")

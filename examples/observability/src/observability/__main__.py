@@ -46,7 +46,17 @@ async def main(journal: str, collect: Callable[[], object]) -> None:
     """Lets some customers pay at each till, at the same time. Metrics are collected while they wait."""
     engine = engine_from_url(journal)
     async with start(configure_persistence(engine), configure_opentelemetry(), name="shop") as system:
-        tills = [spawn_persistent(system, till, name, name, initial_state=0, snapshot_every=3) for name in TILLS]
+        tills = [
+            spawn_persistent(
+                system,
+                till,
+                key=name,
+                name=name,
+                initial_state=0,
+                snapshot_every=3,
+            )
+            for name in TILLS
+        ]
         payments = asyncio.gather(*[customer(ref, amount) for ref in tills for amount in (5, 10, 20)])
         await asyncio.sleep(0)  # all have asked, and nobody was answered
         collect()

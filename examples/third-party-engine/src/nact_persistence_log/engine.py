@@ -12,9 +12,11 @@ from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from nact.errors import EngineClosedError, EngineUnavailableError
-from nact.persistence import GroupCommit, Outcome, PersistedEvent, json_data
-from nact.persistence.records import check_batch, check_key, check_window, sorted_tags
+from nact.errors import EngineClosedError, OutcomeUnknownError
+from nact.persistence import PersistedEvent
+from nact.persistence.building import json_data
+from nact.persistence.building.checks import check_batch, check_key, check_tags, check_window
+from nact.persistence.building.group_commit import GroupCommit, Outcome
 from nact_persistence_log.log import Log
 
 P = ParamSpec("P")
@@ -69,7 +71,7 @@ class LogPersistenceEngine:
     ) -> AsyncIterator[PersistedEvent]:
         check_key(key)
         check_window(after, limit)
-        wanted = set(sorted_tags(tags))
+        wanted = set(check_tags(tags))
         while limit is None or limit > 0:
             page = await self._run(self._log.read, key, after, PAGE if limit is None else min(limit, PAGE))
             for event in page:
@@ -115,7 +117,7 @@ class LogPersistenceEngine:
         try:
             return await asyncio.wrap_future(self._thread.submit(function, *args, **kwargs))
         except OSError as error:
-            raise EngineUnavailableError(f"the file can't be used: {error}", outcome_known=False) from error
+            raise OutcomeUnknownError(f"the file can't be used: {error}") from error
 
     def _check_open(self) -> None:
         if self._closed:

@@ -18,7 +18,9 @@ from typing import BinaryIO, NamedTuple, TypeVar
 import msgspec
 
 from nact.errors import CorruptJournalError, EngineUnavailableError, SequenceConflictError
-from nact.persistence import Outcome, PersistedEvent
+from nact.persistence import PersistedEvent
+from nact.persistence.building.errors import engine_unavailable
+from nact.persistence.building.group_commit import Outcome
 
 T = TypeVar("T")
 
@@ -160,7 +162,7 @@ class Log:
     def _opened(self) -> BinaryIO:
         if self._file is None:
             if self._was_open and not self._path.exists():
-                raise EngineUnavailableError(f"{self._path} isn't there any more; put it back", outcome_known=True)
+                raise EngineUnavailableError(f"{self._path} isn't there any more; put it back")
             self._file = self._path.open("a+b")
             self._was_open = True
             folder = os.open(self._path.parent, os.O_RDONLY)
@@ -189,8 +191,8 @@ class Log:
             named = None
         if named is None or not os.path.samestat(mine, named) or mine.st_size < self._end:
             self._forget()
-            raise EngineUnavailableError(
-                f"{self._path} was removed, replaced or shortened while it was open", outcome_known
+            raise engine_unavailable(
+                f"{self._path} was removed, replaced or shortened while it was open", outcome_known=outcome_known
             )
 
     def _forget(self) -> None:

@@ -39,21 +39,24 @@ class SequenceConflictError(NactError):
 
 
 class EngineUnavailableError(NactError):
-    """The engine can't reach its storage now. Try again later.
+    """The engine can't reach its storage now. Nothing was stored, unless it is an `OutcomeUnknownError`. Try later."""
 
-    Attributes:
-        outcome_known: True when nothing was stored for certain. False when the write may or may not have been stored;
-            persisting the same event (same `event_id`) again, or reading the journal, tells.
-    """
-
-    def __init__(self, message: str, outcome_known: bool) -> None:
-        super().__init__(message, outcome_known)
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
         self.message = message
-        self.outcome_known = outcome_known
 
     def __str__(self) -> str:
-        outcome = "nothing was stored" if self.outcome_known else "whether it was stored is not known"
-        return f"{self.message} ({outcome})"
+        return f"{self.message} (nothing was stored)"
+
+
+class OutcomeUnknownError(EngineUnavailableError):
+    """The write may or may not have been stored.
+
+    To find out, persist the same event (same `event_id`) again, or read the journal.
+    """
+
+    def __str__(self) -> str:
+        return f"{self.message} (whether it was stored is not known)"
 
 
 class CorruptJournalError(NactError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -192,8 +193,8 @@ async def test_a_dead_letter_costs_no_repr_unless_it_is_logged(caplog: pytest.Lo
 async def test_another_thread_is_told_how_to_dispatch() -> None:
     """Without the error an idle event loop handles the message at its next timer, perhaps never."""
     async with start() as system:
-        actor = spawn(system, lambda _, msg, ctx: dispatch(ctx.sender, msg))
-        with pytest.raises(RuntimeError, match="call_soon_threadsafe"):
-            await asyncio.to_thread(dispatch, actor, "lost")
+        actor: ActorRef[str] = spawn(system, echo)
+        with ThreadPoolExecutor(1) as threads, pytest.raises(RuntimeError, match="call_soon_threadsafe"):
+            threads.submit(dispatch, actor, "lost").result()
 
         assert await query(actor, "heard", 5) == "heard"

@@ -150,7 +150,7 @@ async def test_messages_count_that_wait_for_a_recovery() -> None:
         dispatch(ctx.sender, msg)
 
     async with start(configure_persistence(MemoryPersistenceEngine())) as system:
-        ref = spawn_persistent(system, handle, "k", mailbox_limit=2)
+        ref = spawn_persistent(system, handle, key="k", mailbox_limit=2)
         first = query(ref, "first", 10)
         dispatch(ref, "second")
         dispatch(ref, "third")

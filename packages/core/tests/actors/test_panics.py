@@ -82,7 +82,7 @@ PLACES: dict[str, Spawn] = {
     "stateless": lambda system, panic: spawn_stateless(system, panic, "a", on_crash=resume),
     "initial state": lambda system, panic: spawn(system, echo, "a", initial_state_func=panic, on_crash=resume),
     "policy": lambda system, panic: spawn(system, fail, "a", on_crash=panic),
-    "persistent": lambda system, panic: spawn_persistent(system, panic, "key", "a", on_crash=resume),
+    "persistent": lambda system, panic: spawn_persistent(system, panic, key="key", name="a", on_crash=resume),
 }
 
 
@@ -173,7 +173,7 @@ def having(**codec: Any) -> Spawn:
         dispatch(ctx.sender, msg)
         return msg
 
-    return lambda system, panic: spawn_persistent(system, keep, "key", "a", on_crash=resume, **codec)
+    return lambda system, panic: spawn_persistent(system, keep, key="key", name="a", on_crash=resume, **codec)
 
 
 @pytest.mark.parametrize("codec", ["encoder", "snapshot_encoder"])

@@ -22,7 +22,9 @@ from nact import (
     stop,
 )
 from nact.otel._instruments import Instruments, instruments_of
-from nact.persistence import GroupCommit, MemoryPersistenceEngine, Outcome, PersistedEvent, group_commit
+from nact.persistence import MemoryPersistenceEngine, PersistedEvent
+from nact.persistence.building import group_commit
+from nact.persistence.building.group_commit import GroupCommit, Outcome
 
 from .telemetry import FailingEngine, Telemetry, ask, collect, echo
 
@@ -41,7 +43,7 @@ async def store(items: Sequence[Any]) -> list[Outcome]:
 async def test_each_query_persist_recovery_and_snapshot_is_timed() -> None:
     telemetry = Telemetry()
     async with start(telemetry.plugin(), configure_persistence(MemoryPersistenceEngine()), name="shop") as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=2)
         for msg in "abc":
             await ask(ref, msg)
         await persistent_query(system, lambda state, msg: msg, "k")()
@@ -54,10 +56,10 @@ async def test_each_query_persist_recovery_and_snapshot_is_timed() -> None:
 
 async def test_what_failed_is_counted_by_its_error() -> None:
     telemetry, engine = Telemetry(), FailingEngine()
-    engine.write_error = EngineUnavailableError("gone", outcome_known=True)
+    engine.write_error = EngineUnavailableError("gone")
     async with start(telemetry.plugin(), configure_persistence(engine), name="shop") as system:
         with pytest.raises(ActorStoppedError):
-            await ask(spawn_persistent(system, collect, "k", initial_state=[], on_crash=lambda *_: Decision.STOP))
+            await ask(spawn_persistent(system, collect, key="k", initial_state=[], on_crash=lambda *_: Decision.STOP))
     assert telemetry.values("nact.persist.duration") == {("shop", "EngineUnavailableError"): 1}
     assert telemetry.values("nact.query.duration") == {("shop", "ActorStoppedError"): 1}
 
@@ -65,7 +67,7 @@ async def test_what_failed_is_counted_by_its_error() -> None:
 async def test_conflicts_are_counted() -> None:
     telemetry, engine = Telemetry(), FailingEngine()
     async with start(telemetry.plugin(), configure_persistence(engine), name="shop") as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[])
+        ref = spawn_persistent(system, collect, key="k", initial_state=[])
         await ask(ref, "mine")
         await engine.persist(PersistedEvent(key="k", sequence_number=2, data="somebody else's"))
         with pytest.raises(ActorStoppedError):
@@ -88,7 +90,7 @@ async def test_recoveries_that_run_are_counted_while_they_do() -> None:
     telemetry, engine = Telemetry(), Held()
     persistence = configure_persistence(engine, max_recoveries=1)
     async with start(telemetry.plugin(), persistence, name="shop") as system:
-        refs = [spawn_persistent(system, collect, key, initial_state=[]) for key in "abc"]
+        refs = [spawn_persistent(system, collect, key=key, initial_state=[]) for key in "abc"]
         await engine.reading.wait()
         await asyncio.sleep(0)
         active = telemetry.values("nact.recovery.active")
@@ -100,9 +102,9 @@ async def test_recoveries_that_run_are_counted_while_they_do() -> None:
 
 async def test_snapshots_that_fail_are_counted() -> None:
     telemetry, engine = Telemetry(), FailingEngine()
-    engine.snapshot_error = EngineUnavailableError("gone", outcome_known=True)
+    engine.snapshot_error = EngineUnavailableError("gone")
     async with start(telemetry.plugin(), configure_persistence(engine), name="shop") as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=1)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=1)
         await ask(ref)
     assert telemetry.values("nact.snapshot.failures") == {SHOP: 1}
     assert telemetry.values("nact.snapshot.duration") == {("shop", "EngineUnavailableError"): 1}

@@ -63,7 +63,7 @@ async def test_the_order_of_plugins_makes_no_difference(first: bool) -> None:
     telemetry, persistence = Telemetry(), configure_persistence(MemoryPersistenceEngine())
     plugins = [telemetry.plugin(), persistence] if first else [persistence, telemetry.plugin()]
     async with start(*plugins) as system:
-        await ask(spawn_persistent(system, collect, "k", initial_state=[]))
+        await ask(spawn_persistent(system, collect, key="k", initial_state=[]))
     assert len(telemetry.spans("nact persist")) == 1
 
 

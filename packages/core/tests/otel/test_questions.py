@@ -58,7 +58,7 @@ def begin_to_tell(state: Any, msg: Any, ctx: Context[Any]) -> Awaitable[Any]:
 async def test_what_is_persisted_for_a_question_is_the_query_s_child_and_that_is_the_asker_s() -> None:
     telemetry = Telemetry()
     async with start(telemetry.plugin(), configure_persistence(MemoryPersistenceEngine())) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[])
+        ref = spawn_persistent(system, collect, key="k", initial_state=[])
         with telemetry.tracer.start_as_current_span("request") as request:
             await ask(ref)
     question = telemetry.span("nact query")
@@ -119,7 +119,7 @@ async def test_what_goes_on_after_the_answer_is_still_the_query_s() -> None:
             await ctx.persist(msg)
 
     async with start(telemetry.plugin(), configure_persistence(MemoryPersistenceEngine())) as system:
-        await ask(spawn_persistent(system, answer_first, "k"))
+        await ask(spawn_persistent(system, answer_first, key="k"))
         gate.set()
     assert parent_of(telemetry.span("nact persist")) == id_of(telemetry.span("nact query"))
 
@@ -192,7 +192,7 @@ async def test_the_span_in_which_the_system_was_started_is_nobody_s_parent() -> 
     with telemetry.tracer.start_as_current_span("startup"):
         system = start(telemetry.plugin(), configure_persistence(MemoryPersistenceEngine()))
     async with system:
-        dispatch(spawn_persistent(system, persist, "k"), "hello")
+        dispatch(spawn_persistent(system, persist, key="k"), "hello")
         await persisted.wait()
     assert [parent_of(telemetry.span(name)) for name in ("nact recover", "nact persist")] == [None, None]
 

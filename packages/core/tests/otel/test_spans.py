@@ -43,7 +43,7 @@ async def write(engine: MemoryPersistenceEngine, *data: Any) -> None:
 async def test_a_persist_tells_its_key_its_sequence_number_and_how_many() -> None:
     telemetry = Telemetry()
     async with start(telemetry.plugin(), configure_persistence(MemoryPersistenceEngine())) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[])
+        ref = spawn_persistent(system, collect, key="k", initial_state=[])
         for msg in "ab":
             await ask(ref, msg)
     assert [dict(span.attributes or {}) for span in telemetry.spans("nact persist")] == [
@@ -60,7 +60,7 @@ async def test_a_batch_is_one_persist() -> None:
 
     telemetry = Telemetry()
     async with start(telemetry.plugin(), configure_persistence(MemoryPersistenceEngine())) as system:
-        await ask(spawn_persistent(system, several, "k"), ["a", "b", "c"])
+        await ask(spawn_persistent(system, several, key="k"), ["a", "b", "c"])
     assert dict(telemetry.span("nact persist").attributes or {}) == {
         "nact.persistence.key": "k",
         "nact.persistence.sequence_number": 1,
@@ -71,11 +71,11 @@ async def test_a_batch_is_one_persist() -> None:
 async def test_a_recovery_tells_from_which_snapshot_and_how_far() -> None:
     telemetry, engine = Telemetry(), MemoryPersistenceEngine()
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=2)
         for msg in "abc":
             await ask(ref, msg)
     async with start(telemetry.plugin(), configure_persistence(engine)) as system:
-        await ask(spawn_persistent(system, collect, "k", initial_state=[]), "d")
+        await ask(spawn_persistent(system, collect, key="k", initial_state=[]), "d")
     assert dict(telemetry.span("nact recover").attributes or {}) == {
         "nact.persistence.key": "k",
         "nact.persistence.sequence_number": 3,
@@ -86,7 +86,7 @@ async def test_a_recovery_tells_from_which_snapshot_and_how_far() -> None:
 async def test_a_snapshot_tells_its_key_and_its_sequence_number() -> None:
     telemetry = Telemetry()
     async with start(telemetry.plugin(), configure_persistence(MemoryPersistenceEngine())) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=2)
         for msg in "ab":
             await ask(ref, msg)
     assert dict(telemetry.span("nact snapshot").attributes or {}) == {
@@ -142,7 +142,7 @@ async def test_a_dispatched_message_has_no_span() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [SequenceConflictError("k", 1, 7), EngineUnavailableError("gone", outcome_known=True), asyncio.CancelledError()],
+    [SequenceConflictError("k", 1, 7), EngineUnavailableError("gone"), asyncio.CancelledError()],
     ids=lambda error: type(error).__name__,
 )
 async def test_a_persist_that_fails_tells_why_and_nothing_of_the_error_s_text(error: BaseException) -> None:
@@ -150,7 +150,7 @@ async def test_a_persist_that_fails_tells_why_and_nothing_of_the_error_s_text(er
     engine.write_error = error
     async with start(telemetry.plugin(), configure_persistence(engine)) as system:
         with pytest.raises(ActorStoppedError):
-            await ask(spawn_persistent(system, collect, "k", initial_state=[], on_crash=lambda *_: Decision.STOP))
+            await ask(spawn_persistent(system, collect, key="k", initial_state=[], on_crash=lambda *_: Decision.STOP))
     span = telemetry.span("nact persist")
     assert (span.attributes or {})["error.type"] == type(error).__name__
     assert (span.status.status_code, span.status.description, span.events) == (StatusCode.ERROR, None, ())
@@ -158,10 +158,10 @@ async def test_a_persist_that_fails_tells_why_and_nothing_of_the_error_s_text(er
 
 async def test_a_recovery_that_fails_tells_why() -> None:
     telemetry, engine = Telemetry(), FailingEngine()
-    engine.read_error = EngineUnavailableError("gone", outcome_known=True)
+    engine.read_error = EngineUnavailableError("gone")
     async with start(telemetry.plugin(), configure_persistence(engine)) as system:
         with pytest.raises(ActorStoppedError):
-            await ask(spawn_persistent(system, collect, "k", initial_state=[], on_crash=lambda *_: Decision.STOP))
+            await ask(spawn_persistent(system, collect, key="k", initial_state=[], on_crash=lambda *_: Decision.STOP))
     span = telemetry.span("nact recover")
     assert (span.attributes or {})["error.type"] == "EngineUnavailableError"
     assert span.status.status_code is StatusCode.ERROR
@@ -169,9 +169,9 @@ async def test_a_recovery_that_fails_tells_why() -> None:
 
 async def test_a_snapshot_that_fails_tells_why() -> None:
     telemetry, engine = Telemetry(), FailingEngine()
-    engine.snapshot_error = EngineUnavailableError("gone", outcome_known=True)
+    engine.snapshot_error = EngineUnavailableError("gone")
     async with start(telemetry.plugin(), configure_persistence(engine)) as system:
-        await ask(spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=1))
+        await ask(spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=1))
     assert (telemetry.span("nact snapshot").attributes or {})["error.type"] == "EngineUnavailableError"
 
 

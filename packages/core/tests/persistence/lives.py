@@ -24,7 +24,7 @@ async def kept(engine: RiggedEngine, key: str = "k") -> list[int]:
 async def live(engine: RiggedEngine, *msgs: Any, **options: Any) -> list[Any]:
     """What an actor's state is after these messages, in one life."""
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], **options)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], **options)
         for msg in msgs:
             await ask(ref, msg)
         state = await ask(ref)

@@ -11,6 +11,7 @@ import pytest
 from nact import (
     Decision,
     EngineUnavailableError,
+    OutcomeUnknownError,
     PersistentContext,
     configure_persistence,
     dispatch,
@@ -45,11 +46,11 @@ async def reads_after_doubt(engine: Watched, handler: Any, initial: Any, expecte
     """Whence the journal was read when the third of three events was in doubt, and the state that came of it."""
     judge = Judge(Decision.RESUME)
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=initial, on_crash=judge)
+        ref = spawn_persistent(system, handler, key="k", initial_state=initial, on_crash=judge)
         await ask(ref, "a")
         await ask(ref, "b")
         engine.reads.clear()
-        engine.fail_write(EngineUnavailableError("cut", outcome_known=False), stored=stored)
+        engine.fail_write(OutcomeUnknownError("cut"), stored=stored)
         dispatch(ref, "c")
         await judge.fault()
         assert await ask(ref, "d") == expected
@@ -77,9 +78,9 @@ async def test_a_state_that_could_have_changed_is_made_anew(*, stored: bool) -> 
 
     engine, judge = Watched(), Judge(Decision.RESUME)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, in_place, "k", initial_state_func=fresh, on_crash=judge)
+        ref = spawn_persistent(system, in_place, key="k", initial_state_func=fresh, on_crash=judge)
         await ask(ref, "a")
-        engine.fail_write(EngineUnavailableError("cut", outcome_known=False), stored=stored)
+        engine.fail_write(OutcomeUnknownError("cut"), stored=stored)
         dispatch(ref, "b")
         await judge.fault()
         assert await ask(ref, "c") == (["a", "b", "c"] if stored else ["a", "c"])
@@ -92,14 +93,14 @@ async def test_a_message_that_had_stored_something_reads_all_again() -> None:
             return await gather(state, msg, ctx)
         await ctx.persist(msg)
         if msg == "c":
-            engine.fail_write(EngineUnavailableError("cut", outcome_known=False), stored=True)
+            engine.fail_write(OutcomeUnknownError("cut"), stored=True)
         await ctx.persist(msg.upper())
         dispatch(ctx.sender, "done")
         return (*state, msg, msg.upper())
 
     engine, judge = Watched(), Judge(Decision.RESUME)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, twice, "k", initial_state=(), on_crash=judge)
+        ref = spawn_persistent(system, twice, key="k", initial_state=(), on_crash=judge)
         await ask(ref, "a")
         engine.reads.clear()
         dispatch(ref, "c")
@@ -126,9 +127,9 @@ async def test_a_handler_that_fails_while_catching_up_is_judged() -> None:
 
     engine, judge = Watched(), Judge(Decision.RESUME)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, stumbles, "k", initial_state=(), on_crash=judge)
+        ref = spawn_persistent(system, stumbles, key="k", initial_state=(), on_crash=judge)
         await ask(ref, "a")
-        engine.fail_write(EngineUnavailableError("cut", outcome_known=False), stored=True)
+        engine.fail_write(OutcomeUnknownError("cut"), stored=True)
         dispatch(ref, "b")
         assert isinstance((await judge.fault())[1], EngineUnavailableError)
         assert await ask(ref, "c") == ["a", "c"]

@@ -14,7 +14,7 @@ from nact import (
     InvalidEventError,
     TypedCodec,
 )
-from nact.persistence import json_data
+from nact.persistence.building import json_data
 
 from .typed import NOON, Address, Created, Removed
 

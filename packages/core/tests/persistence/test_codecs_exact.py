@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from nact import InvalidEventError, TypedCodec
-from nact.persistence import json_data
+from nact.persistence.building import json_data
 
 from .typed import Color
 

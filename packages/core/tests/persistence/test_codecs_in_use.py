@@ -126,7 +126,7 @@ async def answers(engine: RiggedEngine, *msgs: Created | Removed) -> Sequence[Co
         ref = spawn_persistent(
             system,
             contacts,
-            "k",
+            key="k",
             initial_state=Contacts(),
             snapshot_every=2,
             encoder=events.encode,
@@ -153,7 +153,9 @@ async def test_an_event_that_a_newer_program_wrote_keeps_the_actor_from_starting
     await write(engine, "k", {"type": "Removed", "version": 9, "data": {}})
     judge = Judge(Decision.STOP)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, contacts, "k", initial_state=Contacts(), decoder=events.decode, on_crash=judge)
+        ref = spawn_persistent(
+            system, contacts, key="k", initial_state=Contacts(), decoder=events.decode, on_crash=judge
+        )
         with pytest.raises(ActorStoppedError):
             await ask(ref, Removed("Ada"))
     _, error = await judge.fault()

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from nact import InvalidEventError, TypedCodec
-from nact.persistence import json_data
+from nact.persistence.building import json_data
 
 
 class Rank(enum.IntEnum):

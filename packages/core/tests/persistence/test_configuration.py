@@ -7,13 +7,7 @@ from typing import Any, Self
 import pytest
 
 from nact import EngineClosedError, SystemFailedError, configure_persistence, spawn_persistent, start
-from nact.persistence import (
-    AtomicBatches,
-    EventDeletion,
-    MemoryPersistenceEngine,
-    PersistenceEngine,
-    SnapshotStore,
-)
+from nact.persistence import AtomicBatches, EventDeletion, MemoryPersistenceEngine, PersistenceEngine, SnapshotStore
 
 from .doubles import JournalOnly, RiggedEngine, ask, collect, contents
 
@@ -42,7 +36,7 @@ async def test_the_system_opens_the_engine_and_closes_it_when_the_last_actor_has
     async with start(configure_persistence(engine)) as system:
         assert engine.history == ["opened"]
         ref = spawn_persistent(
-            system, collect, "k", initial_state=[], after_stop=lambda *_: engine.history.append("actor ended")
+            system, collect, key="k", initial_state=[], after_stop=lambda *_: engine.history.append("actor ended")
         )
         await ask(ref)
     assert engine.history == ["opened", "actor ended", "closed"]
@@ -185,5 +179,5 @@ async def test_a_system_has_one_engine() -> None:
 async def test_systems_that_share_an_engine_see_each_others_journals() -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine, close=False)) as one, start(configure_persistence(engine)) as two:
-        await ask(spawn_persistent(one, collect, "k", initial_state=[]), "a")
-        assert await ask(spawn_persistent(two, collect, "k", initial_state=[])) == ["a"]
+        await ask(spawn_persistent(one, collect, key="k", initial_state=[]), "a")
+        assert await ask(spawn_persistent(two, collect, key="k", initial_state=[])) == ["a"]

@@ -29,7 +29,7 @@ async def test_recovering_is_true_for_what_is_replayed_and_false_for_what_is_new
     engine = RiggedEngine()
     await write(engine, "k", "old")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[])
+        ref = spawn_persistent(system, handler, key="k", initial_state=[])
         assert await ask(ref, "new") == [("old", True), ("new", False)]
 
 
@@ -38,7 +38,7 @@ async def test_it_has_all_that_any_actors_context_has() -> None:
         dispatch(ctx.sender, (ctx.self, ctx.name, ctx.path, ctx.parent, dict(ctx.children)))
 
     async with start(configure_persistence(RiggedEngine()), name="sys") as system:
-        ref = spawn_persistent(system, handler, "k", "name")
+        ref = spawn_persistent(system, handler, key="k", name="name")
         assert await ask(ref) == (ref, "name", "sys://name", system, {})
 
 
@@ -49,8 +49,8 @@ async def test_each_context_keeps_the_sender_of_its_message() -> None:
         return contexts
 
     async with start(configure_persistence(RiggedEngine())) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[])
-        other = spawn_persistent(system, handler, "l", initial_state=[])
+        ref = spawn_persistent(system, handler, key="k", initial_state=[])
+        other = spawn_persistent(system, handler, key="l", initial_state=[])
         dispatch(ref, 1)
         dispatch(ref, 2, other)
         senders = await ask(ref, 3)
@@ -70,7 +70,7 @@ async def test_after_stop_can_persist_what_the_next_life_begins_with() -> None:
     engine = RiggedEngine()
     for _ in range(2):
         async with start(configure_persistence(engine, close=False)) as system:
-            ref = spawn_persistent(system, handler, "k", initial_state="hello", after_stop=goodbye)
+            ref = spawn_persistent(system, handler, key="k", initial_state="hello", after_stop=goodbye)
             assert await ask(ref) == "here"
     assert await contents(engine, "k") == [(1, "hello, goodbye"), (2, "hello, goodbye, goodbye")]
 
@@ -111,8 +111,8 @@ class Busy:
 async def test_a_ctx_cant_persist_during_another_message(sender: str) -> None:
     engine, handler = RiggedEngine(), Busy()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[])
-        other = spawn_persistent(system, handler, "l", initial_state=[])
+        ref = spawn_persistent(system, handler, key="k", initial_state=[])
+        other = spawn_persistent(system, handler, key="l", initial_state=[])
         by = NOBODY if sender == "nobody" else other
         dispatch(ref, "begin a task", by)
         dispatch(ref, "wait", by)
@@ -128,7 +128,7 @@ async def test_a_ctx_cant_persist_during_another_message(sender: str) -> None:
 async def test_tasks_of_a_message_may_persist_while_it_is_handled() -> None:
     engine, handler = RiggedEngine(), Busy()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[])
+        ref = spawn_persistent(system, handler, key="k", initial_state=[])
         assert await ask(ref, "together") == ["x", "y", "z"]
         assert await contents(engine, "k") == [(1, "x"), (2, "y"), (3, "z")]
 
@@ -137,7 +137,7 @@ async def test_a_ctx_of_a_replayed_event_never_persists() -> None:
     engine, handler = RiggedEngine(), Busy()
     await write(engine, "k", "old")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[])
+        ref = spawn_persistent(system, handler, key="k", initial_state=[])
         assert await ask(ref) == ["old"]
         assert handler.contexts[0].recovering, "it stays what it was"
         with pytest.raises(PersistUsageError):
@@ -154,7 +154,7 @@ async def test_a_ctx_of_an_actor_that_ended_never_persists() -> None:
     engine, handler = RiggedEngine(), Busy()
     async with start(configure_persistence(engine, close=False)) as system:
         ended = lambda _, ctx: handler.contexts.append(ctx)  # noqa: E731
-        await ask(spawn_persistent(system, handler, "k", initial_state=[], after_stop=ended))
+        await ask(spawn_persistent(system, handler, key="k", initial_state=[], after_stop=ended))
     assert len(handler.contexts) == 2
     for ctx in handler.contexts:
         with pytest.raises(PersistUsageError):

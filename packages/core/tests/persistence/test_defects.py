@@ -34,7 +34,7 @@ pytestmark = pytest.mark.anyio
 async def test_defect_14_a_failed_persist_followed_by_resume_leaves_no_gap() -> None:
     engine, judge = RiggedEngine(), Judge(Decision.RESUME)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=judge)
         await ask(ref, "a")
         engine.fail_write(OSError("cut"))
         dispatch(ref, "b")
@@ -48,7 +48,7 @@ async def test_defect_15_snapshots_come_at_the_same_numbers_whether_or_not_the_a
     engine = RiggedEngine()
     for msg in "abcdef":
         async with start(configure_persistence(engine, close=False)) as system:
-            await ask(spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=3), msg)
+            await ask(spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=3), msg)
         latest = await engine.latest_snapshot("k")
         assert (latest.sequence_number if latest else 0) == {"c": 3, "d": 3, "e": 3, "f": 6}.get(msg, 0)
 
@@ -78,7 +78,7 @@ async def test_defect_17_persist_while_recovering_raises_and_doesnt_double_the_j
     engine, judge = RiggedEngine(), Judge(Decision.STOP)
     await write(engine, "k", "a", "b")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=judge)
         with pytest.raises(ActorStoppedError):
             await ask(ref)
         assert isinstance((await judge.fault())[1], PersistUsageError)
@@ -90,7 +90,7 @@ async def test_defect_18_a_snapshot_encoder_that_raises_doesnt_stop_the_actor() 
         raise ValueError
 
     async with start(configure_persistence(RiggedEngine())) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=1, snapshot_encoder=encode)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=1, snapshot_encoder=encode)
         await ask(ref, "a")
         assert await ask(ref, "b") == ["a", "b"]
 
@@ -106,7 +106,7 @@ async def test_defect_19_a_snapshot_doesnt_hold_what_came_later() -> None:
     engine = RiggedEngine()
     engine.before_snapshot.shut()
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state_func=lambda _: [], snapshot_every=2)
+        ref = spawn_persistent(system, handler, key="k", initial_state_func=lambda _: [], snapshot_every=2)
         for msg in "abc":
             await ask(ref, msg)
         engine.before_snapshot.open()
@@ -129,7 +129,7 @@ async def test_defect_20_replay_sends_no_replies_again_though_system_and_actors_
     for life in range(2):
         async with start(configure_persistence(engine, close=False), name="same") as system:
             listener = spawn(system, client, "client")
-            ref = spawn_persistent(system, handler, "k", "actor", initial_state=[])
+            ref = spawn_persistent(system, handler, key="k", name="actor", initial_state=[])
             if life == 0:
                 dispatch(ref, "a", listener)
             await ask(ref)
@@ -146,7 +146,7 @@ async def test_defect_21_escalation_at_the_top_during_recovery_stops_the_actor()
 
     async def life() -> None:
         async with start(configure_persistence(engine)) as system:
-            ref = spawn_persistent(system, handler, "k", on_crash=Judge(Decision.ESCALATE))
+            ref = spawn_persistent(system, handler, key="k", on_crash=Judge(Decision.ESCALATE))
             with pytest.raises(ActorStoppedError):
                 await ask(ref)
 
@@ -166,7 +166,7 @@ async def test_defect_21_reset_during_recovery_leaves_the_old_stream() -> None:
     engine = RiggedEngine()
     await write(engine, "k", "a", "b", "c")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=Judge(Decision.RESET))
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=Judge(Decision.RESET))
         assert await ask(ref) == ["a", "b", "c"]
     assert seen == ["a", "b", "a", "b", "c"]
 
@@ -176,7 +176,7 @@ async def test_defect_21_stop_during_recovery_just_stops() -> None:
     await write(engine, "k", "a", "b")
     engine.before_read.shut()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=judge)
         await engine.before_read.arrival()
         stop(ref)
         engine.before_read.open()
@@ -187,14 +187,14 @@ async def test_defect_21_stop_during_recovery_just_stops() -> None:
 async def test_defect_22_a_missing_engine_shows_when_the_actor_is_spawned() -> None:
     async with start() as system:
         with pytest.raises(ValueError, match="has no persistence engine"):
-            spawn_persistent(system, collect, "k", initial_state=[])
+            spawn_persistent(system, collect, key="k", initial_state=[])
 
 
 async def test_defect_22_two_actors_on_one_key_are_noticed() -> None:
     async with start(configure_persistence(RiggedEngine())) as system:
-        spawn_persistent(system, collect, "k", initial_state=[])
+        spawn_persistent(system, collect, key="k", initial_state=[])
         with pytest.raises(KeyInUseError):
-            spawn_persistent(system, collect, "k", initial_state=[])
+            spawn_persistent(system, collect, key="k", initial_state=[])
 
 
 async def test_defect_23_behind_a_snapshot_without_later_events_the_sequence_goes_on() -> None:
@@ -202,7 +202,7 @@ async def test_defect_23_behind_a_snapshot_without_later_events_the_sequence_goe
     await write(engine, "k", "a", "b", "c")
     await engine.take_snapshot(PersistedSnapshot(key="k", sequence_number=3, data=["a", "b", "c"]))
     async with start(configure_persistence(engine)) as system:
-        assert await ask(spawn_persistent(system, collect, "k", initial_state=[]), "d") == ["a", "b", "c", "d"]
+        assert await ask(spawn_persistent(system, collect, key="k", initial_state=[]), "d") == ["a", "b", "c", "d"]
         assert (await contents(engine, "k"))[-1] == (4, "d")
 
 
@@ -212,7 +212,7 @@ async def test_defect_23_behind_a_snapshot_whose_events_were_all_deleted_the_seq
     await engine.take_snapshot(PersistedSnapshot(key="k", sequence_number=3, data=["a", "b", "c"]))
     await engine.delete_events("k", up_to=3)
     async with start(configure_persistence(engine)) as system:
-        assert await ask(spawn_persistent(system, collect, "k", initial_state=[]), "d") == ["a", "b", "c", "d"]
+        assert await ask(spawn_persistent(system, collect, key="k", initial_state=[]), "d") == ["a", "b", "c", "d"]
         assert (await contents(engine, "k"))[-1] == (4, "d")
 
 
@@ -225,6 +225,6 @@ async def test_defect_24_an_async_initial_state_doesnt_overwrite_the_recovered_s
     engine = RiggedEngine()
     await write(engine, "k", "a")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state_func=initial_state)
+        ref = spawn_persistent(system, collect, key="k", initial_state_func=initial_state)
         assert await ask(ref, "b") == ["initial", "a", "b"]
         assert await ask(ref) == ["initial", "a", "b"]

@@ -51,13 +51,13 @@ async def shorten(
 
 async def recovered(engine: MemoryPersistenceEngine, **options: Any) -> Any:
     async with start(configure_persistence(engine, close=False)) as system:
-        return await ask(spawn_persistent(system, collect, "k", **({"initial_state": []} | options)))
+        return await ask(spawn_persistent(system, collect, key="k", **({"initial_state": []} | options)))
 
 
 async def fault_of(engine: MemoryPersistenceEngine, **options: Any) -> CorruptJournalError:
     judge = Judge(Decision.STOP)
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=judge, **options)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=judge, **options)
         with pytest.raises(ActorStoppedError):
             await ask(ref)
         _, error = await judge.fault()
@@ -101,7 +101,7 @@ async def test_events_that_go_in_mid_replay_are_made_up_for() -> None:
     engine = RiggedEngine()
     await write(engine, "k", *range(1, 7))
     async with start(configure_persistence(engine)) as system:
-        assert await ask(spawn_persistent(system, handler, "k", initial_state=[])) == [1, 2, 3, 4, 5, 6]
+        assert await ask(spawn_persistent(system, handler, key="k", initial_state=[])) == [1, 2, 3, 4, 5, 6]
     assert seen[:4] == [1, 2, 3, 6]
 
 
@@ -130,7 +130,7 @@ async def test_an_actor_can_begin_anew_after_all_was_deleted() -> None:
     await write(engine, "k", "a", "b")
     await engine.delete_events("k", up_to=2)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], skip_deleted=True)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], skip_deleted=True)
         assert await ask(ref, "c") == ["c"]
         assert await engine.highest_sequence_number("k") == 3
 
@@ -140,7 +140,7 @@ async def test_skipped_events_are_counted() -> None:
     await write(engine, "k", "a", "b", "c", "d")
     await engine.delete_events("k", up_to=2)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], skip_deleted=True)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], skip_deleted=True)
         assert await ask(ref, "e") == ["c", "d", "e"]
         assert await engine.highest_sequence_number("k") == 5
 
@@ -176,7 +176,7 @@ async def test_all_begins_again_with_a_fresh_initial_state() -> None:
     engine = RiggedEngine()
     await write(engine, "k", "a", "b", "c", "d")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, in_place, "k", initial_state_func=lambda _: [], skip_deleted=True)
+        ref = spawn_persistent(system, in_place, key="k", initial_state_func=lambda _: [], skip_deleted=True)
         assert await ask(ref) == ["d"]
 
 
@@ -184,7 +184,7 @@ async def test_all_begins_again_with_a_fresh_initial_state() -> None:
 async def test_skip_deleted_is_true_or_false(wrong: Any) -> None:
     async with start(configure_persistence(RiggedEngine())) as system:
         with pytest.raises(TypeError, match="skip_deleted must be True or False"):
-            spawn_persistent(system, collect, "k", initial_state=[], skip_deleted=wrong)
+            spawn_persistent(system, collect, key="k", initial_state=[], skip_deleted=wrong)
         with pytest.raises(TypeError, match="skip_deleted must be True or False"):
             persistent_query(system, append, "k", initial_state=[], skip_deleted=wrong)
 
@@ -196,7 +196,13 @@ async def test_a_query_over_deleted_events_raises() -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
         ref = spawn_persistent(
-            system, collect, "k", initial_state=[], snapshot_every=2, retention=KEEP_ONE, on_crash=Judge(Decision.STOP)
+            system,
+            collect,
+            key="k",
+            initial_state=[],
+            snapshot_every=2,
+            retention=KEEP_ONE,
+            on_crash=Judge(Decision.STOP),
         )
         for msg in "abc":
             await ask(ref, msg)
@@ -334,7 +340,7 @@ async def test_a_snapshot_that_was_rejected_counts_when_it_was_taken_again() -> 
 async def test_an_actors_snapshot_names_the_event_that_it_stands_on() -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=2)
         for msg in "ab":
             await ask(ref, msg)
     last = [event async for event in MemoryPersistenceEngine(engine._storage).events("k")][-1]

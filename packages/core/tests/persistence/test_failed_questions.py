@@ -27,13 +27,13 @@ class Refusing(MemoryPersistenceEngine):
     """An engine that can't be reached."""
 
     async def persist(self, event: PersistedEvent) -> None:
-        raise EngineUnavailableError("no network", outcome_known=True)
+        raise EngineUnavailableError("no network")
 
 
 async def test_a_conflict_is_the_cause() -> None:
     engine = MemoryPersistenceEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=Judge(Decision.RESUME))
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=Judge(Decision.RESUME))
         await ask(ref)
         await write(engine, "k", "of another writer")
         with pytest.raises(ActorStoppedError) as caught:
@@ -47,7 +47,7 @@ async def test_a_conflict_is_the_cause() -> None:
 
 async def test_a_failed_persist_is_the_cause() -> None:
     async with start(configure_persistence(Refusing())) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=Judge(Decision.STOP))
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=Judge(Decision.STOP))
         with pytest.raises(ActorStoppedError) as caught:
             await ask(ref, "a")
         assert isinstance(caught.value.__cause__, EngineUnavailableError)
@@ -55,7 +55,7 @@ async def test_a_failed_persist_is_the_cause() -> None:
 
 async def test_a_failed_persist_reaches_the_asker_if_the_actor_goes_on() -> None:
     async with start(configure_persistence(Refusing())) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=Judge(Decision.RESUME))
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=Judge(Decision.RESUME))
         with pytest.raises(HandlerFailedError) as caught:
             await ask(ref, "a")
         assert isinstance(caught.value.__cause__, EngineUnavailableError)
@@ -69,7 +69,7 @@ async def test_a_recovery_that_fails_is_the_cause() -> None:
     engine = MemoryPersistenceEngine()
     await write(engine, "k", "a")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], decoder=refuse)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], decoder=refuse)
         questions = [ask(ref), ask(ref)]
         for error in await asyncio.gather(*questions, return_exceptions=True):
             assert isinstance(error, ActorStoppedError)

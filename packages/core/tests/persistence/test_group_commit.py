@@ -13,10 +13,10 @@ from nact import (
     EngineUnavailableError,
     InvalidEventError,
     NactError,
+    OutcomeUnknownError,
     SequenceConflictError,
 )
-from nact.persistence import GroupCommit, Outcome
-from nact.persistence.group_commit import observe_batches
+from nact.persistence.building.group_commit import GroupCommit, Outcome, observe_batches
 
 from .doubles import Gate
 
@@ -178,7 +178,7 @@ async def test_when_write_raises_another_error_every_writer_hears_that_the_outco
     assert first is not second
     for error in (first, second):
         assert isinstance(error, EngineUnavailableError)
-        assert not error.outcome_known
+        assert isinstance(error, OutcomeUnknownError)
         assert "the network is down" in str(error)
         assert error.__cause__ is store.error
 
@@ -214,7 +214,7 @@ async def test_when_write_returns_no_outcome_for_each_item_nobody_is_told_that_i
     commits: GroupCommit[str] = GroupCommit(write)
     for error in await asyncio.gather(commits.submit("a"), commits.submit("b"), return_exceptions=True):
         assert isinstance(error, EngineUnavailableError)
-        assert not error.outcome_known
+        assert isinstance(error, OutcomeUnknownError)
         assert says in str(error)
 
 
@@ -273,9 +273,9 @@ async def test_when_the_loop_closes_those_that_wait_hear_that_nothing_was_stored
     task.cancel()
     out_error, waiting_error = await outcome_of(out), await outcome_of(waiting)
     assert isinstance(out_error, EngineUnavailableError)
-    assert not out_error.outcome_known
+    assert isinstance(out_error, OutcomeUnknownError)
     assert isinstance(waiting_error, EngineUnavailableError)
-    assert waiting_error.outcome_known
+    assert not isinstance(waiting_error, OutcomeUnknownError)
 
 
 async def test_a_write_that_raises_at_the_call_fails_its_batch_and_the_next_one_is_tried() -> None:
@@ -290,7 +290,7 @@ async def test_a_write_that_raises_at_the_call_fails_its_batch_and_the_next_one_
     commits: GroupCommit[str] = GroupCommit(write)
     error = await outcome_of(commits.submit("a"))
     assert isinstance(error, EngineUnavailableError)
-    assert not error.outcome_known
+    assert isinstance(error, OutcomeUnknownError)
     broken = False
     await commits.submit("b")
     assert store.batches == [["b"]]
@@ -306,7 +306,7 @@ async def test_an_error_that_cant_be_copied_still_reaches_every_writer() -> None
 
     commits: GroupCommit[str] = GroupCommit(write)
     errors = [await outcome_of(done) for done in (commits.submit("a"), commits.submit("b"))]
-    assert [type(error) for error in errors] == [EngineUnavailableError] * 2
+    assert [type(error) for error in errors] == [OutcomeUnknownError] * 2
 
 
 # --- closing ---------------------------------------------------------------------------------------------------------

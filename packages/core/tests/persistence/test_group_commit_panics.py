@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from nact import EngineUnavailableError
-from nact.persistence import GroupCommit, Outcome
-from nact.persistence.group_commit import observe_batches
+from nact import EngineUnavailableError, OutcomeUnknownError
+from nact.persistence.building.group_commit import GroupCommit, Outcome, observe_batches
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +47,7 @@ async def test_every_writer_hears_of_a_panic(error: BaseException, at_once: bool
     commits = GroupCommit(failing_first(error, at_once=at_once))
     for outcome in await outcomes_of(commits):
         assert isinstance(outcome, EngineUnavailableError)
-        assert not outcome.outcome_known
+        assert isinstance(outcome, OutcomeUnknownError)
         assert outcome.__cause__ is error
     assert await outcomes_of(commits) == [None] * 3
     await commits.aclose()
@@ -69,7 +68,7 @@ def test_every_writer_hears_of_a_write_that_ends_the_program(at_once: bool) -> N
 
     with pytest.raises(SystemExit, match="bye"):
         asyncio.run(main())
-    assert [type(outcome) for outcome in heard] == [EngineUnavailableError] * 3
+    assert [type(outcome) for outcome in heard] == [OutcomeUnknownError] * 3
 
 
 async def test_a_write_that_is_not_async_fails_its_batch_alone() -> None:
@@ -79,7 +78,7 @@ async def test_a_write_that_is_not_async_fails_its_batch_alone() -> None:
         return results.pop() if results else asyncio.sleep(0, [None] * len(batch))
 
     commits: GroupCommit[int] = GroupCommit(write)
-    assert [type(outcome) for outcome in await outcomes_of(commits)] == [EngineUnavailableError] * 3
+    assert [type(outcome) for outcome in await outcomes_of(commits)] == [OutcomeUnknownError] * 3
     assert await outcomes_of(commits) == [None] * 3
 
 

@@ -9,6 +9,7 @@ from nact import (
     Decision,
     EngineUnavailableError,
     InvalidEventError,
+    OutcomeUnknownError,
     PersistentContext,
     PersistUsageError,
     configure_persistence,
@@ -33,7 +34,7 @@ async def test_persist_returns_the_event_as_it_is_stored() -> None:
 
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        event = await ask(spawn_persistent(system, handler, "a key"), "hello")
+        event = await ask(spawn_persistent(system, handler, key="a key"), "hello")
         assert await stored(engine, "a key") == [event]
     assert (event.key, event.sequence_number, event.data, event.tags) == ("a key", 1, "hello", ("a", "b"))
 
@@ -41,7 +42,7 @@ async def test_persist_returns_the_event_as_it_is_stored() -> None:
 async def test_an_encoder_makes_what_is_stored() -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], encoder=lambda msg: {"is": msg})
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], encoder=lambda msg: {"is": msg})
         assert await ask(ref, "a") == ["a"]
         assert await contents(engine, "k") == [(1, {"is": "a"})]
 
@@ -57,7 +58,7 @@ async def test_one_message_may_persist_any_number_of_events() -> None:
 
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        assert await ask(spawn_persistent(system, handler, "k", initial_state=0), 250) == "done"
+        assert await ask(spawn_persistent(system, handler, key="k", initial_state=0), 250) == "done"
         assert await contents(engine, "k") == [(number + 1, number) for number in range(250)]
 
 
@@ -73,7 +74,7 @@ async def test_persists_made_at_the_same_time_are_stored_in_the_order_of_the_cal
     engine = RiggedEngine()
     engine.before_write.shut()
     async with start(configure_persistence(engine)) as system:
-        answer = await ask(spawn_persistent(system, handler, "k"), 10)
+        answer = await ask(spawn_persistent(system, handler, key="k"), 10)
         assert answer == await contents(engine, "k") == [(number + 1, number) for number in range(10)]
 
 
@@ -81,7 +82,7 @@ async def test_a_write_in_progress_when_the_system_ends_is_finished() -> None:
     engine = RiggedEngine()
     engine.before_write.shut()
     async with start(configure_persistence(engine, close=False)) as system:
-        dispatch(spawn_persistent(system, collect, "k", initial_state=[]), "a")
+        dispatch(spawn_persistent(system, collect, key="k", initial_state=[]), "a")
         await engine.before_write.arrival()
         stop(system)
         engine.before_write.open()
@@ -109,7 +110,7 @@ async def all_at_once(state: list[Any], msgs: Any, ctx: PersistentContext[Any]) 
 async def test_persist_all_stores_all_its_events_with_their_tags() -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, all_at_once, "k", initial_state=[])
+        ref = spawn_persistent(system, all_at_once, key="k", initial_state=[])
         assert await ask(ref, ["a", "b"]) == ["a", "b"]
         assert await ask(ref, ["c"]) == ["a", "b", "c"]
         assert [(e.sequence_number, e.data, e.tags) for e in await stored(engine, "k")] == [
@@ -122,7 +123,7 @@ async def test_persist_all_stores_all_its_events_with_their_tags() -> None:
 async def test_persist_all_with_one_bad_event_stores_none_and_the_actor_goes_on() -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, all_at_once, "k", initial_state=[])
+        ref = spawn_persistent(system, all_at_once, key="k", initial_state=[])
         assert isinstance(await ask(ref, ["a", {1: 2}]), InvalidEventError)
         assert await ask(ref, ["b"]) == ["b"]
         assert await contents(engine, "k") == [(1, "b")]
@@ -131,7 +132,7 @@ async def test_persist_all_with_one_bad_event_stores_none_and_the_actor_goes_on(
 async def test_persist_all_of_nothing_stores_nothing() -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, all_at_once, "k", initial_state=[])
+        ref = spawn_persistent(system, all_at_once, key="k", initial_state=[])
         assert await ask(ref, []) == []
         assert await stored(engine, "k") == []
 
@@ -140,7 +141,7 @@ async def test_persist_all_of_nothing_stores_nothing() -> None:
 async def test_persist_all_takes_a_sequence(msgs: Any) -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, all_at_once, "k", initial_state=[])
+        ref = spawn_persistent(system, all_at_once, key="k", initial_state=[])
         error = await ask(ref, msgs)
         assert isinstance(error, PersistUsageError)
         assert repr(msgs) in str(error)
@@ -150,7 +151,7 @@ async def test_persist_all_takes_a_sequence(msgs: Any) -> None:
 async def test_persist_all_is_refused_where_the_engine_has_no_atomic_batches() -> None:
     engine = JournalOnly()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, all_at_once, "k", initial_state=[])
+        ref = spawn_persistent(system, all_at_once, key="k", initial_state=[])
         error = await ask(ref, ["a", "b"])
         assert isinstance(error, PersistUsageError)
         assert "atomically" in str(error)
@@ -160,7 +161,7 @@ async def test_persist_all_is_refused_where_the_engine_has_no_atomic_batches() -
 async def test_persist_all_with_an_unknown_outcome_has_the_actor_recover() -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, all_at_once, "k", initial_state=[], on_crash=Judge(Decision.RESUME))
-        engine.fail_write(EngineUnavailableError("cut", outcome_known=False), stored=True)
+        ref = spawn_persistent(system, all_at_once, key="k", initial_state=[], on_crash=Judge(Decision.RESUME))
+        engine.fail_write(OutcomeUnknownError("cut"), stored=True)
         assert isinstance(await ask(ref, ["a", "b"]), EngineUnavailableError)
         assert await ask(ref) == ["a", "b"]

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nact import InvalidEventError
-from nact.persistence import json_data
-from nact.persistence.json_data import MAX_DEPTH, MAX_INT, MIN_INT
+from nact.persistence.building import json_data
+from nact.persistence.building.json_data import MAX_DEPTH, MAX_INT, MIN_INT
 
 texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 scalars = (

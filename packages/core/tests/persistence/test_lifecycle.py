@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from nact.errors import EngineClosedError, EngineUnavailableError
-from nact.persistence.lifecycle import Lifecycle
+from nact.persistence.building.lifecycle import Lifecycle
 
 pytestmark = pytest.mark.anyio
 
@@ -87,7 +87,7 @@ async def test_one_opening_serves_all_who_wait_and_goes_on_when_one_is_cancelled
 async def test_an_opening_that_fails_is_told_to_each_who_waited_closed_and_tried_again() -> None:
     place = Place()
     cause = OSError("nobody there")
-    error = EngineUnavailableError("it is down", outcome_known=True)
+    error = EngineUnavailableError("it is down")
     error.__cause__ = cause
     place.errors = [error]
     life = life_of(place)

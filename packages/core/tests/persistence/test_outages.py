@@ -19,6 +19,7 @@ from nact import (
     start,
 )
 from nact.persistence._outages import LONGEST_DELAY, Outage, passing_cause
+from nact.persistence.building.errors import engine_unavailable
 
 from .doubles import RiggedEngine, ask, collect, contents, write
 
@@ -26,7 +27,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.clockwork]
 
 
 def gone(*, outcome_known: bool = True) -> EngineUnavailableError:
-    return EngineUnavailableError("gone", outcome_known=outcome_known)
+    return engine_unavailable("gone", outcome_known=outcome_known)
 
 
 @pytest.mark.parametrize("was_stored", [False, True])
@@ -34,7 +35,7 @@ def gone(*, outcome_known: bool = True) -> EngineUnavailableError:
 async def test_an_outage_is_waited_out_and_messages_wait(*, was_stored: bool, outcome_known: bool) -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[])
+        ref = spawn_persistent(system, collect, key="k", initial_state=[])
         await ask(ref, "a")
         engine.fail_write(gone(outcome_known=outcome_known), stored=was_stored and not outcome_known)
         engine.read_faults.extend(gone() for _ in range(8))
@@ -49,7 +50,7 @@ async def test_stop_ends_the_wait_at_once() -> None:
     engine.read_faults.extend(gone() for _ in range(12))
     loop = asyncio.get_running_loop()
     async with start(configure_persistence(engine)) as system:
-        spawn_persistent(system, collect, "k", initial_state=[])
+        spawn_persistent(system, collect, key="k", initial_state=[])
         for _ in range(6):
             await engine.before_read.arrival()
         await asyncio.sleep(0.001)
@@ -63,7 +64,7 @@ async def test_what_isnt_passing_stops_the_actor(error: Exception) -> None:
     engine.read_faults.append(error)
     async with start(configure_persistence(engine)) as system:
         with pytest.raises(ActorStoppedError):
-            await ask(spawn_persistent(system, collect, "k", initial_state=[]))
+            await ask(spawn_persistent(system, collect, key="k", initial_state=[]))
 
 
 async def test_an_error_that_was_raised_from_an_outage_is_one() -> None:
@@ -75,7 +76,7 @@ async def test_an_error_that_was_raised_from_an_outage_is_one() -> None:
 
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[])
+        ref = spawn_persistent(system, handler, key="k", initial_state=[])
         await ask(ref, "a")
         engine.fail_write(gone())
         dispatch(ref, "b")
@@ -86,7 +87,7 @@ async def test_each_attempt_is_logged_with_its_delay(records: list[LogRecord]) -
     engine = RiggedEngine()
     engine.read_faults.extend([gone(), gone()])
     async with start(configure_logging(records.append), configure_persistence(engine), name="shop") as system:
-        assert await ask(spawn_persistent(system, collect, "k", "till", initial_state=[]), "a") == ["a"]
+        assert await ask(spawn_persistent(system, collect, key="k", name="till", initial_state=[]), "a") == ["a"]
     texts = [record.text for record in records]
     assert [text.split(", ", 1)[1] for text in texts] == [
         f"attempt {n}: its storage can't be reached: gone (nothing was stored)" for n in (1, 2)
@@ -103,7 +104,7 @@ async def test_a_persist_that_the_handler_gives_up_doesnt_stop_it() -> None:
 
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[])
+        ref = spawn_persistent(system, handler, key="k", initial_state=[])
         await ask(ref, "a")
         engine.before_acknowledgement.shut()
         dispatch(ref, "hurry")
@@ -148,8 +149,8 @@ async def test_recoveries_that_wait_for_user_code_lend_their_place() -> None:
     for key in ("0", "1", "2", "last"):
         await write(engine, key, "a")
     async with start(configure_persistence(engine, max_recoveries=2)) as system:
-        refs = [spawn_persistent(system, asks, str(n), initial_state=[]) for n in range(3)]
-        last = spawn_persistent(system, collect, "last", initial_state=[])
+        refs = [spawn_persistent(system, asks, key=str(n), initial_state=[]) for n in range(3)]
+        last = spawn_persistent(system, collect, key="last", initial_state=[])
         assert [await ask(ref) for ref in refs] == [[["a"]]] * 3
         assert system.persistence is not None
         slots = system.persistence.recoveries

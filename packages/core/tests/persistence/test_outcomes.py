@@ -11,6 +11,7 @@ from nact import (
     Decision,
     EngineUnavailableError,
     HandlerCancelledError,
+    OutcomeUnknownError,
     PersistentContext,
     PersistUsageError,
     SequenceConflictError,
@@ -45,7 +46,7 @@ async def forgive(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> li
 @pytest.mark.parametrize("was_stored", [False, True])
 @pytest.mark.parametrize(
     "error",
-    [EngineUnavailableError("cut", outcome_known=False), OSError("broken pipe")],
+    [OutcomeUnknownError("cut"), OSError("broken pipe")],
     ids=["unavailable", "foreign"],
 )
 async def test_after_an_unknown_outcome_the_state_is_what_the_journal_tells_whatever_is_decided(
@@ -56,7 +57,7 @@ async def test_after_an_unknown_outcome_the_state_is_what_the_journal_tells_what
 ) -> None:
     engine, judge = RiggedEngine(), Judge(decision)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=judge)
         await ask(ref, "a")
         engine.fail_write(error, stored=was_stored)
         dispatch(ref, "b")
@@ -79,7 +80,7 @@ async def test_after_an_unknown_outcome_the_message_can_persist_nothing_more() -
 
     engine, judge = RiggedEngine(), Judge(Decision.RESUME)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=judge)
         cut = OSError("cut")
         engine.fail_write(cut)
         assert await ask(ref, "a") is cut
@@ -101,7 +102,7 @@ async def test_a_persist_that_waited_for_one_with_an_unknown_outcome_isnt_tried(
 
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=Judge(Decision.RESUME))
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=Judge(Decision.RESUME))
         engine.fail_write(OSError("cut"))
         engine.before_write.shut()
         assert await ask(ref, "go") == [OSError, PersistUsageError, PersistUsageError]
@@ -122,7 +123,7 @@ async def test_an_actor_whose_persist_was_cancelled_recovers_again(gate: str) ->
 
     engine, judge = RiggedEngine(), Judge(Decision.RESUME)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=judge)
         await ask(ref, "a")
         getattr(engine, gate).shut()
         dispatch(ref, "hurry")
@@ -153,7 +154,7 @@ async def test_a_persist_that_is_cancelled_while_it_waits_for_another_is_known_n
     engine, judge = RiggedEngine(), Judge(Decision.STOP)
     engine.before_write.shut()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=judge)
         assert await ask(ref, "go") == "done"
         assert await ask(ref) == ["first"]
         assert await contents(engine, "k") == [(1, "first")]
@@ -169,7 +170,12 @@ async def test_an_actor_whose_key_another_writer_owns_stops_whatever_is_decided(
     engine, judge = RiggedEngine(), Judge(decision)
     async with start(configure_persistence(engine)) as system:
         ref = spawn_persistent(
-            system, handler, "k", initial_state=[], on_crash=judge, after_stop=lambda state, _: ended.set_result(state)
+            system,
+            handler,
+            key="k",
+            initial_state=[],
+            on_crash=judge,
+            after_stop=lambda state, _: ended.set_result(state),
         )
         await ask(ref, "a")
         await write(engine, "k", "from elsewhere", after=1)
@@ -185,12 +191,12 @@ async def test_an_actor_whose_key_another_writer_owns_stops_whatever_is_decided(
 async def test_an_actor_that_lost_its_key_can_be_spawned_again_and_knows_what_the_other_wrote() -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[])
+        ref = spawn_persistent(system, collect, key="k", initial_state=[])
         await ask(ref, "a")
         await write(engine, "k", "from elsewhere", after=1)
         with pytest.raises(ActorStoppedError):
             await ask(ref, "b")
-        again = spawn_persistent(system, collect, "k", initial_state=[])
+        again = spawn_persistent(system, collect, key="k", initial_state=[])
         assert await ask(again, "c") == ["a", "from elsewhere", "c"]
 
 
@@ -207,7 +213,7 @@ async def test_an_event_of_a_message_that_failed_later_on_is_in_the_state_all_th
 
     engine, judge = RiggedEngine(), Judge(decision)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=judge, snapshot_every=3)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=judge, snapshot_every=3)
         await ask(ref, "a")
         dispatch(ref, "fail")
         assert isinstance((await judge.fault())[1], OSError)
@@ -235,7 +241,7 @@ async def test_a_write_that_is_done_only_after_the_handler_failed_is_in_the_stat
     engine = RiggedEngine()
     engine.before_write.shut()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=patient)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=patient)
         dispatch(ref, "fail")
         assert await ask(ref) == ["fail"]
 
@@ -248,7 +254,7 @@ async def test_a_fault_before_anything_was_persisted_just_resumes() -> None:
 
     engine, judge = RiggedEngine(), Judge(Decision.RESUME)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=judge)
         await ask(ref)
         await write(engine, "k", "unseen")
         dispatch(ref, "fail")
@@ -269,7 +275,7 @@ class Late(RiggedEngine):
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
         if self.given_up == []:
             self.given_up.append(list(events))
-            raise EngineUnavailableError("no answer", outcome_known=False)
+            raise OutcomeUnknownError("no answer")
         await super().persist_all(events)
 
     async def arrive(self) -> None:
@@ -281,7 +287,7 @@ class Late(RiggedEngine):
 async def test_an_actor_that_meets_its_own_late_write_recovers() -> None:
     engine, judge = Late(), Judge(Decision.RESET)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=judge)
         assert await ask(ref, "a") == ["a"]
         engine.given_up = []
         dispatch(ref, "b")
@@ -297,7 +303,7 @@ async def test_an_actor_that_meets_its_own_late_write_recovers() -> None:
 async def test_another_writer_still_stops_an_actor_in_doubt() -> None:
     engine, judge = Late(), Judge(Decision.RESET)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=judge)
         engine.given_up = []
         dispatch(ref, "a")
         await judge.fault()

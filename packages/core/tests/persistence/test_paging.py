@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nact.persistence.paging import prefetched
+from nact.persistence.building.paging import prefetched
 
 pytestmark = pytest.mark.anyio
 

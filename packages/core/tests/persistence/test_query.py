@@ -72,7 +72,7 @@ async def test_each_call_reads_only_what_is_new_since_the_last() -> None:
 
 async def test_a_query_sees_what_a_living_actor_persists() -> None:
     async with start(configure_persistence(RiggedEngine())) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[])
+        ref = spawn_persistent(system, collect, key="k", initial_state=[])
         current = persistent_query(system, append, "k", initial_state=[])
         for number in range(1, 4):
             await ask(ref, number)

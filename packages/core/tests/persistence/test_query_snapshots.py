@@ -7,7 +7,6 @@ import pytest
 
 from nact import (
     ActorStoppedError,
-    InvalidEventError,
     configure_persistence,
     persistent_query,
     spawn,
@@ -126,8 +125,8 @@ async def test_a_querys_snapshot_ahead_of_the_journal_is_gone_around() -> None:
     ("options", "error", "says"),
     [
         ({"f": 5}, TypeError, "f must be a function, not 5"),
-        ({"key": ""}, InvalidEventError, "a persistence key must be"),
-        ({"snapshot_key": 7}, InvalidEventError, "a persistence key must be"),
+        ({"key": ""}, ValueError, "a persistence key must not be empty"),
+        ({"snapshot_key": 7}, TypeError, "a persistence key must be"),
         ({"snapshot_key": "k"}, ValueError, "snapshot_key must be a key of its own"),
         ({"snapshot_every": 3}, ValueError, "snapshot_every needs a snapshot_key"),
         ({"snapshot_every": 0, "snapshot_key": "s"}, ValueError, "snapshot_every must be"),

@@ -28,14 +28,14 @@ async def snapshot(engine: SnapshotStore, number: int, data: Any, key: str = "k"
 async def recovered(engine: PersistenceEngine, **options: Any) -> Any:
     """The state that an actor recovers to."""
     async with start(configure_persistence(engine, close=False)) as system:
-        return await ask(spawn_persistent(system, collect, "k", initial_state=[], **options))
+        return await ask(spawn_persistent(system, collect, key="k", initial_state=[], **options))
 
 
 async def fault_of(engine: PersistenceEngine, **options: Any) -> Exception:
     """Why an actor doesn't start, though its policy would like it to."""
     judge = Judge(Decision.RESUME)
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=judge, **options)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=judge, **options)
         with pytest.raises(ActorStoppedError):
             await ask(ref)
         return (await judge.fault())[1]
@@ -86,7 +86,7 @@ async def test_an_engine_without_any_ability_is_enough() -> None:
     engine = JournalOnly()
     assert await recovered(engine) == []
     async with start(configure_persistence(engine)) as system:
-        await ask(spawn_persistent(system, collect, "k", initial_state=[]), "a")
+        await ask(spawn_persistent(system, collect, key="k", initial_state=[]), "a")
     assert await recovered(engine) == ["a"]
 
 
@@ -129,7 +129,7 @@ async def test_behind_a_damaged_snapshot_an_older_one_or_all_events_are_used_and
     await snapshot(engine, 3, ["abc"])
     engine.unreadable_snapshots = unreadable
     async with start(configure_persistence(engine)) as system:
-        assert await ask(spawn_persistent(system, collect, "k", initial_state=[])) == expected
+        assert await ask(spawn_persistent(system, collect, key="k", initial_state=[])) == expected
         assert system.persistence is not None
         assert system.persistence.failed_snapshots == len(unreadable)
     logged = [record for record in caplog.records if record.name == "nact.persistence"]
@@ -168,7 +168,7 @@ async def test_a_snapshot_ahead_of_its_journal_is_passed_over() -> None:
     await snapshot(engine, 2, ["ab"])
     await snapshot(engine, 9, ["of a journal that was lost"])
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[])
+        ref = spawn_persistent(system, collect, key="k", initial_state=[])
         assert await ask(ref, "d") == ["ab", "c", "d"]
         assert await engine.highest_sequence_number("k") == 4
         assert system.persistence is not None

@@ -14,19 +14,15 @@ from hypothesis import strategies as st
 
 from nact import InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot, records
-from nact.persistence.records import (
-    IDS_AT_ONCE,
-    MAX_SEQUENCE_NUMBER,
+from nact.persistence.building.checks import (
     check_batch,
     check_key,
     check_prefix,
+    check_snapshot,
     check_up_to,
     check_window,
-    new_event_id,
-    now_ms,
-    sorted_tags,
-    tombstone,
 )
+from nact.persistence.records import IDS_AT_ONCE, MAX_SEQUENCE_NUMBER, new_event_id, now_ms, sorted_tags, tombstone
 
 ODD_KEYS = ["a", " ", "a ", "A", "\u00e9", "e\u0301", "%_:*$.{}", "\0", "\U0001f600", "x" * 1000]
 IMPOSSIBLE_KEYS = ["", None, 5, b"k", "\ud800", type("Text", (str,), {})("k")]
@@ -153,12 +149,39 @@ def test_events_of_one_key_with_consecutive_numbers_are_a_batch(batch: list[int]
         ([event(1), event(1)], "has 1 of key 'k' at place 1"),
         ([event(1), event(2, "l")], "has 2 of key 'l' at place 1"),
         ([event(1), tombstone(event(2))], "event 2 of 'k' is a tombstone"),
-        ([{"key": "k"}], "expected a PersistedEvent, not {'key': 'k'}"),
     ],
 )
 def test_other_events_are_no_batch(batch: Any, says: str) -> None:
     with pytest.raises(InvalidEventError, match=says):
         check_batch(batch)
+
+
+def test_what_is_no_event_is_a_wrong_argument() -> None:
+    with pytest.raises(TypeError, match="expected a PersistedEvent, not"):
+        check_batch([{"key": "k"}])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="expected a PersistedSnapshot, not 5"):
+        check_snapshot(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("removed", [{"data": 1}, {"tags": ("a",)}, {"metadata": {"by": "ann"}}], ids=repr)
+def test_a_tombstone_has_nothing_but_its_place(removed: dict[str, Any]) -> None:
+    dead = tombstone(event(7))
+    check_batch([dead])
+    with pytest.raises(InvalidEventError, match="event 7 of 'k' is a tombstone, and has data, tags or metadata"):
+        check_batch([msgspec.structs.replace(dead, **removed)])
+
+
+@pytest.mark.parametrize("metadata", [None, "by ann", [("by", "ann")], 5], ids=repr)
+def test_metadata_that_is_no_dict_is_refused(metadata: Any) -> None:
+    for make in (PersistedEvent, PersistedSnapshot):
+        with pytest.raises(InvalidEventError, match="metadata must be a dict"):
+            make(key="k", sequence_number=1, data=None, metadata=metadata)
+
+
+def test_records_share_no_metadata() -> None:
+    first, second = event(1), event(1)
+    assert first.metadata == second.metadata == {}
+    assert first.metadata is not second.metadata
 
 
 @pytest.mark.parametrize(("after", "limit"), [(0, None), (0, 0), (5, 1)])
@@ -171,7 +194,7 @@ def test_a_window_of_a_journal_has_numbers_from_0(after: int, limit: int | None)
     [(-1, None, "after"), (None, None, "after"), (True, None, "after"), (0, -1, "limit"), (0, 1.0, "limit")],
 )
 def test_another_window_is_refused_and_the_argument_named(after: Any, limit: Any, says: str) -> None:
-    with pytest.raises(InvalidEventError, match=rf"^{says} must be"):
+    with pytest.raises((TypeError, ValueError), match=rf"^{says} must be"):
         check_window(after, limit)
 
 
@@ -185,7 +208,7 @@ def test_a_bound_of_a_deletion_is_kept_within_what_there_can_be(bound: int, mean
 
 @pytest.mark.parametrize("bound", [True, 1.0, "1", None], ids=repr)
 def test_a_bound_that_isnt_an_int_is_refused(bound: Any) -> None:
-    with pytest.raises(InvalidEventError, match="up_to must be an int"):
+    with pytest.raises(TypeError, match="up_to must be an int"):
         check_up_to(bound)
 
 
@@ -196,5 +219,5 @@ def test_any_text_can_be_a_prefix(prefix: str) -> None:
 
 @pytest.mark.parametrize("prefix", [None, b"a", "\ud800"], ids=ascii)
 def test_a_prefix_that_keys_cant_have_is_refused(prefix: Any) -> None:
-    with pytest.raises(InvalidEventError, match="prefix must be a string of valid Unicode"):
+    with pytest.raises((TypeError, ValueError), match="prefix must be a string of valid Unicode"):
         check_prefix(prefix)

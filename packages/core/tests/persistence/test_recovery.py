@@ -39,7 +39,7 @@ async def test_an_actor_first_receives_all_that_was_persisted_in_order_from_nobo
     await write(engine, "k", "a", "b", "c")
     engine.before_read.shut()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k")
+        ref = spawn_persistent(system, handler, key="k")
         await engine.before_read.arrival()
         answer = asyncio.ensure_future(ask(ref, "new"))
         engine.before_read.open()
@@ -57,7 +57,7 @@ async def test_a_sync_handler_is_replayed_too() -> None:
     engine = RiggedEngine()
     await write(engine, "k", 1, 2, 3)
     async with start(configure_persistence(engine)) as system:
-        ref: ActorRef[Any] = spawn_persistent(system, handler, "k", initial_state=0)  # type: ignore[arg-type]
+        ref: ActorRef[Any] = spawn_persistent(system, handler, key="k", initial_state=0)  # type: ignore[arg-type]
         assert await ask(ref) == 6
 
 
@@ -65,20 +65,20 @@ async def test_a_decoder_makes_the_messages_that_are_replayed() -> None:
     engine = RiggedEngine()
     await write(engine, "k", {"is": "a"}, {"is": "b"})
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], decoder=lambda data: data["is"])
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], decoder=lambda data: data["is"])
         assert await ask(ref) == ["a", "b"]
 
 
 async def test_an_actor_without_a_journal_begins_with_its_initial_state() -> None:
     async with start(configure_persistence(RiggedEngine())) as system:
-        assert await ask(spawn_persistent(system, collect, "k", initial_state=["first"])) == ["first"]
+        assert await ask(spawn_persistent(system, collect, key="k", initial_state=["first"])) == ["first"]
 
 
 async def test_an_actor_spawned_again_goes_on_where_the_one_before_ended() -> None:
     engine = RiggedEngine()
     for number in range(1, 4):
         async with start(configure_persistence(engine, close=False)) as system:
-            ref = spawn_persistent(system, collect, "k", initial_state=[])
+            ref = spawn_persistent(system, collect, key="k", initial_state=[])
             assert await ask(ref, number) == list(range(1, number + 1))
     assert await contents(engine, "k") == [(1, 1), (2, 2), (3, 3)]
 
@@ -86,8 +86,8 @@ async def test_an_actor_spawned_again_goes_on_where_the_one_before_ended() -> No
 async def test_keys_are_isolated() -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        one = spawn_persistent(system, collect, "k", initial_state=[])
-        two = spawn_persistent(system, collect, "K", initial_state=[])
+        one = spawn_persistent(system, collect, key="k", initial_state=[])
+        two = spawn_persistent(system, collect, key="K", initial_state=[])
         await ask(one, "a")
         assert await ask(two, "b") == ["b"]
         assert await ask(one) == ["a"]
@@ -99,11 +99,11 @@ async def test_an_actor_can_be_shut_down_when_it_is_idle_and_recovers_when_it_is
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
         first = spawn_persistent(
-            system, collect, "k", initial_state=[], shutdown_after=0.01, after_stop=lambda *_: ended.set()
+            system, collect, key="k", initial_state=[], shutdown_after=0.01, after_stop=lambda *_: ended.set()
         )
         await ask(first, "a")
         await asyncio.wait_for(ended.wait(), PATIENCE)
-        assert await ask(spawn_persistent(system, collect, "k", initial_state=[])) == ["a"]
+        assert await ask(spawn_persistent(system, collect, key="k", initial_state=[])) == ["a"]
 
 
 # --- how many at once ------------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ async def test_a_recovery_is_logged_for_those_who_look_closely(caplog: pytest.Lo
     await write(engine, "k", "a", "b", "c")
     await engine.take_snapshot(PersistedSnapshot(key="k", sequence_number=2, data=["a", "b"]))
     async with start(configure_persistence(engine), name="shop") as system:
-        await ask(spawn_persistent(system, collect, "k", "till", initial_state=[]))
+        await ask(spawn_persistent(system, collect, key="k", name="till", initial_state=[]))
     (record,) = caplog.records
     assert record.getMessage() == (
         "shop://till has recovered key 'k': it goes on after event 3, having begun with the snapshot at 2"
@@ -128,7 +128,7 @@ async def test_only_so_many_actors_recover_at_once() -> None:
     engine = RiggedEngine()
     engine.before_read.shut()
     async with start(configure_persistence(engine, max_recoveries=2)) as system:
-        refs = [spawn_persistent(system, collect, f"key {number}", initial_state=[]) for number in range(6)]
+        refs = [spawn_persistent(system, collect, key=f"key {number}", initial_state=[]) for number in range(6)]
         await engine.before_read.arrival()
         await engine.before_read.arrival()
         for _ in range(20):
@@ -151,9 +151,9 @@ async def test_a_policy_that_takes_its_time_keeps_no_other_actor_from_recovering
     engine = RiggedEngine()
     await write(engine, "poisoned", "a")
     async with start(configure_persistence(engine, max_recoveries=1)) as system:
-        spawn_persistent(system, fails, "poisoned", on_crash=slow)
+        spawn_persistent(system, fails, key="poisoned", on_crash=slow)
         await asked.wait()
-        assert await ask(spawn_persistent(system, collect, "sound", initial_state=[])) == []
+        assert await ask(spawn_persistent(system, collect, key="sound", initial_state=[])) == []
         decide.set()
 
 
@@ -162,9 +162,9 @@ async def test_a_policy_that_takes_its_time_keeps_no_other_actor_from_recovering
 
 async def test_a_key_that_a_living_actor_writes_to_cant_be_given_to_another() -> None:
     async with start(configure_persistence(RiggedEngine())) as system:
-        ref = spawn_persistent(system, collect, "k", "first", initial_state=[])
+        ref = spawn_persistent(system, collect, key="k", name="first", initial_state=[])
         with pytest.raises(KeyInUseError, match=rf"{ref.path} already writes to the persistence key 'k'"):
-            spawn_persistent(system, collect, "k", "second", initial_state=[])
+            spawn_persistent(system, collect, key="k", name="second", initial_state=[])
         assert "second" not in system.children
         assert await ask(ref, "a") == ["a"]
 
@@ -172,14 +172,14 @@ async def test_a_key_that_a_living_actor_writes_to_cant_be_given_to_another() ->
 async def test_an_actor_waits_for_the_end_of_the_one_that_wrote_to_its_key_before() -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        first = spawn_persistent(system, collect, "k", initial_state=[])
+        first = spawn_persistent(system, collect, key="k", initial_state=[])
         await ask(first, "a")
         engine.before_write.shut()
         dispatch(first, "b")
         await engine.before_write.arrival()
         await engine.before_write.arrival()
         stop(first)
-        second = spawn_persistent(system, collect, "k", initial_state=[])
+        second = spawn_persistent(system, collect, key="k", initial_state=[])
         answer = asyncio.ensure_future(ask(second, "c"))
         await asyncio.sleep(0)
         engine.before_write.open()
@@ -190,15 +190,15 @@ async def test_an_actor_waits_for_all_that_wrote_to_its_key_before_though_one_wa
     engine = RiggedEngine()
     engine.before_write.shut()
     async with start(configure_persistence(engine)) as system:
-        first = spawn_persistent(system, collect, "k", initial_state=[])
+        first = spawn_persistent(system, collect, key="k", initial_state=[])
         dispatch(first, "a")
         await engine.before_write.arrival()
         stop(first)
         ended = asyncio.Event()
-        second = spawn_persistent(system, collect, "k", initial_state=[], after_stop=lambda *_: ended.set())
+        second = spawn_persistent(system, collect, key="k", initial_state=[], after_stop=lambda *_: ended.set())
         stop(second)
         await asyncio.wait_for(ended.wait(), PATIENCE)
-        third = spawn_persistent(system, collect, "k", initial_state=[])
+        third = spawn_persistent(system, collect, key="k", initial_state=[])
         answer = asyncio.ensure_future(ask(third, "b"))
         engine.before_write.open()
         assert await answer == ["a", "b"]
@@ -209,12 +209,12 @@ async def test_an_actor_waits_for_all_that_wrote_to_its_key_before_though_none_h
     engine.before_write.shut()
     async with start(configure_persistence(engine)) as system:
         for _ in range(3):
-            ref = spawn_persistent(system, collect, "k", initial_state=[])
+            ref = spawn_persistent(system, collect, key="k", initial_state=[])
             dispatch(ref, "dropped, but for the first")
             if engine.before_write.passing == 0:
                 await engine.before_write.arrival()
             stop(ref)
-        last = spawn_persistent(system, collect, "k", initial_state=[])
+        last = spawn_persistent(system, collect, key="k", initial_state=[])
         engine.before_write.open()
         assert await ask(last, "b") == ["dropped, but for the first", "b"]
 
@@ -222,7 +222,7 @@ async def test_an_actor_waits_for_all_that_wrote_to_its_key_before_though_none_h
 async def test_a_key_is_free_when_its_actors_have_ended() -> None:
     async with start(configure_persistence(RiggedEngine())) as system:
         for _ in range(3):
-            ref = spawn_persistent(system, collect, "k", initial_state=[])
+            ref = spawn_persistent(system, collect, key="k", initial_state=[])
             await ask(ref)
             stop(ref)
         assert system.persistence is not None
@@ -234,11 +234,11 @@ async def test_a_key_is_free_when_its_actors_have_ended_though_the_last_of_them_
     engine = RiggedEngine()
     engine.before_write.shut()
     async with start(configure_persistence(engine)) as system:
-        first = spawn_persistent(system, collect, "k", initial_state=[])
+        first = spawn_persistent(system, collect, key="k", initial_state=[])
         dispatch(first, "a")
         await engine.before_write.arrival()
         stop(first)
-        stop(spawn_persistent(system, collect, "k", initial_state=[]))
+        stop(spawn_persistent(system, collect, key="k", initial_state=[]))
         engine.before_write.open()
     assert system.persistence is not None
     assert system.persistence._writers == {}

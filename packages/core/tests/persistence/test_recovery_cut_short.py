@@ -48,7 +48,7 @@ async def test_stop_ends_a_recovery_before_the_next_event_and_gives_back_what_th
     engine = RiggedEngine()
     await write(engine, "k", "a", "b", "c")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], after_stop=ended)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], after_stop=ended)
         with pytest.raises(ActorStoppedError):
             await ask(ref)
     assert seen == ["a"]
@@ -59,9 +59,9 @@ async def test_an_actor_that_is_stopped_while_it_waits_for_its_turn_to_recover_r
     engine = RiggedEngine()
     engine.before_read.shut()
     async with start(configure_persistence(engine, max_recoveries=1)) as system:
-        spawn_persistent(system, collect, "first", initial_state=[])
+        spawn_persistent(system, collect, key="first", initial_state=[])
         await engine.before_read.arrival()
-        second = spawn_persistent(system, collect, "second", initial_state=[])
+        second = spawn_persistent(system, collect, key="second", initial_state=[])
         await asyncio.sleep(0)
         stop(second)
         engine.before_read.open()
@@ -90,7 +90,7 @@ async def test_a_reset_during_recovery_begins_anew_and_leaves_the_old_stream() -
     await write(engine, "k", "a", "b", "c")
     async with start(configure_persistence(engine)) as system:
         failing = spawn(system, fail, on_crash=reset_all)
-        ref = spawn_persistent(system, handler, "k", initial_state=[])
+        ref = spawn_persistent(system, handler, key="k", initial_state=[])
         assert await ask(ref, "d") == ["a", "b", "c", "d"]
     assert seen == ["a", "b", "a", "b", "c"]
 
@@ -117,7 +117,7 @@ async def test_an_event_at_which_the_handler_fails_is_passed_over_if_the_policy_
     engine, judge = RiggedEngine(), Judge(decision)
     await write(engine, "k", "a", "b", "c")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, Stumbles("b"), "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, Stumbles("b"), key="k", initial_state=[], on_crash=judge)
         assert await ask(ref, "d") == ["a", "c", "d"]
         msg, error = await judge.fault()
         assert (msg, str(error)) == ("b", "no b")
@@ -129,7 +129,7 @@ async def test_an_actor_that_is_stopped_for_a_fault_in_recovery_handles_nothing_
     engine = RiggedEngine()
     await write(engine, "k", "a", "b", "c")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, Stumbles("b"), "k", initial_state=[], on_crash=Judge(decision))
+        ref = spawn_persistent(system, Stumbles("b"), key="k", initial_state=[], on_crash=Judge(decision))
         with pytest.raises(ActorStoppedError):
             await ask(ref)
         assert system.children == {}
@@ -140,7 +140,7 @@ async def test_a_decision_about_a_child_that_there_isnt_stops_a_recovering_actor
     engine = RiggedEngine()
     await write(engine, "k", "a")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, Stumbles("a"), "k", initial_state=[], on_crash=Judge(decision))
+        ref = spawn_persistent(system, Stumbles("a"), key="k", initial_state=[], on_crash=Judge(decision))
         with pytest.raises(ActorStoppedError):
             await ask(ref)
 
@@ -151,7 +151,7 @@ async def test_an_actor_that_is_reset_for_a_fault_in_recovery_recovers_from_the_
     engine, judge = RiggedEngine(), Judge(decision)
     await write(engine, "k", "a", "b", "c")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, Stumbles("b", times=2), "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, Stumbles("b", times=2), key="k", initial_state=[], on_crash=judge)
         assert await ask(ref, "d") == ["a", "b", "c", "d"]
         assert judge.faults.qsize() == 2
 
@@ -163,7 +163,7 @@ async def test_a_fault_in_recovery_that_is_escalated_at_the_top_stops_the_actor_
     async def life() -> None:
         async with start(configure_persistence(engine), name="sys") as system:
             policy = Judge(Decision.ESCALATE)
-            ref = spawn_persistent(system, Stumbles("b"), "k", "actor", initial_state=[], on_crash=policy)
+            ref = spawn_persistent(system, Stumbles("b"), key="k", name="actor", initial_state=[], on_crash=policy)
             with pytest.raises(ActorStoppedError):
                 await ask(ref)
 
@@ -182,7 +182,7 @@ async def test_a_parent_decides_about_a_fault_in_its_childs_recovery(decision: D
 
     def family(ctx: Context[Any]) -> ActorRef[Any]:
         return spawn_persistent(
-            ctx.self, Stumbles("b", times=1), "k", initial_state=[], on_crash=Judge(Decision.ESCALATE)
+            ctx.self, Stumbles("b", times=1), key="k", initial_state=[], on_crash=Judge(Decision.ESCALATE)
         )
 
     engine, judge = RiggedEngine(), Judge(decision)
@@ -201,10 +201,10 @@ async def test_a_parent_decides_about_a_fault_in_its_childs_recovery(decision: D
 async def test_an_actor_whose_journal_cant_be_read_for_a_while_recovers_when_it_can_again_if_it_is_reset() -> None:
     engine, judge = RiggedEngine(), Judge(Decision.RESET)
     await write(engine, "k", "a", "b")
-    cut = EngineUnavailableError("cut in the middle", outcome_known=True)
+    cut = EngineUnavailableError("cut in the middle")
     engine.read_faults.extend([cut, cut])
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=judge)
         assert await ask(ref, "c") == ["a", "b", "c"]
         assert [await judge.fault(), await judge.fault()] == [(None, cut), (None, cut)]
 
@@ -213,9 +213,9 @@ async def test_an_actor_whose_journal_cant_be_read_for_a_while_recovers_when_it_
 async def test_an_actor_whose_journal_cant_be_read_never_goes_live_without_its_state(decision: Decision) -> None:
     engine, judge = RiggedEngine(), Judge(decision)
     await write(engine, "k", "a", "b")
-    engine.read_faults.append(EngineUnavailableError("cut in the middle", outcome_known=True))
+    engine.read_faults.append(EngineUnavailableError("cut in the middle"))
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=judge)
         with pytest.raises(ActorStoppedError):
             await ask(ref)
 
@@ -225,10 +225,10 @@ async def test_an_actor_that_cant_recover_after_an_unknown_outcome_stops(decisio
     policy = Judge(Decision.RESUME)
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=policy)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=policy)
         await ask(ref, "a")
         engine.fail_write(OSError("cut"))
-        engine.read_faults.append(EngineUnavailableError("cut", outcome_known=True))
+        engine.read_faults.append(EngineUnavailableError("cut"))
         dispatch(ref, "b")
         await policy.fault()
         with pytest.raises(ActorStoppedError):
@@ -244,7 +244,7 @@ async def test_a_handler_that_is_cancelled_by_what_it_awaits_in_recovery_is_a_fa
     engine, judge = RiggedEngine(), Judge(Decision.RESUME)
     await write(engine, "k", "a")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", on_crash=judge)
+        ref = spawn_persistent(system, handler, key="k", on_crash=judge)
         assert isinstance((await judge.fault())[1], HandlerCancelledError)
         with pytest.raises(ActorStoppedError):
             await ask(ref)
@@ -268,7 +268,7 @@ async def test_an_initial_state_func_that_raises_when_the_actor_is_reset_leaves_
 
     fails: list[Exception] = []
     async with start(configure_persistence(RiggedEngine())) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state_func=initial_state, on_crash=policy)
+        ref = spawn_persistent(system, handler, key="k", initial_state_func=initial_state, on_crash=policy)
         await ask(ref, "a")
         dispatch(ref, "fail")
         with pytest.raises(ActorStoppedError):
@@ -280,7 +280,7 @@ async def test_the_journal_that_couldnt_be_read_is_named_by_the_log(caplog: pyte
     engine.read_faults.append(CorruptJournalError("it is damaged", "k", 7))
     async with start(configure_persistence(engine)) as system:
         with pytest.raises(ActorStoppedError):
-            await ask(spawn_persistent(system, collect, "k", "actor", initial_state=[]))
+            await ask(spawn_persistent(system, collect, key="k", name="actor", initial_state=[]))
     (record,) = [record for record in caplog.records if record.name == "nact.actors"]
     assert record.exc_info is not None
     assert str(record.exc_info[1]) == "the journal of key 'k' at sequence number 7 can't be read: it is damaged"
@@ -291,6 +291,6 @@ async def test_the_state_of_a_snapshot_is_where_the_replay_begins() -> None:
     await write(engine, "k", "a", "b", "c")
     await engine.take_snapshot(PersistedSnapshot(key="k", sequence_number=2, data=["of the snapshot"]))
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=["unused"])
+        ref = spawn_persistent(system, collect, key="k", initial_state=["unused"])
         assert await ask(ref, "d") == ["of the snapshot", "c", "d"]
         assert await contents(engine, "k") == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]

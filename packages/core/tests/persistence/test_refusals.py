@@ -33,7 +33,7 @@ pytestmark = pytest.mark.anyio
     "refusal",
     [
         InvalidEventError("not this one"),
-        EngineUnavailableError("no connection", outcome_known=True),
+        EngineUnavailableError("no connection"),
         EngineClosedError("closed"),
     ],
     ids=lambda error: type(error).__name__,
@@ -48,7 +48,7 @@ async def test_after_a_known_refusal_the_actor_keeps_its_state_and_goes_on(refus
 
     engine, judge = RiggedEngine(), Judge(Decision.STOP)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=judge)
         await ask(ref, "a")
         engine.fail_write(refusal)
         assert await ask(ref, "b") is refusal
@@ -60,7 +60,7 @@ async def test_after_a_known_refusal_the_actor_keeps_its_state_and_goes_on(refus
 async def test_data_that_isnt_json_is_refused_with_its_path_and_the_actor_keeps_its_state() -> None:
     engine, judge = RiggedEngine(), Judge(Decision.RESUME)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], on_crash=judge)
         await ask(ref, "a")
         dispatch(ref, {"contacts": [{}, {"birthday": 1j}]})
         _, error = await judge.fault()
@@ -82,7 +82,7 @@ async def test_tags_that_cant_be_are_refused_and_nothing_is_stored(tags: Any) ->
 
     engine, judge = RiggedEngine(), Judge(Decision.RESUME)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state="first", on_crash=judge)
+        ref = spawn_persistent(system, handler, key="k", initial_state="first", on_crash=judge)
         dispatch(ref, "second")
         assert isinstance((await judge.fault())[1], InvalidEventError)
         assert await ask(ref) == "first"
@@ -95,7 +95,7 @@ async def test_an_encoder_that_raises_stores_nothing_and_the_actor_keeps_its_sta
 
     engine, judge = RiggedEngine(), Judge(Decision.RESUME)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], encoder=encode, on_crash=judge)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], encoder=encode, on_crash=judge)
         dispatch(ref, {})
         assert isinstance((await judge.fault())[1], KeyError)
         assert await ask(ref, {"a": 1}) == [{"a": 1}]
@@ -130,7 +130,7 @@ async def test_a_persist_that_wasnt_awaited_faults_the_actor_and_stores_nothing(
 
     engine, judge = RiggedEngine(), Judge(Decision.RESUME)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=judge)
         await ask(ref, "a")
         dispatch(ref, "careless")
         msg, error = await judge.fault()
@@ -153,7 +153,7 @@ async def test_a_persist_still_in_progress_when_the_handler_returns_faults_the_a
     engine, judge = RiggedEngine(), Judge(Decision.RESUME)
     engine.before_write.shut()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], on_crash=judge)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], on_crash=judge)
         dispatch(ref, "careless")
         assert isinstance((await judge.fault())[1], PersistUsageError)
         engine.before_write.open()
@@ -168,7 +168,7 @@ async def test_a_sync_handler_that_persists_faults_the_actor() -> None:
 
     engine, judge = RiggedEngine(), Judge(Decision.STOP)
     async with start(configure_persistence(engine)) as system:
-        spawn_persistent(system, handler, "k", on_crash=judge)
+        spawn_persistent(system, handler, key="k", on_crash=judge)
         dispatch(system.children["anonymous-1"], "a")
         assert isinstance((await judge.fault())[1], PersistUsageError)
         assert await stored(engine, "k") == []
@@ -182,7 +182,7 @@ async def test_a_persist_that_wasnt_awaited_by_a_handler_that_raises_stores_noth
 
     engine = RiggedEngine()
     async with start(configure_persistence(engine, close=False)) as system:
-        dispatch(spawn_persistent(system, handler, "k"), "a")
+        dispatch(spawn_persistent(system, handler, key="k"), "a")
     assert await stored(engine, "k") == []
 
 
@@ -198,7 +198,7 @@ async def test_persist_while_recovering_raises(method: str) -> None:
     engine = RiggedEngine()
     await write(engine, "k", "a", "b")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[])
+        ref = spawn_persistent(system, handler, key="k", initial_state=[])
         assert await ask(ref, "c") == ["a", "b", "c"]
         assert await contents(engine, "k") == [(1, "a"), (2, "b"), (3, "c")]
 
@@ -219,7 +219,9 @@ async def test_persist_in_initial_state_func_raises_when_the_actor_starts_and_wh
     refused: list[str] = []
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state_func=initial_state, on_crash=Judge(Decision.RESET))
+        ref = spawn_persistent(
+            system, handler, key="k", initial_state_func=initial_state, on_crash=Judge(Decision.RESET)
+        )
         await ask(ref, "a")
         dispatch(ref, "fail")
         assert await ask(ref, "b") == ["a", "b"]
@@ -233,7 +235,7 @@ async def test_persist_after_the_message_was_handled_raises(method: str) -> None
 
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k")
+        ref = spawn_persistent(system, handler, key="k")
         kept = await ask(ref)
         await asyncio.sleep(0)
         with pytest.raises(PersistUsageError, match="has handled the message"):
@@ -280,4 +282,4 @@ async def test_an_async_codec_is_refused_and_named(argument: str) -> None:
     options: dict[str, Any] = {argument: codec}
     async with start(configure_persistence(RiggedEngine())) as system:
         with pytest.raises(TypeError, match=rf"^{argument} must be a plain function, not the async"):
-            spawn_persistent(system, collect, "k", **options)
+            spawn_persistent(system, collect, key="k", **options)

@@ -69,7 +69,7 @@ async def test_a_retention_that_fails_is_logged_and_counted_and_made_up_for_late
     engine.retention_faults.append(OSError("locked"))
     async with start(configure_persistence(engine, close=False)) as system:
         ref = spawn_persistent(
-            system, collect, "k", initial_state=[], snapshot_every=1, retention=Retention(snapshots=1)
+            system, collect, key="k", initial_state=[], snapshot_every=1, retention=Retention(snapshots=1)
         )
         for msg in "abc":
             await ask(ref, msg)
@@ -99,7 +99,7 @@ async def numbers(engine: RiggedEngine) -> list[tuple[int, bool]]:
 async def test_an_actor_whose_journal_lost_events_stops(lost: str, caplog: pytest.LogCaptureFixture) -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2, retention=KEEP_ONE)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=2, retention=KEEP_ONE)
         for msg in "abc":
             await ask(ref, msg)
         engine.before_snapshot.shut()
@@ -141,7 +141,7 @@ async def test_nothing_is_deleted_for_a_snapshot_that_is_gone(caplog: pytest.Log
 async def test_an_actor_that_others_went_on_from_deletes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2, retention=KEEP_ONE)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=2, retention=KEEP_ONE)
         await ask(ref, "a")
         engine.before_snapshot.shut()
         await ask(ref, "b")

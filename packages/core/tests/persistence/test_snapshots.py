@@ -65,7 +65,7 @@ async def test_an_actor_that_recovers_from_many_events_takes_a_snapshot_at_once(
     engine = RiggedEngine()
     await write(engine, "k", *"abcdefgh")
     async with start(configure_persistence(engine, close=False)) as system:
-        spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=3)
+        spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=3)
         await engine.before_snapshot.arrival()
     assert await kept(engine) == [8]
 
@@ -79,7 +79,7 @@ async def test_a_message_that_persists_more_events_than_are_due_brings_one_snaps
 
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state=[], snapshot_every=2)
+        ref = spawn_persistent(system, handler, key="k", initial_state=[], snapshot_every=2)
         dispatch(ref, list("abcde"))
         dispatch(ref, ["f"])
         await ask(ref)
@@ -91,7 +91,7 @@ async def test_a_snapshot_that_takes_long_delays_no_message_and_no_second_one_is
     engine = RiggedEngine()
     engine.before_snapshot.shut()
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=1)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=1)
         for msg in "abc":
             await ask(ref, msg)
         await engine.before_snapshot.arrival()
@@ -110,7 +110,7 @@ async def test_an_actor_ends_only_when_its_snapshot_is_stored() -> None:
         ref = spawn_persistent(
             system,
             collect,
-            "k",
+            key="k",
             initial_state=[],
             snapshot_every=1,
             after_stop=lambda *_: ended.append(engine.before_snapshot.passing),
@@ -147,7 +147,7 @@ async def test_what_is_done_to_the_state_later_doesnt_get_into_a_snapshot() -> N
     engine = RiggedEngine()
     engine.before_snapshot.shut()
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, handler, "k", initial_state_func=lambda _: {"inner": []}, snapshot_every=2)
+        ref = spawn_persistent(system, handler, key="k", initial_state_func=lambda _: {"inner": []}, snapshot_every=2)
         for msg in "abc":
             await ask(ref, msg)
         engine.before_snapshot.open()
@@ -166,7 +166,7 @@ async def test_what_a_snapshot_encoder_made_of_the_living_state_isnt_shared_with
         return shared
 
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=1, snapshot_encoder=encode)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=1, snapshot_encoder=encode)
         await ask(ref, "a")
         await engine.before_snapshot.arrival()
         shared.append("later")
@@ -211,7 +211,7 @@ async def test_a_snapshot_that_cant_be_encoded_is_logged_and_counted_and_the_act
 ) -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2, snapshot_encoder=encoder)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=2, snapshot_encoder=encoder)
         for msg in "abcde":
             await ask(ref, msg)
         assert await ask(ref) == list("abcde")
@@ -230,7 +230,7 @@ async def test_a_snapshot_that_cant_be_stored_is_logged_and_counted_and_the_next
     engine = RiggedEngine()
     engine.snapshot_faults.append(OSError("disk full"))
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, collect, "k", initial_state=[], snapshot_every=2)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=2)
         for msg in "abcde":
             await ask(ref, msg)
         assert system.persistence is not None

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 async def recovered(engine: MemoryPersistenceEngine) -> object:
     async with start(configure_persistence(engine, close=False)) as system:
-        return await ask(spawn_persistent(system, collect, "k", initial_state=[]))
+        return await ask(spawn_persistent(system, collect, key="k", initial_state=[]))
 
 
 async def journal(*times: int) -> MemoryPersistenceEngine:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from bson.raw_bson import RawBSONDocument
 
 from nact.errors import InvalidEventError
-from nact.persistence import Outcome
+from nact.persistence.building.group_commit import Outcome
 from nact_persistence_mongo._documents import MAX_DOCUMENT, journal_document, size_of
 
 

@@ -23,8 +23,9 @@ from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
 
 from nact.errors import CorruptJournalError, InvalidEventError
-from nact.persistence import PersistedEvent, PersistedSnapshot, json_data
-from nact.persistence.json_data import MAX_INT, MIN_INT
+from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.building import json_data
+from nact.persistence.building.json_data import MAX_INT, MIN_INT
 from nact.persistence.records import JsonValue, is_unicode
 from nact_persistence_mongo._driver import CODEC, Document
 

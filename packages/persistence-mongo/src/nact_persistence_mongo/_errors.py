@@ -23,7 +23,8 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from nact.errors import EngineClosedError, EngineUnavailableError, InvalidEventError, NactError
+from nact.errors import EngineClosedError, InvalidEventError, NactError, OutcomeUnknownError
+from nact.persistence.building.errors import engine_unavailable
 
 DUPLICATE = 11000
 OTHER_COLLECTION = 361
@@ -89,19 +90,19 @@ def translated(error: PyMongoError, *, outcome_known: bool) -> NactError:
     # By its class this one says that nothing was stored.
     if outcome_known and isinstance(error, InvalidOperation):
         return EngineClosedError(f"the MongoDB client is closed: {error}")
-    return EngineUnavailableError(f"{_reason(error)} (MongoDB: {error})"[:1000], outcome_known=outcome_known)
+    return engine_unavailable(f"{_reason(error)} (MongoDB: {error})"[:1000], outcome_known=outcome_known)
 
 
 def too_large(error: DocumentTooLarge, *, outcome_known: bool) -> NactError:
     """The error of nact for what the driver doesn't send, with an error that is none of PyMongo's own."""
     text = f"MongoDB can't hold it: {error}"
-    return InvalidEventError(text) if outcome_known else EngineUnavailableError(text, outcome_known=False)
+    return InvalidEventError(text) if outcome_known else OutcomeUnknownError(text)
 
 
 def refused(what: str, words: object, *, outcome_known: bool) -> NactError:
     """The error of nact for what the server's rules (validation, a unique index of one's own) don't let in."""
     text = f"MongoDB refused {what}: {words}"[:1000]
-    return InvalidEventError(text) if outcome_known else EngineUnavailableError(text, outcome_known=False)
+    return InvalidEventError(text) if outcome_known else OutcomeUnknownError(text)
 
 
 def for_one(error: NactError) -> NactError:

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure, PyMongoError
 
-from nact.errors import EngineUnavailableError
+from nact.errors import OutcomeUnknownError
 from nact_persistence_mongo._commands import Commands
 from nact_persistence_mongo._documents import MAX_DOCUMENT
 from nact_persistence_mongo._driver import Document
@@ -108,7 +108,7 @@ def _raise_if_replaced(answer: Document, failures: Mapping[int, Document]) -> No
         if failure["code"] == OTHER_COLLECTION:
             error = OperationFailure(failure.get("errmsg", ""), OTHER_COLLECTION, failure)
             if answer.get("n"):
-                raise EngineUnavailableError("the collection was dropped meanwhile", outcome_known=False) from error
+                raise OutcomeUnknownError("the collection was dropped meanwhile") from error
             raise error
 
 

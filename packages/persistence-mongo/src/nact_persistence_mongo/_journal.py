@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from nact.errors import EngineUnavailableError
+from nact.errors import OutcomeUnknownError
 from nact_persistence_mongo._appends import Run
 from nact_persistence_mongo._commands import Commands
 from nact_persistence_mongo._errors import RefusedWriteError, is_passing_code, is_place_taken
@@ -110,9 +110,9 @@ class Journal:
         if deletes:
             await trying.run(lambda: self._commands.change("delete", ordered=False, deletes=deletes))
         if inserted.ground is Ground.NO_INDEX:
-            raise EngineUnavailableError("the unique index on key and sequence_number is gone", outcome_known=False)
+            raise OutcomeUnknownError("the unique index on key and sequence_number is gone")
         if not is_all_mine:
-            raise EngineUnavailableError("documents were removed from the collection", outcome_known=False)
+            raise OutcomeUnknownError("documents were removed from the collection")
         trying.maybe_done = False
 
 

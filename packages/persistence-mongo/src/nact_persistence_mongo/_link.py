@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import pymongo
 from pymongo.errors import DocumentTooLarge, PyMongoError
 
-from nact.errors import EngineClosedError, EngineUnavailableError
+from nact.errors import EngineClosedError
+from nact.persistence.building.errors import engine_unavailable
 from nact_persistence_mongo._errors import is_passing, may_be_done, too_large, translated
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ class Trying:
     async def pause(self) -> None:
         """Lets the server come back."""
         if self.is_over:
-            raise EngineUnavailableError("the server didn't settle it in time", outcome_known=not self.maybe_done)
+            raise engine_unavailable("the server didn't settle it in time", outcome_known=not self.maybe_done)
         await asyncio.sleep(self._pause)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 

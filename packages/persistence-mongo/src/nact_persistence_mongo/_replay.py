@@ -10,7 +10,7 @@ from typing import Any
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent
-from nact.persistence.paging import prefetched
+from nact.persistence.building.paging import prefetched
 from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_mongo._documents import events_in
 from nact_persistence_mongo._reader import Documents, Page, Reader

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from nact.persistence import GroupCommit
+from nact.persistence.building.group_commit import GroupCommit
 from nact_persistence_mongo._appends import Append
 from nact_persistence_mongo._commands import Commands
 from nact_persistence_mongo._deletion import Deletion

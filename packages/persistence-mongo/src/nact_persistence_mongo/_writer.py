@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nact.errors import EngineUnavailableError, NactError, SequenceConflictError
-from nact.persistence import Outcome
+from nact.errors import NactError, OutcomeUnknownError, SequenceConflictError
+from nact.persistence.building.group_commit import Outcome
 from nact_persistence_mongo._appends import Append, Run, runs_of
 from nact_persistence_mongo._errors import for_one, refused
 from nact_persistence_mongo._fences import Fences
@@ -134,7 +134,7 @@ def _decide(items: Sequence[Append], highest: int, ids: dict[int, str], *, maybe
         elif maybe_done and ids.get(item.first) is None:
             # Nothing stands there, or what stood there was deleted, and it may have been this.
             text = f"event {item.first} of key {item.key!r:.200} may have been stored and deleted"
-            item.settle(EngineUnavailableError(text, outcome_known=False))
+            item.settle(OutcomeUnknownError(text))
         else:
             item.settle(SequenceConflictError(item.key, item.first, highest))
     return found

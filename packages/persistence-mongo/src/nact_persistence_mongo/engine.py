@@ -9,16 +9,9 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact.persistence.lifecycle import Lifecycle
-from nact.persistence.records import (
-    MAX_SEQUENCE_NUMBER,
-    check_batch,
-    check_key,
-    check_prefix,
-    check_up_to,
-    check_window,
-    sorted_tags,
-)
+from nact.persistence.building.checks import check_batch, check_key, check_prefix, check_tags, check_up_to, check_window
+from nact.persistence.building.lifecycle import Lifecycle
+from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_mongo import _settings
 from nact_persistence_mongo._appends import Append, append_of
 from nact_persistence_mongo._documents import event_bson, snapshot_document
@@ -123,7 +116,7 @@ class MongoPersistenceEngine:
     ) -> AsyncIterator[PersistedEvent]:
         self._life.check_open()
         check_window(after, limit)
-        replay = Replay(check_key(key), after, limit, frozenset(sorted_tags(tags)), self._page_size)
+        replay = Replay(check_key(key), after, limit, frozenset(check_tags(tags)), self._page_size)
         session = self._life.ready() or await self._life.opened()
         await session.settled(key)
         async with aclosing(replay.events(session.reader)) as stream:

@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
-from nact.errors import EngineClosedError, EngineUnavailableError
-from nact.persistence import GroupCommit, Outcome
-from nact.persistence.group_commit import note_batch
+from nact.errors import EngineClosedError, OutcomeUnknownError
+from nact.persistence.building.group_commit import GroupCommit, Outcome, note_batch
 
 T = TypeVar("T")
 WriteAlone: TypeAlias = Callable[[T, Callable[[bool], None]], bool]
@@ -114,7 +113,7 @@ class Commits(Generic[T]):
     def _written(self, flight: _Flight, done: asyncio.Future[None], writing: asyncio.Future[Sequence[Outcome]]) -> None:
         self._land(flight)
         if writing.cancelled():
-            _settle(done, EngineUnavailableError("the event loop is closing", outcome_known=False))
+            _settle(done, OutcomeUnknownError("the event loop is closing"))
         else:
             _settle(done, writing.exception() or writing.result()[0])
 

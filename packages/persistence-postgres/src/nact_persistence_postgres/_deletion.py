@@ -6,7 +6,8 @@ import asyncio
 
 import asyncpg
 
-from nact.errors import EngineUnavailableError
+from nact.errors import EngineUnavailableError, OutcomeUnknownError
+from nact.persistence.building.errors import engine_unavailable
 from nact_persistence_postgres._connection import Connection
 from nact_persistence_postgres._rows import old_event_id
 from nact_persistence_postgres._sessions import Sessions, confirm
@@ -76,7 +77,7 @@ class Deletion:
             before = number
 
     def _stuck(self, key: str, *, outcome_known: bool) -> EngineUnavailableError:
-        return EngineUnavailableError(
+        return engine_unavailable(
             f"{self._sessions.name}: events of key {key!r:.200} stay, though the server reports no error; a trigger or "
             f"the row security of {self._tables.sql.events} keeps them",
             outcome_known=outcome_known,
@@ -116,10 +117,9 @@ class Deletion:
         deadline = asyncio.get_running_loop().time() + self._patience
         while early:
             if asyncio.get_running_loop().time() > deadline:
-                raise EngineUnavailableError(
+                raise OutcomeUnknownError(
                     f"{self._sessions.name}: a transaction that writes to {self._tables.sql.events} doesn't end; "
                     "nothing but the first event is deleted yet, call delete_events again",
-                    outcome_known=False,
                 )
             await asyncio.sleep(_PAUSE)
             early &= await self._sessions.run(writers, self._sessions.trying())

@@ -8,7 +8,15 @@ from ssl import SSLCertVerificationError
 
 import asyncpg
 
-from nact.errors import CorruptJournalError, EngineClosedError, EngineUnavailableError, InvalidEventError, NactError
+from nact.errors import (
+    CorruptJournalError,
+    EngineClosedError,
+    EngineUnavailableError,
+    InvalidEventError,
+    NactError,
+    OutcomeUnknownError,
+)
+from nact.persistence.building.errors import engine_unavailable
 
 _NOT_OF_ROWS = frozenset({"08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58"})
 """Classes of SQLSTATE that tell of the session, the tables or the server. All others can be due to what is stored."""
@@ -105,7 +113,7 @@ def translated(name: str, *, connecting: bool = False) -> Iterator[None]:
         if not connecting and isinstance(error, asyncpg.PostgresError) and _can_be_due_to_rows(error):
             raise Refused(error) from error
         known = connecting or is_answer(error)
-        raise EngineUnavailableError(f"{name}: {_reason(error)}", outcome_known=known) from error
+        raise engine_unavailable(f"{name}: {_reason(error)}", outcome_known=known) from error
 
 
 def unavailable(name: str, error: Exception) -> NactError:
@@ -117,7 +125,7 @@ def unavailable(name: str, error: Exception) -> NactError:
     elif isinstance(driver_error, asyncpg.exceptions.CharacterNotInRepertoireError):  # of what is stored
         told = CorruptJournalError(f"{name} holds text that can't be read: {driver_error}")
     else:
-        told = EngineUnavailableError(f"{name}: {_reason(driver_error)}", outcome_known=True)
+        told = EngineUnavailableError(f"{name}: {_reason(driver_error)}")
     told.__cause__ = driver_error
     return told
 
@@ -141,7 +149,7 @@ def refused(what: str, error: Exception, *, in_doubt: bool, advice: str | None =
     text = f"Postgres refused {what}: {words if advice is None else f'{advice} ({words})'}"
     told: NactError
     if in_doubt or advice is not None or code[:2] in _NOT_OF_ROWS or code[:2] == "XX":
-        told = EngineUnavailableError(text, outcome_known=not in_doubt)
+        told = engine_unavailable(text, outcome_known=not in_doubt)
     else:
         told = InvalidEventError(text)
     told.__cause__ = driver_error
@@ -162,7 +170,7 @@ def _can_be_due_to_rows(error: asyncpg.PostgresError) -> bool:
 
 def unconfirmed(name: str) -> EngineUnavailableError:
     """A transaction was committed without its standby, which it was told not to wait for any longer."""
-    error = EngineUnavailableError(f"{name}: its standby may not have what was committed", outcome_known=False)
+    error = OutcomeUnknownError(f"{name}: its standby may not have what was committed")
     error.__cause__ = asyncpg.exceptions.OperatorInterventionError("the wait for synchronous replication was cancelled")
     return error
 

@@ -99,7 +99,7 @@ async def _looked(sessions: Sessions, settings: Settings, sql: Statements) -> _F
             told = unavailable(sessions.name, error)
             raise told from told.__cause__
         except OVERTAKEN as error:
-            overtaken = EngineUnavailableError(f"{sessions.name}: others alter its tables: {error}", outcome_known=True)
+            overtaken = EngineUnavailableError(f"{sessions.name}: others alter its tables: {error}")
             overtaken.__cause__ = error
             await trying.again(overtaken)
         except EngineUnavailableError as error:

@@ -12,7 +12,7 @@ from math import copysign
 import msgspec
 
 from nact.errors import InvalidEventError
-from nact.persistence import json_data
+from nact.persistence.building import json_data
 from nact.persistence.records import JsonValue
 
 _to_json = msgspec.json.Encoder().encode

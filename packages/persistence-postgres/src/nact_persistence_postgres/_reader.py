@@ -11,7 +11,7 @@ import asyncpg
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact.persistence.paging import prefetched
+from nact.persistence.building.paging import prefetched
 from nact_persistence_postgres._connection import Connection
 from nact_persistence_postgres._rows import Rows, listed, stored_event, stored_snapshot
 from nact_persistence_postgres._sessions import Sessions, confirm

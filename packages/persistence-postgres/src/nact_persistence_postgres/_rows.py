@@ -10,7 +10,8 @@ import asyncpg
 import msgspec
 
 from nact.errors import CorruptJournalError, InvalidEventError
-from nact.persistence import PersistedEvent, PersistedSnapshot, json_data
+from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.building import json_data
 from nact.persistence.records import is_unicode
 from nact_persistence_postgres._jsonb import encode_for_jsonb
 from nact_persistence_postgres._unreadable import advice, decode_others

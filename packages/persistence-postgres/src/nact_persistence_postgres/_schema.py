@@ -116,14 +116,12 @@ def _check_complete(name: str, sql: Statements, found: _Found) -> None:
         if not exists:
             raise EngineUnavailableError(
                 f"{name}: there is no table {table}; create it, or open the engine once with create_if_not_exists=True",
-                outcome_known=True,
             )
     for table, columns in ((sql.events, found.events.columns), (sql.snapshots, found.snapshots.columns)):
         for column in _ADDED_COLUMNS - columns.keys():
             raise EngineUnavailableError(
                 f"{name}: table {table} lacks the column {column}; let its owner open the engine once with "
                 f"create_if_not_exists=True, or run: ALTER TABLE {table} ADD COLUMN {column} text",
-                outcome_known=True,
             )
 
 

@@ -264,7 +264,7 @@ class Sessions:
             end(session.connection)
             await self.give_back(session)
         else:
-            raise EngineUnavailableError(f"{self.name}: no connection answers", outcome_known=True)
+            raise EngineUnavailableError(f"{self.name}: no connection answers")
         if self.fence.is_needed:
             try:
                 await self.end_what_was_given_up(session, trying)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from nact.errors import EngineUnavailableError, NactError
-from nact.persistence import Outcome
+from nact.persistence.building.group_commit import Outcome
 from nact_persistence_postgres._connection import Connection
 from nact_persistence_postgres._errors import RACED, Refused, refused
 from nact_persistence_postgres._lane import Lane
@@ -56,7 +56,7 @@ class SnapshotWriter:
         if isinstance(error, asyncpg.UniqueViolationError | Refused):  # not a race: places aren't unique
             what = f"snapshot {rows[0][1]} of key {rows[0][0]!r:.200}"
             return [refused(what, error, in_doubt=trying.in_doubt, advice=self._tables.advice(error))]
-        raced = EngineUnavailableError(f"others put snapshots of key {rows[0][0]!r:.200}: {error}", outcome_known=True)
+        raced = EngineUnavailableError(f"others put snapshots of key {rows[0][0]!r:.200}: {error}")
         raced.__cause__ = error
         try:
             await trying.again(raced)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from nact.errors import CorruptJournalError, EngineUnavailableError, InvalidEventError
-from nact.persistence import GroupCommit, Outcome
+from nact.persistence.building.group_commit import GroupCommit, Outcome
 from nact_persistence_postgres._errors import may_pass
 from nact_persistence_postgres._rows import Row, Rows
 

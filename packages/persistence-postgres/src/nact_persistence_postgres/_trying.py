@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from nact.errors import EngineUnavailableError
+from nact.errors import EngineUnavailableError, OutcomeUnknownError
+from nact.persistence.building.errors import engine_unavailable
 from nact_persistence_postgres._errors import may_pass
 
 _LONGEST_PAUSE = 0.5
@@ -36,12 +37,12 @@ class Trying:
         Raises:
             EngineUnavailableError: There shouldn't be one.
         """
-        self.in_doubt |= not error.outcome_known
+        self.in_doubt |= isinstance(error, OutcomeUnknownError)
         self.was_silent |= isinstance(error.__cause__, TimeoutError)
         now = asyncio.get_running_loop().time()
         self._deadline = now + self._patience if self._deadline is None else self._deadline
         if not may_pass(error.__cause__) or now >= self._deadline:
-            raise EngineUnavailableError(error.message, outcome_known=not self.in_doubt) from error.__cause__
+            raise engine_unavailable(error.message, outcome_known=not self.in_doubt) from error.__cause__
         await asyncio.sleep(min(self._pause, self._deadline - now))
         self._pause = min(2 * self._pause + 0.01, _LONGEST_PAUSE)
 

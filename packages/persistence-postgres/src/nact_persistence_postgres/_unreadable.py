@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from nact.persistence import json_data
+from nact.persistence.building import json_data
 from nact.persistence.records import JsonValue
 
 _MAYBE_LARGE = re.compile(r"\d{19}")

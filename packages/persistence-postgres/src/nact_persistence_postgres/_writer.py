@@ -14,8 +14,9 @@ from functools import partial
 
 import asyncpg
 
-from nact.errors import EngineUnavailableError, NactError, SequenceConflictError
-from nact.persistence import Outcome
+from nact.errors import EngineUnavailableError, NactError, OutcomeUnknownError, SequenceConflictError
+from nact.persistence.building.errors import engine_unavailable
+from nact.persistence.building.group_commit import Outcome
 from nact_persistence_postgres._connection import Connection
 from nact_persistence_postgres._errors import RACED, Refused, refused
 from nact_persistence_postgres._lane import Lane
@@ -106,7 +107,7 @@ class Writer:
                 if not items:
                     return
                 if attempt > _ATTEMPTS:
-                    raise EngineUnavailableError(
+                    raise engine_unavailable(
                         "the journal takes no rows, and nothing tells why", outcome_known=not trying.in_doubt
                     )
         except (*RACED, Refused) as error:
@@ -134,7 +135,7 @@ class Writer:
     async def _settle_race(self, item: Append, trying: Trying, attempt: int, error: Exception) -> None:
         """Asks the journal about an item that a unique key refused; tries it again after a deadlock and its like."""
         if not isinstance(error, asyncpg.UniqueViolationError):
-            raced = EngineUnavailableError(f"others write to the journal: {error}", outcome_known=True)
+            raced = EngineUnavailableError(f"others write to the journal: {error}")
             raced.__cause__ = error
             await trying.again(raced)
         elif not await self._undecided([item], trying):
@@ -201,7 +202,7 @@ class Writer:
         try:
             last_deletion, states = await self._lane.run(partial(self._states, items, trying), trying)
         except (*RACED, Refused) as error:  # of the question, not of the rows
-            raise EngineUnavailableError(
+            raise engine_unavailable(
                 f"the journal didn't tell what it holds: {error}", outcome_known=not trying.in_doubt
             ) from error
         if last_deletion != self._seen.last_deletion:
@@ -295,7 +296,7 @@ def _may_be_deleted(item: Append, states: Sequence[asyncpg.Record]) -> bool:
 
 def _deleted_since(item: Append) -> EngineUnavailableError:
     text = f"event {item.first} of key {item.key!r:.200} may have been stored, and deleted since"
-    return EngineUnavailableError(text, outcome_known=False)
+    return OutcomeUnknownError(text)
 
 
 def _refused(item: Append, error: Exception, *, in_doubt: bool, advice: str | None = None) -> NactError:

@@ -9,16 +9,9 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact.persistence.lifecycle import Lifecycle
-from nact.persistence.records import (
-    MAX_SEQUENCE_NUMBER,
-    check_batch,
-    check_key,
-    check_prefix,
-    check_up_to,
-    check_window,
-    sorted_tags,
-)
+from nact.persistence.building.checks import check_batch, check_key, check_prefix, check_tags, check_up_to, check_window
+from nact.persistence.building.lifecycle import Lifecycle
+from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_postgres._connection import Pool
 from nact_persistence_postgres._deletion import Deletion
 from nact_persistence_postgres._dsn import Dsn
@@ -122,7 +115,7 @@ class PostgresPersistenceEngine:
     ) -> AsyncIterator[PersistedEvent]:
         journal = self._life.ready() or await self._life.opened()
         check_window(after, limit)
-        wanted = sorted_tags(tags)
+        wanted = check_tags(tags)
         journal.tables.rows.key(check_key(key))
         limit = None if limit is None else min(limit, MAX_SEQUENCE_NUMBER)
         if limit == 0 or after >= MAX_SEQUENCE_NUMBER or any("\0" in tag for tag in wanted):

@@ -91,15 +91,14 @@ class Promise:
             EngineUnavailableError: It promises less than was asked for, and is to be refused.
         """
         if server.is_loading:
-            raise PassingWeaknessError("Redis is still loading its data", outcome_known=True)
+            raise PassingWeaknessError("Redis is still loading its data")
         lasting, passing = self._weaknesses(server), self._misplaced(server)
         weaknesses = [*passing, *lasting]
         if weaknesses and self._if_weaker == "refuse":
             kind = EngineUnavailableError if lasting else PassingWeaknessError
             raise kind(
                 f"this Redis can lose what it acknowledged: {'; '.join(weaknesses)}. Change that, "
-                "or say with durability= or if_weaker= that it may be so",
-                outcome_known=True,
+                "or say with durability= or if_weaker= that it may be so"
             )
         level = logging.WARNING if self._if_weaker == "warn" else logging.INFO
         for weakness in weaknesses:

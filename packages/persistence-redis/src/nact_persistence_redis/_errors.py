@@ -20,6 +20,7 @@ from redis.exceptions import (
 )
 
 from nact.errors import CorruptJournalError, EngineUnavailableError, NactError
+from nact.persistence.building.errors import engine_unavailable
 
 E = TypeVar("E", bound=BaseException)
 
@@ -83,7 +84,7 @@ def refusal(error: BaseException | str, key: str | None, outcome_known: bool = T
     if word == "WRONGTYPE":
         return CorruptJournalError("another kind of value stands under its name in Redis", key)
     advice = _ADVICE.get(word, "Redis refused it")
-    return EngineUnavailableError(f"{advice} (Redis: {error})", outcome_known=outcome_known)
+    return engine_unavailable(f"{advice} (Redis: {error})", outcome_known=outcome_known)
 
 
 def unavailable(cause: BaseException | None, outcome_known: bool) -> EngineUnavailableError:
@@ -95,7 +96,7 @@ def unavailable(cause: BaseException | None, outcome_known: bool) -> EngineUnava
             reason = "Redis didn't answer in time"
         case _:
             reason = "Redis can't be reached"
-    return EngineUnavailableError(f"{reason} ({type(cause).__name__}: {cause})", outcome_known)
+    return engine_unavailable(f"{reason} ({type(cause).__name__}: {cause})", outcome_known=outcome_known)
 
 
 def for_one(error: E) -> E:

@@ -8,8 +8,10 @@ from typing import Any, TypeAlias
 import msgspec
 
 from nact.errors import CorruptJournalError, InvalidEventError
-from nact.persistence import PersistedEvent, PersistedSnapshot, json_data
-from nact.persistence.records import MAX_SEQUENCE_NUMBER, is_unicode, sorted_tags
+from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.building import json_data
+from nact.persistence.building.checks import check_tags
+from nact.persistence.records import MAX_SEQUENCE_NUMBER, is_unicode
 
 EventFields: TypeAlias = tuple[str, str, str, str, str]
 """The entry's id, event_id, created_at, tags, data: as `APPEND` takes them."""
@@ -86,7 +88,7 @@ def stored_event(key: str, number: int, fields: Sequence[bytes], tags: frozenset
         id_name, event_id, time_name, created_at, tags_name, its_tags, data_name, data = fields
         if (id_name, time_name, tags_name, data_name) != _FIELDS:
             raise ValueError(f"it has the fields {fields[::2]!r}")
-        carried = () if its_tags == b"[]" else sorted_tags(_decode_tags(its_tags))
+        carried = () if its_tags == b"[]" else check_tags(_decode_tags(its_tags))
         if tags and not tags.issubset(carried):
             return None
         return PersistedEvent(

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent
-from nact.persistence.paging import prefetched
+from nact.persistence.building.paging import prefetched
 from nact_persistence_redis._reader import Page
 from nact_persistence_redis._records import entry_number, stored_event
 

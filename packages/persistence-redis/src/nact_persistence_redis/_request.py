@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from redis.exceptions import AuthenticationError, ResponseError
 
-from nact.errors import EngineUnavailableError, NactError
+from nact.errors import EngineUnavailableError, NactError, OutcomeUnknownError
+from nact.persistence.building.errors import engine_unavailable
 from nact_persistence_redis._errors import InterruptedExchange, for_one, refusal, unavailable
 from nact_persistence_redis._lines import Pool
 from nact_persistence_redis._scripts import Command, Script
@@ -64,7 +65,9 @@ class Question:
             return
         answer = for_one(error)
         if isinstance(error, EngineUnavailableError):
-            answer = EngineUnavailableError(error.message, error.outcome_known and not self.request.maybe_done)
+            answer = engine_unavailable(
+                error.message, outcome_known=not isinstance(error, OutcomeUnknownError) and not self.request.maybe_done
+            )
             answer.__cause__ = error.__cause__
         self.settle(answer)
 

@@ -57,7 +57,7 @@ async def settings_of(ask: Ask) -> ServerSettings:
     about, config, number, killed = replies = await ask(_QUESTIONS)
     for reply in replies:
         if isinstance(reply, ResponseError) and is_passing(reply):  # a script of another program keeps it busy, say
-            raise PassingWeaknessError(f"Redis doesn't answer now (Redis: {reply})", outcome_known=True) from reply
+            raise PassingWeaknessError(f"Redis doesn't answer now (Redis: {reply})") from reply
     if isinstance(about, ResponseError):
         raise refusal(about, None) from about
     told = {**_lines(about), **_pairs(config)}

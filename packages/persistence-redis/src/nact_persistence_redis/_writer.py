@@ -9,8 +9,16 @@ from typing import TypeAlias
 
 import msgspec
 
-from nact.errors import CorruptJournalError, EngineClosedError, EngineUnavailableError, NactError, SequenceConflictError
-from nact.persistence import GroupCommit, Outcome, PersistedSnapshot
+from nact.errors import (
+    CorruptJournalError,
+    EngineClosedError,
+    EngineUnavailableError,
+    NactError,
+    OutcomeUnknownError,
+    SequenceConflictError,
+)
+from nact.persistence import PersistedSnapshot
+from nact.persistence.building.group_commit import GroupCommit, Outcome
 from nact_persistence_redis import _scripts
 from nact_persistence_redis._errors import for_one, refusal
 from nact_persistence_redis._lines import Pool
@@ -180,11 +188,11 @@ class Writer:
             if self._unknown:
                 self._unknown.pop(item.key, None)
         elif isinstance(outcome, EngineUnavailableError):
-            if not outcome.outcome_known:
+            if isinstance(outcome, OutcomeUnknownError):
                 self._unknown[item.key] = item
             elif self._may_have(item):
                 cause = outcome.__cause__
-                outcome = EngineUnavailableError(outcome.message, outcome_known=False)
+                outcome = OutcomeUnknownError(outcome.message)
                 outcome.__cause__ = cause
         return outcome
 
@@ -234,7 +242,7 @@ def _told(item: Append, text: str, maybe_done: bool) -> Outcome:
     word, _, rest = text.partition(" ")
     match word:
         case "DELETED" if maybe_done:
-            return EngineUnavailableError("the events were deleted meanwhile, if they were stored", outcome_known=False)
+            return OutcomeUnknownError("the events were deleted meanwhile, if they were stored")
         case "DELETED":
             return SequenceConflictError(item.key, item.first, int(rest))
         case "GAP":

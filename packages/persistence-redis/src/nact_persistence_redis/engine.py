@@ -12,16 +12,9 @@ from typing import ClassVar, Self
 from redis.asyncio import Redis, RedisCluster
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact.persistence.lifecycle import Lifecycle
-from nact.persistence.records import (
-    MAX_SEQUENCE_NUMBER,
-    check_batch,
-    check_key,
-    check_prefix,
-    check_up_to,
-    check_window,
-    sorted_tags,
-)
+from nact.persistence.building.checks import check_batch, check_key, check_prefix, check_tags, check_up_to, check_window
+from nact.persistence.building.lifecycle import Lifecycle
+from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_redis import _settings
 from nact_persistence_redis._address import Address
 from nact_persistence_redis._clients import Options, Source, checked_source, servers_of
@@ -127,7 +120,7 @@ class RedisPersistenceEngine:
         self._life.check_open()
         check_window(after, limit)
         after = min(after, MAX_SEQUENCE_NUMBER)
-        replay = Replay(check_key(key), after, limit, frozenset(sorted_tags(tags)), self._page_size)
+        replay = Replay(check_key(key), after, limit, frozenset(check_tags(tags)), self._page_size)
         session = self._life.ready() or await self._life.opened()
         await session.writer.settled(key)
         check_open = self._life.check_open

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from urllib.parse import quote
 
-from nact.errors import EngineUnavailableError
+from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact_persistence_sqlite import _schema, _sql
 from nact_persistence_sqlite._errors import is_busy, translated
 from nact_persistence_sqlite._files import Opened, OpenFiles, check_log
@@ -82,7 +82,7 @@ class Database:
         if isinstance(error, sqlite3.Error):
             raise translated(self._file.path, error) from error
         if isinstance(error, MemoryError):
-            raise EngineUnavailableError(f"{self._file.path}: there is no memory left", outcome_known=False) from error
+            raise OutcomeUnknownError(f"{self._file.path}: there is no memory left") from error
 
     def close(self) -> None:
         """Closes the connection. The last one that a database has anywhere empties its write-ahead log into it."""
@@ -114,7 +114,6 @@ class Database:
             oldest = ".".join(map(str, _sql.OLDEST))
             raise EngineUnavailableError(
                 f"{self._file.path}: this Python uses SQLite {sqlite3.sqlite_version}, and {oldest} or later is needed",
-                outcome_known=True,
             )
         check_log(self._file.path, self._file.opened)
         mode = "rwc" if self._writes and self._file.create else "rw"
@@ -159,7 +158,6 @@ class Database:
         if mode != "wal":
             raise EngineUnavailableError(
                 f"{self._file.path}: SQLite can't use a write-ahead log here; put it on a local disk",
-                outcome_known=True,
             )
 
 

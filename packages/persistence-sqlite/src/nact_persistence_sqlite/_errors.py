@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from nact.errors import CorruptJournalError, EngineUnavailableError, NactError
+from nact.errors import CorruptJournalError, NactError
+from nact.persistence.building.errors import engine_unavailable
 
 REFUSED = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError)
 """What SQLite raises for one statement's values; the transaction goes on."""
@@ -47,7 +48,7 @@ def translated(path: str, error: sqlite3.Error) -> NactError:
     if code in _CORRUPT:
         return CorruptJournalError(f"{path}: {_CORRUPT[code]} (SQLite: {error})")
     reason = _UNAVAILABLE.get(code, "SQLite failed")
-    return EngineUnavailableError(f"{path}: {reason} (SQLite: {error})", outcome_known=code in _NOTHING_STORED)
+    return engine_unavailable(f"{path}: {reason} (SQLite: {error})", outcome_known=code in _NOTHING_STORED)
 
 
 def _primary_code(error: sqlite3.Error) -> int:

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from nact.errors import EngineUnavailableError
+from nact.persistence.building.errors import engine_unavailable
 from nact_persistence_sqlite._locks import Locks, open_files
 from nact_persistence_sqlite._names import Identity, Names
 
@@ -43,7 +44,6 @@ def check_log(path: str, before: Opened | None) -> None:
             raise EngineUnavailableError(
                 f"{path}: another file took its place, and {log} still is that of the one before. Stop whatever has it "
                 "open; then put the old file back, or, if the new one is whole, remove the -wal and the -shm",
-                outcome_known=True,
             )
 
 
@@ -68,7 +68,7 @@ class OpenFiles:
         try:
             self._locks.hold()
         except OSError as error:
-            raise EngineUnavailableError(f"{path}: another program locked it ({error})", outcome_known=True) from error
+            raise EngineUnavailableError(f"{path}: another program locked it ({error})") from error
 
     def check_before(self) -> None:
         """Returns if what is written or read now is in the files that others find.
@@ -84,7 +84,7 @@ class OpenFiles:
                 self._locks.retake()  # nothing of this connection's was under way
             except OSError as error:
                 reason = f"{self._path}: this process closed SQLite's descriptors ({error})"
-                raise EngineUnavailableError(reason, outcome_known=True) from error
+                raise EngineUnavailableError(reason) from error
 
     def check_after(self, *, wrote: bool) -> None:
         """Returns if what was written since `check_before` is in the files that others find, and locked out the others.
@@ -95,7 +95,7 @@ class OpenFiles:
         if wrote:
             self._names.check(outcome_known=False)
         if self._locks.were_lost():
-            raise EngineUnavailableError(_HELD.format(name=self._path), outcome_known=not wrote)
+            raise engine_unavailable(_HELD.format(name=self._path), outcome_known=not wrote)
         if wrote:
             self._looked_at = monotonic()
 
@@ -115,5 +115,4 @@ class OpenFiles:
                 raise EngineUnavailableError(
                     f"{name}: this process has another file open that had this name; close its other connections to "
                     f"{self._path}, or start it again",
-                    outcome_known=True,
                 )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
-from nact.errors import EngineUnavailableError
+from nact.persistence.building.errors import engine_unavailable
 
 _TICK = 50_000_000
 _COARSE_TICK = 3_000_000_000
@@ -75,7 +75,7 @@ class Names:
             )
         else:
             return
-        raise EngineUnavailableError(reason, outcome_known=outcome_known)
+        raise engine_unavailable(reason, outcome_known=outcome_known)
 
 
 def _is_past(changed: int, now: int) -> bool:
@@ -86,6 +86,6 @@ def _status(name: str, *, outcome_known: bool) -> os.stat_result:
     try:
         return os.stat(name)  # noqa: PTH116 - before and after every write
     except OSError as error:
-        raise EngineUnavailableError(
+        raise engine_unavailable(
             f"{name}: the file isn't there any more; put it back ({error.strerror})", outcome_known=outcome_known
         ) from error

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent
-from nact.persistence.paging import prefetched
+from nact.persistence.building.paging import prefetched
 from nact_persistence_sqlite._reader import Page
 from nact_persistence_sqlite._rows import stored_event, stored_tags
 

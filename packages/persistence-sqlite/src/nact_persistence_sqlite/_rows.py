@@ -7,8 +7,10 @@ from typing import TypeAlias
 import msgspec
 
 from nact.errors import CorruptJournalError, InvalidEventError
-from nact.persistence import PersistedEvent, PersistedSnapshot, json_data
-from nact.persistence.records import is_unicode, sorted_tags
+from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.building import json_data
+from nact.persistence.building.checks import check_tags
+from nact.persistence.records import is_unicode
 
 EventRow: TypeAlias = tuple[str, int, int, str, int, str, str]
 """persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id: the order of an INSERT."""
@@ -65,7 +67,7 @@ def stored_tags(key: str, row: StoredEvent) -> tuple[str, ...]:
     if row[2] == b"[]":
         return ()
     try:
-        return sorted_tags(_decode_tags(row[2]))
+        return check_tags(_decode_tags(row[2]))
     except (ValueError, TypeError) as error:
         raise CorruptJournalError(f"its tags are no JSON array of strings: {error}", key, row[0]) from error
 

@@ -25,7 +25,6 @@ def prepare(connection: sqlite3.Connection, path: str, sql: Statements, *, creat
         raise EngineUnavailableError(
             f"{path}: there is no table {sql.event_table} or {sql.snapshot_table} of nact's in it; "
             "restore the file, or make a new engine with create_if_not_exists=True",
-            outcome_known=True,
         )
     connection.execute("BEGIN IMMEDIATE")  # one starter at a time; the others find the tables made
     for table in _missing(connection, path, sql):

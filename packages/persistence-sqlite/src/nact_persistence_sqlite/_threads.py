@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar, TypeVarTuple
 
 from nact.errors import EngineClosedError, EngineUnavailableError
-from nact.persistence import GroupCommit, Outcome
+from nact.persistence.building.group_commit import GroupCommit, Outcome
 from nact_persistence_sqlite._database import Database, File
 from nact_persistence_sqlite._reader import Reader
 from nact_persistence_sqlite._worker import Worker

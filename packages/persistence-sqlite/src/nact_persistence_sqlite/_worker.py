@@ -108,7 +108,6 @@ class Worker:
             raise EngineUnavailableError(
                 f"this process can't start the thread {self._name!r} ({error}): it, or its container, has too many "
                 "threads, or no memory for another one",
-                outcome_known=True,
             ) from error
 
     async def _end(self, thread: threading.Thread, last_call: Callable[[], None]) -> None:

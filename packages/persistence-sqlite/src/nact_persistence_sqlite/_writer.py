@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TypeAlias
 
-from nact.errors import EngineUnavailableError, InvalidEventError, NactError, SequenceConflictError
-from nact.persistence import Outcome
+from nact.errors import EngineUnavailableError, InvalidEventError, NactError, OutcomeUnknownError, SequenceConflictError
+from nact.persistence.building.group_commit import Outcome
 from nact_persistence_sqlite import _sql
 from nact_persistence_sqlite._database import Database
 from nact_persistence_sqlite._errors import REFUSED
@@ -78,7 +78,7 @@ class Writer:
         try:
             return self._write(items)
         except EngineUnavailableError as error:
-            self._is_in_doubt = self._is_in_doubt or not error.outcome_known
+            self._is_in_doubt = self._is_in_doubt or isinstance(error, OutcomeUnknownError)
             raise
 
     def settle(self) -> None:

@@ -12,15 +12,8 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact.persistence.records import (
-    MAX_SEQUENCE_NUMBER,
-    check_batch,
-    check_key,
-    check_prefix,
-    check_up_to,
-    check_window,
-    sorted_tags,
-)
+from nact.persistence.building.checks import check_batch, check_key, check_prefix, check_tags, check_up_to, check_window
+from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_sqlite import _settings
 from nact_persistence_sqlite._database import File
 from nact_persistence_sqlite._reader import Page
@@ -114,7 +107,7 @@ class SqlitePersistenceEngine:
     ) -> AsyncIterator[PersistedEvent]:
         self._threads.check_usable()
         check_window(after, limit)
-        wanted = frozenset(sorted_tags(tags))
+        wanted = frozenset(check_tags(tags))
         after, left = min(after, MAX_SEQUENCE_NUMBER), min(limit or 0, MAX_SEQUENCE_NUMBER)
         rows = None if wanted or limit is None else left
         size = self._page_size if rows is None else min(rows, self._page_size)

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary, ref
 from nact.otel._api import CallbackOptions, Histogram, Meter, MeterProvider, Observation, get_meter, get_meter_provider
 from nact.otel._mailboxes import MailboxGroup, Surveyor
 from nact.otel._operations import MAILBOX_GROUP, SYSTEM_NAME
-from nact.persistence.group_commit import observe_batches
+from nact.persistence.building.group_commit import observe_batches
 
 if TYPE_CHECKING:
     from nact.system import ActorSystem

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 from nact._observing import UNWATCHED
 from nact._scheduler import first_step
 from nact.errors import CorruptJournalError, NactError
-from nact.persistence import json_data
 from nact.persistence._reading import event_at
+from nact.persistence.building import json_data
 from nact.persistence.records import PersistedEvent, PersistedSnapshot
 
 if TYPE_CHECKING:

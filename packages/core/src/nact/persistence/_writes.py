@@ -7,7 +7,7 @@ from inspect import CORO_CREATED, getcoroutinestate
 from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
 
-from nact.errors import EngineClosedError, EngineUnavailableError, InvalidEventError
+from nact.errors import EngineClosedError, EngineUnavailableError, InvalidEventError, OutcomeUnknownError
 
 T = TypeVar("T")
 
@@ -37,5 +37,5 @@ def all_done(writes: Iterable[CoroutineType[Any, Any, Any]]) -> bool:
 def is_harmless(error: BaseException) -> bool:
     """Whether memory agrees with the journal after a write that ended so: it stored nothing, nor did anybody else."""
     if isinstance(error, EngineUnavailableError):
-        return error.outcome_known
+        return not isinstance(error, OutcomeUnknownError)
     return isinstance(error, InvalidEventError | EngineClosedError)

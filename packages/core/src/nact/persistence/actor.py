@@ -11,8 +11,8 @@ from nact.persistence._configuration import Persistence
 from nact.persistence._journal import Journal
 from nact.persistence._options import Codec, JournalOptions, Retention, checked_journal_options
 from nact.persistence._outages import wait_out_outages
+from nact.persistence.building.checks import check_key
 from nact.persistence.context import PersistentContext
-from nact.persistence.records import check_key
 from nact.references import ActorRef
 from nact.spawning import living_family, spawn_cell
 from nact.supervision import SupervisionPolicy
@@ -31,9 +31,9 @@ class PersistentHandler(Protocol[State, Msg]):
 def spawn_persistent(
     parent: ActorRef[Any],
     f: PersistentHandler[State, Msg],
+    *,
     key: str,
     name: str | None = None,
-    *,
     initial_state: State,
     snapshot_every: int | None = None,
     retention: Retention | None = None,
@@ -51,9 +51,9 @@ def spawn_persistent(
 def spawn_persistent(
     parent: ActorRef[Any],
     f: PersistentHandler[State, Msg],
+    *,
     key: str,
     name: str | None = None,
-    *,
     initial_state_func: Callable[[PersistentContext[Msg]], Awaitable[State] | State],
     snapshot_every: int | None = None,
     retention: Retention | None = None,
@@ -71,9 +71,9 @@ def spawn_persistent(
 def spawn_persistent(
     parent: ActorRef[Any],
     f: Callable[[None, Msg, PersistentContext[Msg]], Any],
+    *,
     key: str,
     name: str | None = None,
-    *,
     snapshot_every: int | None = None,
     retention: Retention | None = None,
     encoder: Codec | None = None,
@@ -89,9 +89,9 @@ def spawn_persistent(
 def spawn_persistent(
     parent: ActorRef[Any],
     f: Callable[..., Any],
+    *,
     key: str,
     name: str | None = None,
-    *,
     initial_state: Any = None,
     initial_state_func: Callable[..., Any] | None = None,
     snapshot_every: int | None = None,

@@ -12,10 +12,15 @@ sees the truth. A cancelled read releases what it held.
 **Lifecycle.** A constructor does no I/O. An engine opens itself at first use. One that also is an async context manager
 is opened and closed by the actor system that it was given to.
 
+**Arguments.** What isn't of the right type or in the right range raises `TypeError` or `ValueError`, before any I/O. An
+event or snapshot that can't be stored exactly raises `InvalidEventError`.
+
+**Metadata.** `metadata` of events and snapshots is stored exactly, like `data`, and can be read in the storage.
+
 **Deletion.** `EventDeletion.delete_events(key, up_to=n)` removes the data of the events 1 to n for good. The last of
-them remains as a *tombstone* (`is_deleted`, `data` None, no tags): it says that the gap before it is meant, and keeps
-the highest sequence number. `events` yields it like an event. Old journals may hold several deleted events; each is
-yielded.
+them remains as a *tombstone* (`is_deleted`, `data` None, no tags, no metadata): it says that the gap before it is
+meant, and keeps the highest sequence number. `events` yields it like an event. Old journals may hold several deleted
+events; each is yielded.
 
 **Snapshots.** A snapshot's `event_id` names the event that it stands on, and is stored exactly, `None` included. A
 tombstone keeps the `event_id` of the event in whose place it is, so that a snapshot of that event still counts.
@@ -24,7 +29,8 @@ tombstone keeps the `event_id` of the event in whose place it is, so that a snap
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Protocol, runtime_checkable
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
 
 from nact.persistence.records import PersistedEvent, PersistedSnapshot
 
@@ -56,7 +62,7 @@ class PersistenceEngine(Protocol):
             tags: If given, only events that carry every one of them (tombstones carry none).
 
         Raises:
-            InvalidEventError: `key`, `after`, `limit` or `tags` can't be.
+            TypeError, ValueError: `key`, `after`, `limit` or `tags` is invalid.
             EngineUnavailableError: The storage can't be reached, or went away in the middle.
             CorruptJournalError: A record can't be read, or sequence numbers are missing in between (not checked with
                 `tags`). Says where.
@@ -69,12 +75,16 @@ class PersistenceEngine(Protocol):
 
         The sequence number must be the key's next one. The same event again (same key, number and `event_id`)
         succeeds and stores nothing. Concurrent calls, for one key or many, don't fail or delay each other.
-        `is_deleted` must be False.
+
+        A tombstone (`is_deleted`), of any number, is accepted as the very first record of a key, and nowhere else: the
+        copy of a journal whose beginning was deleted begins with one.
 
         Raises:
             InvalidEventError: The event can't be stored exactly. Nothing was stored.
-            SequenceConflictError: The number isn't the next one. Nothing was stored.
-            EngineUnavailableError: Not stored, or not known to be: see `outcome_known`.
+            SequenceConflictError: The number isn't the next one; or it is a tombstone, and the key has a record
+                already. Nothing was stored.
+            EngineUnavailableError: Nothing was stored.
+            OutcomeUnknownError: It may or may not have been stored. (An `EngineUnavailableError`, too.)
             EngineClosedError: The engine was closed. Nothing was stored.
         """
         ...
@@ -144,3 +154,28 @@ class KeyListing(Protocol):
     def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
         """Every key that ever had an event and begins with `prefix`, each once, in any order. Streams like `events`."""
         ...
+
+
+@runtime_checkable
+class DurabilityLevel(Protocol):
+    """Tells what an acknowledged write survives."""
+
+    @property
+    def durability(self) -> str:
+        """What a write waits for before it is acknowledged, in the storage's own words, as in `synchronous=FULL`."""
+        ...
+
+
+@runtime_checkable
+class ClosableEngine(PersistenceEngine, Protocol):
+    """An engine that is closed in the end: with `async with`, or `aclose`. `engine_from_url` returns one."""
+
+    async def aclose(self) -> None:
+        """Waits for writes in flight, and closes what the engine opened. Can be called again."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...

@@ -11,20 +11,18 @@ from urllib.parse import urlsplit
 import msgspec
 
 from nact.errors import CorruptJournalError, EngineClosedError, SequenceConflictError
-from nact.persistence import json_data
-from nact.persistence.engine import PROTOCOL_VERSION
-from nact.persistence.records import (
-    MAX_SEQUENCE_NUMBER,
-    PersistedEvent,
-    PersistedSnapshot,
+from nact.persistence.building import json_data
+from nact.persistence.building.checks import (
     check_batch,
     check_key,
     check_prefix,
+    check_snapshot,
+    check_tags,
     check_up_to,
     check_window,
-    sorted_tags,
-    tombstone,
 )
+from nact.persistence.engine import PROTOCOL_VERSION
+from nact.persistence.records import MAX_SEQUENCE_NUMBER, PersistedEvent, PersistedSnapshot, tombstone
 
 Record = TypeVar("Record", PersistedEvent, PersistedSnapshot)
 
@@ -50,6 +48,7 @@ class MemoryPersistenceEngine:
         storage: Where to keep them; a storage of its own if not given.
     """
 
+    durability: ClassVar[str] = "until this process ends"
     protocol_versions: ClassVar[tuple[int, ...]] = (PROTOCOL_VERSION,)  # it comes with core, and changes with it
 
     def __init__(self, storage: MemoryStorage | None = None) -> None:
@@ -76,7 +75,7 @@ class MemoryPersistenceEngine:
     ) -> AsyncIterator[PersistedEvent]:
         self._check_open()
         journal = self._storage.events.get(check_key(key), [])
-        wanted = set(sorted_tags(tags))
+        wanted = set(check_tags(tags))
         check_window(after, limit)
         place = after
         while limit is None or limit > 0:
@@ -104,7 +103,7 @@ class MemoryPersistenceEngine:
             return
         journal = self._storage.events.setdefault(encoded[0].key, [])
         first, highest = encoded[0].sequence_number, _highest(journal)
-        if first == highest + 1:
+        if not journal if encoded[0].is_deleted else first == highest + 1:
             journal.extend(encoded)
         elif not _stored_before(journal, encoded):
             raise SequenceConflictError(encoded[0].key, first, highest)
@@ -141,8 +140,8 @@ class MemoryPersistenceEngine:
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
         self._check_open()
-        encoded = msgspec.structs.replace(snapshot, data=json_data.encode(snapshot.data))
-        self._storage.snapshots.setdefault(snapshot.key, {})[snapshot.sequence_number] = encoded
+        check_snapshot(snapshot)
+        self._storage.snapshots.setdefault(snapshot.key, {})[snapshot.sequence_number] = _encoded(snapshot)
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
         self._check_open()
@@ -184,12 +183,19 @@ def _stored_before(journal: list[PersistedEvent], batch: list[PersistedEvent]) -
     return True
 
 
-def _encoded(event: PersistedEvent) -> PersistedEvent:
-    return msgspec.structs.replace(event, data=json_data.encode(event.data))
+def _encoded(record: Record) -> Record:
+    """The record with its data and its metadata as one text, a JSON array of both. A tombstone has neither."""
+    if getattr(record, "is_deleted", False):
+        return record
+    text = b"[%b,%b]" % (json_data.encode(record.data), json_data.encode_metadata(record.metadata) or b"{}")
+    return msgspec.structs.replace(record, data=text, metadata={})
 
 
 def _decoded(record: Record) -> Record:
+    if getattr(record, "is_deleted", False):
+        return record
     try:
-        return record if record.data is None else msgspec.structs.replace(record, data=json_data.decode(record.data))
-    except ValueError as error:
+        data, metadata = json_data.decode(record.data)
+    except (TypeError, ValueError) as error:
         raise CorruptJournalError(f"not JSON: {error}", record.key, record.sequence_number) from error
+    return msgspec.structs.replace(record, data=data, metadata=metadata)

@@ -15,7 +15,7 @@ from nact.persistence._options import Codec, JournalOptions, checked_journal_opt
 from nact.persistence._reading import Reader, Start
 from nact.persistence._snapshots import captured, keep, log_failed
 from nact.persistence.actor import persistence_of
-from nact.persistence.records import check_key
+from nact.persistence.building.checks import check_key
 from nact.references import ActorRef
 
 State = TypeVar("State")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -31,8 +31,8 @@ def now_ms() -> int:
 def new_event_id() -> str:
     """A fresh UUID (version 4), as text: random but for its end, which is the time in nanoseconds.
 
-    Chance is asked for many at once: a system call for each was a seventh of a persist. The time tells apart what the
-    copies of a process make (of a virtual machine that was cloned while it ran, say): they have the same in reserve.
+    Random bytes are drawn in bulk: one system call per id cost a seventh of a persist. The time at the end keeps ids
+    unique after a virtual machine is cloned while it runs, since the clones share what was drawn.
     """
     try:
         beginning = _beginnings.pop()
@@ -60,9 +60,12 @@ class PersistedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # JS
         created_at: When the writer made the event, in milliseconds since 1970-01-01 UTC.
         is_deleted: True for a *tombstone*: the data of this event, and of all events before it, was deleted.
         event_id: A UUID, as text, made by the writer. The same event persisted again is recognised by it.
+        metadata: A JSON object that says more about the event: who caused it, say, and why. `{}` by default. Names that
+            begin with `nact.` belong to nact.
 
     Raises:
-        InvalidEventError: If the key, the sequence number or a tag can't be. (`data` is checked by the engine.)
+        InvalidEventError: The key, the sequence number, a tag or the metadata is invalid. (What is in `data` and
+            `metadata` is checked by the engine.)
     """
 
     key: str
@@ -72,6 +75,7 @@ class PersistedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # JS
     created_at: int = msgspec.field(default_factory=now_ms)
     is_deleted: bool = False
     event_id: str = msgspec.field(default_factory=new_event_id)
+    metadata: Mapping[str, JsonValue] = {}  # each record gets one of its own: msgspec copies it
 
     def __post_init__(self) -> None:
         # Each event that is written or read passes by here: what is right, as nearly all are, costs no call.
@@ -81,6 +85,8 @@ class PersistedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # JS
             _check_place(key, number)
         if self.tags != ():
             msgspec.structs.force_setattr(self, "tags", sorted_tags(self.tags))
+        if type(self.metadata) is not dict:
+            _check_metadata(self.metadata)
 
 
 class PersistedSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,9 +100,10 @@ class PersistedSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         event_id: The `event_id` of that last event. The snapshot counts only while the journal holds this event, or
             its tombstone, under this number. `None` in snapshots that were taken before they had it, or by nact for
             JavaScript: those count while that event isn't newer than they are.
+        metadata: A JSON object, as in `PersistedEvent`.
 
     Raises:
-        InvalidEventError: If the key, the sequence number or the event's id is invalid.
+        InvalidEventError: The key, the sequence number, the event's id or the metadata is invalid.
     """
 
     key: str
@@ -104,9 +111,11 @@ class PersistedSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     data: JsonValue
     created_at: int = msgspec.field(default_factory=now_ms)
     event_id: str | None = None
+    metadata: Mapping[str, JsonValue] = {}
 
     def __post_init__(self) -> None:
         _check_place(self.key, self.sequence_number)
+        _check_metadata(self.metadata)
         identity = self.event_id
         if identity is not None and (type(identity) is not str or not identity or not is_unicode(identity)):
             raise InvalidEventError(
@@ -128,72 +137,9 @@ def sorted_tags(tags: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(set(tags)))
 
 
-def check_key(key: str) -> str:
-    """Returns the persistence key, if it can be one.
-
-    Raises:
-        InvalidEventError: If it isn't a non-empty `str` of valid Unicode.
-    """
-    if type(key) is not str or not key or not is_unicode(key):
-        raise InvalidEventError(f"a persistence key must be a non-empty string of valid Unicode, not {key!r}")
-    return key
-
-
-def check_window(after: int, limit: int | None) -> None:
-    """Returns if `after` and `limit` can be arguments of `PersistenceEngine.events`.
-
-    Raises:
-        InvalidEventError: Otherwise.
-    """
-    if type(after) is not int or after < 0:
-        raise InvalidEventError(f"after must be an int from 0, not {after!r}")
-    if limit is not None and (type(limit) is not int or limit < 0):
-        raise InvalidEventError(f"limit must be None or an int from 0, not {limit!r}")
-
-
-def check_up_to(up_to: int) -> int:
-    """The bound of a deletion; a larger one than there can be is the largest that there can be.
-
-    Raises:
-        InvalidEventError: If it isn't an `int`.
-    """
-    if type(up_to) is not int:
-        raise InvalidEventError(f"up_to must be an int, not {up_to!r}")
-    return max(0, min(up_to, MAX_SEQUENCE_NUMBER))
-
-
-def check_prefix(prefix: str) -> str:
-    """Returns what keys are to begin with, if keys can.
-
-    Raises:
-        InvalidEventError: If it isn't a `str` of valid Unicode.
-    """
-    if type(prefix) is not str or not is_unicode(prefix):
-        raise InvalidEventError(f"prefix must be a string of valid Unicode, not {prefix!r}")
-    return prefix
-
-
-def check_batch(events: Sequence[PersistedEvent]) -> None:
-    """Returns if the events can be stored by `persist` (one of them) or `persist_all`: one key, consecutive numbers.
-
-    Raises:
-        InvalidEventError: Otherwise.
-    """
-    for place, event in enumerate(events):
-        if not isinstance(event, PersistedEvent):
-            raise InvalidEventError(f"expected a PersistedEvent, not {event!r}")
-        if event.is_deleted:
-            raise InvalidEventError(f"event {event.sequence_number} of {event.key!r} is a tombstone; use delete_events")
-        if event.key != events[0].key or event.sequence_number != events[0].sequence_number + place:
-            raise InvalidEventError(
-                f"a batch has one key and consecutive numbers: it began with {events[0].sequence_number} of key "
-                f"{events[0].key!r}, and has {event.sequence_number} of key {event.key!r} at place {place}"
-            )
-
-
 def tombstone(event: PersistedEvent) -> PersistedEvent:
     """What remains of the last event that `EventDeletion.delete_events` removes."""
-    return msgspec.structs.replace(event, data=None, tags=(), is_deleted=True)
+    return msgspec.structs.replace(event, data=None, tags=(), metadata={}, is_deleted=True)
 
 
 def is_unicode(text: str) -> bool:
@@ -208,9 +154,14 @@ def is_unicode(text: str) -> bool:
 
 
 def _check_place(key: str, sequence_number: int) -> None:
-    if type(key) is not str or not key or not key.isascii():
-        check_key(key)
+    if type(key) is not str or not key or not is_unicode(key):
+        raise InvalidEventError(f"a persistence key must be a non-empty string of valid Unicode, not {key!r}")
     if type(sequence_number) is not int or not 1 <= sequence_number <= MAX_SEQUENCE_NUMBER:
         raise InvalidEventError(
             f"a sequence number of key {key!r} must be an int from 1 to 2**63-1, not {sequence_number!r}"
         )
+
+
+def _check_metadata(metadata: object) -> None:
+    if type(metadata) is not dict:
+        raise InvalidEventError(f"metadata must be a dict, a JSON object, not {metadata!r:.200}")

@@ -18,15 +18,8 @@ from nact import (
     spawn_persistent,
     start,
 )
-from nact.persistence import (
-    AtomicBatches,
-    GroupCommit,
-    MemoryPersistenceEngine,
-    Outcome,
-    PersistedEvent,
-    PersistenceEngine,
-    SnapshotStore,
-)
+from nact.persistence import AtomicBatches, MemoryPersistenceEngine, PersistedEvent, PersistenceEngine, SnapshotStore
+from nact.persistence.building.group_commit import GroupCommit, Outcome
 
 
 @dataclass
@@ -78,7 +71,7 @@ async def main(system: ActorSystem) -> None:
     ref = spawn_persistent(
         system,
         contacts,
-        "user:1",
+        key="user:1",
         initial_state=[],
         snapshot_every=20,
         retention=Retention(2, delete_events=True),
@@ -88,7 +81,9 @@ async def main(system: ActorSystem) -> None:
     )
     assert_type(ref, ActorRef[Created | Removed])
     dispatch(ref, Created("Ada"))
-    assert_type(spawn_persistent(system, contacts, "user:2", initial_state_func=loaded), ActorRef[Created | Removed])
+    assert_type(
+        spawn_persistent(system, contacts, key="user:2", initial_state_func=loaded), ActorRef[Created | Removed]
+    )
     assert_type(persistent_query(system, fold, "k", initial_state={}), Callable[[], Awaitable[dict[str, int]]])
     assert_type(await persistent_query(system, fold_later, "k", initial_state=0)(), int)
     assert_type(await persistent_query(system, last, "k")(), Any)

@@ -54,7 +54,7 @@ def main(system: ActorSystem) -> None:
     ]
     for each in policies:
         spawn(system, handler, initial_state=0, on_crash=each)
-        spawn_persistent(system, persistent, "k", initial_state=0, on_crash=each)
+        spawn_persistent(system, persistent, key="k", initial_state=0, on_crash=each)
         spawn_stateless(system, stateless, on_crash=each)
     spawn(system, handler, initial_state=0, on_crash=policy)
     spawn(system, handler, initial_state=0, on_crash=async_policy)

@@ -13,7 +13,8 @@ from nact import (
     spawn,
     spawn_persistent,
 )
-from nact.persistence import GroupCommit, PersistedEvent
+from nact.persistence import PersistedEvent
+from nact.persistence.building.group_commit import GroupCommit
 
 
 @dataclass
@@ -64,14 +65,14 @@ async def writes(batch: list[str]) -> None: ...
 
 
 def spawning(system: ActorSystem) -> None:
-    spawn_persistent(system, contacts, "k", initial_state={})  # E[misc]: type parameter "State" of "spawn_persistent"
-    spawn_persistent(system, contacts, "k")  # E[arg-type]: Argument 2 to "spawn_persistent"
+    spawn_persistent(system, contacts, key="k", initial_state={})  # E[misc]: "State" of "spawn_persistent"
+    spawn_persistent(system, contacts, key="k")  # E[arg-type]: Argument 2 to "spawn_persistent"
     spawn_persistent(system, contacts, initial_state=[])  # E[call-overload]
-    spawn_persistent(system, contacts, 5, initial_state=[])  # E[call-overload]
-    spawn_persistent(system, at_once, "k", initial_state=[])  # E[arg-type]: Argument 2 to "spawn_persistent"
-    spawn_persistent(system, contacts, "k", initial_state=[], snapshot_every="20")  # E[call-overload]
-    spawn_persistent(system, contacts, "k", initial_state=[], retention=2)  # E[call-overload]
-    spawn_persistent(system, contacts, "k", initial_state=[], encoder="json")  # E[call-overload]
+    spawn_persistent(system, contacts, key=5, initial_state=[])  # E[call-overload]
+    spawn_persistent(system, at_once, key="k", initial_state=[])  # E[arg-type]: Argument 2 to "spawn_persistent"
+    spawn_persistent(system, contacts, key="k", initial_state=[], snapshot_every="20")  # E[call-overload]
+    spawn_persistent(system, contacts, key="k", initial_state=[], retention=2)  # E[call-overload]
+    spawn_persistent(system, contacts, key="k", initial_state=[], encoder="json")  # E[call-overload]
     spawn(system, contacts, initial_state=[])  # E[arg-type]: Argument 2 to "spawn"
 
 

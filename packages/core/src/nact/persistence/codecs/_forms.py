@@ -9,7 +9,7 @@ import msgspec
 from msgspec import inspect as shape
 
 from nact.errors import InvalidEventError
-from nact.persistence import json_data
+from nact.persistence.building import json_data
 from nact.persistence.codecs import _models, _refusals
 from nact.persistence.codecs._model_proofs import ModelProofs
 from nact.persistence.codecs._proofs import Proof

@@ -21,7 +21,7 @@ from uuid import UUID
 import msgspec
 
 from nact.errors import InvalidEventError
-from nact.persistence import json_data
+from nact.persistence.building import json_data
 from nact.persistence.codecs._sameness import is_fixed
 
 Proof: TypeAlias = Callable[[Any], bool]

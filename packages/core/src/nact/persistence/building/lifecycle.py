@@ -7,14 +7,15 @@ cancelled meanwhile, an opening that fails and is tried again, a second event lo
 from __future__ import annotations
 
 import asyncio
-import copy
 import os
+import warnings
 from collections.abc import Callable
 from threading import get_ident
-from typing import Generic, Protocol, TypeVar
+from types import TracebackType
+from typing import Generic, Protocol, Self, TypeVar
 
-from nact.errors import EngineClosedError, NactError
-from nact.persistence._tasks import take_note
+from nact.errors import EngineClosedError
+from nact.persistence.building.errors import copy_for_caller, mark_retrieved
 
 
 class Session(Protocol):
@@ -108,7 +109,7 @@ class Lifecycle(Generic[S]):
             opening = self._begin()
             await asyncio.wait([opening])
             if not opening.cancelled() and (error := opening.exception()) is not None:
-                raise _for_one_caller(error) from error.__cause__
+                raise copy_for_caller(error) from error.__cause__
         return session
 
     async def aclose(self) -> None:
@@ -131,7 +132,7 @@ class Lifecycle(Generic[S]):
             self._session, self._loop, self._process = self._make_session(), loop, os.getpid()
             self._is_ready = False
             self._opening = asyncio.create_task(self._open(self._session), name=f"nact open {self._name}")
-            self._opening.add_done_callback(take_note)
+            self._opening.add_done_callback(mark_retrieved)
         return self._opening
 
     async def _open(self, session: S) -> None:
@@ -161,10 +162,31 @@ class Lifecycle(Generic[S]):
             raise RuntimeError(f"{self._name} is in use by another event loop; make one for each")
 
 
-def _for_one_caller(error: BaseException) -> BaseException:
-    """A copy: an error raised to many callers gathers all their tracebacks."""
-    if not isinstance(error, NactError):
-        return error
-    mine = copy.copy(error)
-    mine.__cause__ = error.__cause__
-    return mine
+class SessionEngine(Generic[S]):
+    """The lifecycle of an engine that works through a session: inherit it, and use `self._life`.
+
+    It brings `aclose`, `async with`, and a `ResourceWarning` where the engine is collected without having been closed.
+
+    Args:
+        make_session: See `Lifecycle`. What the engine's `__repr__` uses must be there when this is called.
+    """
+
+    def __init__(self, make_session: Callable[[], S]) -> None:
+        self._life = Lifecycle(make_session, repr(self))
+
+    async def __aenter__(self) -> Self:
+        await self._life.opened()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Waits for writes in flight and closes what the engine opened, also when cancelled. Can be called again."""
+        await self._life.aclose()
+
+    def __del__(self) -> None:
+        if "_life" in self.__dict__ and self._life.is_left_open:  # a constructor that failed left no attributes
+            warnings.warn(f"{self!r} was not closed: await aclose()", ResourceWarning, stacklevel=1, source=self)

@@ -7,15 +7,14 @@ Techniques for Main Memory Database Systems" (1984); here it lives once, for eve
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
-from nact.errors import EngineClosedError, EngineUnavailableError, NactError
+from nact.errors import EngineClosedError, EngineUnavailableError, NactError, OutcomeUnknownError
+from nact.persistence.building.errors import copy_for_caller
 
 T = TypeVar("T")
 Outcome: TypeAlias = "Exception | None"
@@ -143,7 +142,7 @@ class GroupCommit(Generic[T]):
             outcomes = writing.result()
             _check_outcomes(outcomes, len(writers))
         except asyncio.CancelledError:
-            outcomes = [EngineUnavailableError("the event loop is closing", outcome_known=False) for _ in writers]
+            outcomes = [OutcomeUnknownError("the event loop is closing") for _ in writers]
             self._refuse_waiting()
         except BaseException as error:
             outcomes = [_for_one_writer(error) for _ in writers]
@@ -156,7 +155,7 @@ class GroupCommit(Generic[T]):
     def _refuse_waiting(self) -> None:
         while self._waiting:
             *_, done = self._waiting.popleft()
-            _settle(done, EngineUnavailableError("the event loop is closing", outcome_known=True))
+            _settle(done, EngineUnavailableError("the event loop is closing"))
 
 
 def _check_outcomes(outcomes: Sequence[Outcome], expected: int) -> None:
@@ -183,10 +182,9 @@ async def _raise(error: BaseException) -> Sequence[Outcome]:
 def _for_one_writer(error: BaseException) -> NactError:
     """A copy for each writer: an error raised in many places gathers all their tracebacks."""
     if isinstance(error, NactError):
-        with suppress(Exception):  # somebody's own class, made so that it can't be copied
-            mine = copy.copy(error)
-            mine.__cause__ = error.__cause__
+        mine = copy_for_caller(error)
+        if mine is not error:
             return mine
-    unknown = EngineUnavailableError(f"the engine's write failed with {error!r}", outcome_known=False)
+    unknown = OutcomeUnknownError(f"the engine's write failed with {error!r}")
     unknown.__cause__ = error
     return unknown

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from nact.persistence._tasks import take_note
+from nact.persistence.building.errors import mark_retrieved
 
 Page = TypeVar("Page")
 
@@ -27,7 +27,7 @@ async def prefetched(
     page = await first  # and not given as such: the arguments live as long as the stream
     while (fetch := fetch_behind(page)) is not None:
         coming = asyncio.create_task(fetch, name="nact next page")
-        coming.add_done_callback(take_note)
+        coming.add_done_callback(mark_retrieved)
         try:
             await asyncio.sleep(0)  # so that it asks now: the consumer may not come to wait before the page's end
             yield page

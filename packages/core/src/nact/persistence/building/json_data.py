@@ -6,6 +6,7 @@ is checked here first, and what wouldn't come back equal and of the same types i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 
 import msgspec
@@ -54,6 +55,33 @@ def decode(text: str | bytes) -> JsonValue:
         return _from_json(text)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
+
+
+def encode_metadata(metadata: Mapping[str, JsonValue]) -> bytes | None:
+    """Metadata as JSON text in UTF-8, or `None` if it is empty: most is, and then costs the storage nothing.
+
+    Raises:
+        InvalidEventError: It holds something that isn't a JSON value.
+    """
+    if not metadata:
+        return None
+    if not _is_exact(metadata, MAX_DEPTH):
+        raise InvalidEventError(f"not a JSON value: {_fault(metadata, 'metadata', MAX_DEPTH)}")
+    return _to_json(metadata)
+
+
+def decode_metadata(text: str | bytes | None) -> dict[str, JsonValue]:
+    """The metadata that `encode_metadata` was given.
+
+    Raises:
+        ValueError: The text isn't a JSON object.
+    """
+    if text is None:
+        return {}
+    metadata = decode(text)
+    if type(metadata) is not dict:
+        raise ValueError(f"metadata must be a JSON object, not {metadata!r:.200}")
+    return metadata
 
 
 def _is_exact(value: JsonValue, depth: int) -> bool:

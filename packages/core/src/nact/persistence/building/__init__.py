@@ -1,0 +1,1 @@
+"""What engines are built from: each part is used by the engines of this project, and documented for others."""

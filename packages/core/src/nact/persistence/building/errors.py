@@ -1,0 +1,44 @@
+"""Errors of engines: made for an outcome, copied for each caller, and marked as retrieved where no caller is left."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from nact.errors import EngineUnavailableError, NactError, OutcomeUnknownError
+
+E = TypeVar("E", bound=BaseException)
+
+
+def engine_unavailable(message: str, *, outcome_known: bool) -> EngineUnavailableError:
+    """An `EngineUnavailableError`: an `OutcomeUnknownError` unless it is certain that nothing was stored.
+
+    Args:
+        message: What went wrong, and what would help.
+        outcome_known: Whether it is proven that nothing was stored, and that nothing will be.
+    """
+    return EngineUnavailableError(message) if outcome_known else OutcomeUnknownError(message)
+
+
+def copy_for_caller(error: E) -> E:
+    """A copy of a nact error, with its cause; the error itself if it is another one, or can't be copied.
+
+    An error that is raised to several callers gathers the tracebacks of all. Give each a copy.
+    """
+    if isinstance(error, NactError):
+        with suppress(Exception):  # a class of an application may not be made to be copied
+            twin = copy.copy(error)
+            twin.__cause__ = error.__cause__
+            return twin
+    return error
+
+
+def mark_retrieved(task: asyncio.Future[Any]) -> None:
+    """A done callback: marks the task's exception as retrieved, so that asyncio doesn't log it.
+
+    For tasks whose last caller may have been cancelled.
+    """
+    if not task.cancelled():
+        task.exception()

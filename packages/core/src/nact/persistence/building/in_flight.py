@@ -1,0 +1,73 @@
+"""Keeps track of the writes that are under way, so that a read can wait for those whose writers were cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from nact.errors import EngineClosedError
+from nact.persistence.building.errors import mark_retrieved
+
+T = TypeVar("T")
+
+
+class InFlight:
+    """The writes that are under way, by key.
+
+    The contract says that after a cancelled write the next call sees the truth. An engine that reads over another
+    connection than it writes keeps that promise by waiting, before it reads a key, for the writes of that key.
+    """
+
+    def __init__(self) -> None:
+        self._batches: dict[asyncio.Future[None], Collection[str]] = {}
+        self._by_key: dict[str, set[asyncio.Future[Any]]] = {}
+        self._is_closed = False
+
+    async def settled(self, key: str) -> None:
+        """Returns when the writes of the key that are under way now have ended."""
+        if not self._batches and not self._by_key:
+            return
+        writes = [batch for batch, keys in self._batches.items() if key in keys]
+        writes += self._by_key.get(key, ())
+        if writes:
+            await asyncio.wait(writes)
+
+    async def aclose(self) -> None:
+        """Refuses new writes, and returns when none is under way."""
+        self._is_closed = True
+        while writes := [*self._batches, *(write for each in self._by_key.values() for write in each)]:
+            await asyncio.wait(writes)
+
+    @contextmanager
+    def batch(self, keys: Collection[str]) -> Iterator[None]:
+        """The keys count as being written for the length of the block."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._batches[done] = keys
+        try:
+            yield
+        finally:
+            del self._batches[done]
+            done.set_result(None)
+
+    async def finish(self, key: str, write: Coroutine[Any, Any, T]) -> T:
+        """What the write returns. The write goes on to its end also when the caller is cancelled.
+
+        Raises:
+            EngineClosedError: After `aclose` was called: a write that begins now would meet connections that close.
+        """
+        if self._is_closed:
+            write.close()
+            raise EngineClosedError("the engine is closed; make a new one")
+        task = asyncio.ensure_future(write)
+        self._by_key.setdefault(key, set()).add(task)
+        task.add_done_callback(lambda _: self._remove(key, task))
+        task.add_done_callback(mark_retrieved)
+        return await asyncio.shield(task)
+
+    def _remove(self, key: str, write: asyncio.Future[Any]) -> None:
+        writes = self._by_key[key]
+        writes.discard(write)
+        if not writes:
+            del self._by_key[key]

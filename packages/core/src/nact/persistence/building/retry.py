@@ -1,0 +1,67 @@
+"""Tries a call again while the storage is away, and never for ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nact.persistence.building.errors import engine_unavailable
+
+
+class Retry:
+    """The attempts at one call: the pauses between them, when they end, and what is known of their outcome.
+
+    The pauses double, as in Metcalfe and Boggs, "Ethernet" (1976), up to a limit. They have no jitter: the writes of an
+    engine travel together, so that one process retries once and not once for each writer.
+
+    Args:
+        seconds: For how long the call is tried.
+        from_failure: The time counts from the first failure on, and not from now on.
+        first_pause: Seconds between the first attempts.
+        longest_pause: Seconds between the last attempts.
+
+    Attributes:
+        in_doubt: Whether a failed attempt may have stored something.
+    """
+
+    def __init__(
+        self, seconds: float, *, from_failure: bool = False, first_pause: float = 0.01, longest_pause: float = 0.25
+    ) -> None:
+        self._seconds = seconds
+        self._clock = asyncio.get_running_loop().time
+        self._deadline = None if from_failure else self._clock() + seconds
+        self._pause = first_pause
+        self._longest_pause = longest_pause
+        self.in_doubt = False
+
+    def failed(self, *, outcome_known: bool = True) -> None:
+        """Notes that an attempt failed.
+
+        Args:
+            outcome_known: Whether it is certain that the attempt stored nothing.
+        """
+        self.in_doubt |= not outcome_known
+        if self._deadline is None:
+            self._deadline = self._clock() + self._seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no time for a pause and another attempt."""
+        return self._deadline is not None and self._clock() + self._pause >= self._deadline
+
+    def time_left(self) -> float:
+        """Seconds until the end; all of them before the first failure, if they count from there."""
+        return self._seconds if self._deadline is None else max(0.0, self._deadline - self._clock())
+
+    async def pause(self, why: str) -> None:
+        """Returns when it is time for the next attempt.
+
+        Args:
+            why: What the error says if the time is over.
+
+        Raises:
+            EngineUnavailableError: The time is over; an `OutcomeUnknownError` if an attempt may have stored something.
+        """
+        if self.is_over:
+            raise engine_unavailable(why, outcome_known=not self.in_doubt)
+        await asyncio.sleep(min(self._pause, self.time_left()))
+        self._pause = min(2 * self._pause, self._longest_pause)

@@ -1,0 +1,59 @@
+"""Attempts at one call, and their end."""
+
+import asyncio
+
+import pytest
+
+from nact import EngineUnavailableError, OutcomeUnknownError
+from nact.persistence.building.retry import Retry
+
+pytestmark = [pytest.mark.anyio, pytest.mark.clockwork]
+
+
+async def attempts(retry: Retry, *, outcome_known: bool = True) -> int:
+    """Fails until there is no time left; returns how often."""
+    count = 0
+    while True:
+        count += 1
+        retry.failed(outcome_known=outcome_known)
+        await retry.pause("gone")
+
+
+async def test_pauses_double_up_to_the_longest() -> None:
+    clock = asyncio.get_running_loop().time
+    retry, pauses = Retry(100, first_pause=1, longest_pause=4), list[float]()
+    for _ in range(5):
+        before = clock()
+        await retry.pause("gone")
+        pauses.append(clock() - before)
+    assert pauses == pytest.approx([1, 2, 4, 4, 4])
+
+
+async def test_attempts_end_with_the_time() -> None:
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    with pytest.raises(EngineUnavailableError, match="gone") as raised:
+        await attempts(Retry(10))
+    assert type(raised.value) is EngineUnavailableError
+    assert clock() - began <= 10
+
+
+async def test_an_outcome_that_was_unknown_once_stays_unknown() -> None:
+    retry = Retry(1)
+    retry.failed(outcome_known=False)
+    retry.failed(outcome_known=True)
+    assert retry.in_doubt
+    with pytest.raises(OutcomeUnknownError):
+        await attempts(retry)
+
+
+async def test_the_time_may_count_from_the_first_failure() -> None:
+    retry = Retry(10, from_failure=True)
+    await asyncio.sleep(60)
+    assert not retry.is_over
+    assert retry.time_left() == 10
+    retry.failed()
+    await asyncio.sleep(4)
+    assert retry.time_left() == pytest.approx(6)
+    await asyncio.sleep(6)
+    assert retry.is_over
