@@ -49,7 +49,7 @@ def having(*resources: object) -> Any:
 
     def plugin(system: ActorSystem) -> None:
         for resource in resources:
-            system.resources.add(resource)
+            system._runtime.resources.add(resource)
 
     return plugin
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from nact._timers import FIRST_BUCKETS, LONGEST, TICKS_PER_SECOND, Timers
+from nact._runtime.timers import FIRST_BUCKETS, LONGEST, TICKS_PER_SECOND, Timers
 
 pytestmark = [pytest.mark.anyio, pytest.mark.clockwork]
 

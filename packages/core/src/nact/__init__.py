@@ -1,6 +1,6 @@
 """Actors for asyncio whose state survives any crash."""
 
-from nact.context import Context, CrashContext
+from nact.context import Context
 from nact.durations import Duration, days, hours, milliseconds, minutes, seconds
 from nact.errors import (
     ActorStoppedError,
@@ -32,13 +32,12 @@ from nact.monitoring import (
     LogMetric,
     LogRecord,
     LogTrace,
-    configure_logging,
     log_to_console,
     log_to_logging,
     log_to_nothing,
 )
-from nact.persistence._configuration import configure_persistence
-from nact.persistence._options import Retention
+from nact.persistence._actor.configuration import configure_persistence
+from nact.persistence._actor.options import Retention
 from nact.persistence.actor import spawn_persistent
 from nact.persistence.codecs import TypedCodec
 from nact.persistence.context import PersistentContext
@@ -46,8 +45,8 @@ from nact.persistence.discovery import engine_from_url
 from nact.persistence.query import persistent_query
 from nact.references import NOBODY, ActorRef
 from nact.spawning import spawn, spawn_stateless
-from nact.supervision import Decision, RestartWithBackoff, SupervisionPolicy
-from nact.system import ActorSystem, start
+from nact.supervision import CrashContext, Decision, RestartWithBackoff, SupervisionPolicy
+from nact.system import ActorSystem, configure_logging, start
 
 __all__ = [
     "NOBODY",

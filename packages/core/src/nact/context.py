@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from nact._runtime.runtime import Runtime
 from nact.monitoring import ActorLog
 from nact.references import ActorRef
-from nact.supervision import Decision
-
-if TYPE_CHECKING:
-    from nact._cell import Cell
 
 Msg = TypeVar("Msg")
+
+
+class HasReference(Protocol):
+    """What an actor's parent is to the actor's context."""
+
+    @property
+    def ref(self) -> ActorRef[Any]: ...
+
+
+class Inside(Protocol):
+    """What a context shows of the inside of its actor."""
+
+    @property
+    def ref(self) -> ActorRef[Any]: ...
+
+    @property
+    def parent(self) -> HasReference: ...
+
+    @property
+    def children(self) -> Mapping[str, ActorRef[Any]]: ...
+
+    @property
+    def mailbox(self) -> deque[tuple[Any, ActorRef[Any]]] | None: ...
+
+    @property
+    def runtime(self) -> Runtime: ...
 
 
 class Context(msgspec.Struct, Generic[Msg], eq=False, frozen=True):  # a Struct is made in a third of the time
     """The context of one message. It stays true for that message, however long it is kept.
 
     Attributes:
-        sender: Who sent the message; `NOBODY` if nobody said so. A `query` waits for what is dispatched to it.
+        sender: Who sent the message; `NOBODY` if the sender didn't say. A `query` waits for what is dispatched to it.
     """
 
-    _cell: Cell
+    _cell: Inside
     sender: ActorRef[Any]
 
     def __repr__(self) -> str:
@@ -58,24 +82,4 @@ class Context(msgspec.Struct, Generic[Msg], eq=False, frozen=True):  # a Struct 
     @property
     def log(self) -> ActorLog:
         """Logs in the actor's name."""
-        return ActorLog(self._cell.system.log_engine, self._cell.ref)
-
-
-class CrashContext(Context[Msg], eq=False, frozen=True):
-    """The context of a supervision policy: the decisions that it can return, and the messages that wait."""
-
-    stop: ClassVar = Decision.STOP
-    stop_all: ClassVar = Decision.STOP_ALL
-    stop_child: ClassVar = Decision.STOP_CHILD
-    stop_all_children: ClassVar = Decision.STOP_ALL_CHILDREN
-    resume: ClassVar = Decision.RESUME
-    reset: ClassVar = Decision.RESET
-    reset_all: ClassVar = Decision.RESET_ALL
-    reset_child: ClassVar = Decision.RESET_CHILD
-    reset_all_children: ClassVar = Decision.RESET_ALL_CHILDREN
-    escalate: ClassVar = Decision.ESCALATE
-
-    @property
-    def mailbox(self) -> tuple[Msg, ...]:
-        """The messages that wait in the actor's mailbox, the next one first."""
-        return tuple(msg for msg, _ in self._cell.mailbox or ())
+        return ActorLog(self._cell.runtime.log_engine, self._cell.ref)

@@ -6,9 +6,9 @@ from asyncio import Future, get_running_loop, wait
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, overload
 
-from nact._cell import Cell
-from nact._endings import has_stopped
-from nact._replies import PassedOn, Reply
+from nact._actor.cell import Cell
+from nact._actor.replies import PassedOn, Reply
+from nact._runtime.endings import has_stopped
 from nact.durations import Duration, in_seconds
 from nact.references import NOBODY, ActorRef
 
@@ -84,8 +84,8 @@ def query(
     target = ref._target
     if not isinstance(target, Cell):
         return _failed(has_stopped(ref, "it can't answer"))
-    new_reply = target.system.new_reply  # in two steps: in one, Python 3.11 is slower
-    reply = new_reply(target, seconds)
+    new_reply = target.runtime.new_reply  # in two steps: in one, Python 3.11 is slower
+    reply: Reply = new_reply(target, seconds)
     answer = reply.answer  # a full mailbox closes the reply
     target.receive(msg if make is None else _made(make, reply), reply)
     return answer
@@ -139,7 +139,7 @@ def _failed(error: Exception) -> Future[Any]:
 
 
 def _dead_letter(ref: ActorRef[Any], msg: object) -> None:
-    ref._top().dead_letter(ref, msg)
+    ref._top()._dead_letter(ref, msg)
 
 
 def _asker_or_system(ref: ActorRef[Any], sender: Any) -> ActorRef[Any]:

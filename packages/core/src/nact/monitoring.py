@@ -13,15 +13,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 import msgspec
 
 from nact.errors import CorruptJournalError, SequenceConflictError
 from nact.references import ActorRef
-
-if TYPE_CHECKING:
-    from nact.system import ActorSystem
 
 actors_logger = logging.getLogger("nact.actors")
 
@@ -168,7 +165,7 @@ class ActorLog:
                 top = self._actor
                 while top.parent is not None:
                     top = top.parent
-                top.keep_failure(self._actor, error)
+                top._keep_failure(self._actor, error)
 
 
 def log_to_logging(record: LogRecord) -> None:
@@ -227,17 +224,6 @@ def log_to_console(
             print(line(record), file=stream or sys.stderr)
 
     return engine
-
-
-def configure_logging(engine: LogEngine) -> Callable[[ActorSystem], None]:
-    """A plugin for `start`: all that actors log goes to `engine`."""
-    if not callable(engine):
-        raise TypeError(f"engine must be a function that takes a log record, not {engine!r}")
-
-    def plugin(system: ActorSystem) -> None:
-        system.log_engine = engine
-
-    return plugin
 
 
 def _line(record: LogRecord) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
-
-if TYPE_CHECKING:
-    from asyncio import Future
-
-    from nact._family import Family
-    from nact._replies import PassedOn, Reply
+from asyncio import Future
+from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 Msg_contra = TypeVar("Msg_contra", contravariant=True)
+
+
+class Target(Protocol):
+    """What stands behind a reference: an actor, a system or a question."""
+
+    def receive(self, msg: object, sender: ActorRef[Any]) -> None:
+        """Takes a message."""
+        ...
+
+    def stop(self) -> None:
+        """Stops it, with all below it."""
+        ...
 
 
 class ActorRef(Generic[Msg_contra]):
@@ -22,13 +29,13 @@ class ActorRef(Generic[Msg_contra]):
 
     __slots__ = ("__weakref__", "_target", "name", "parent")
 
-    _target: Family | Reply | PassedOn | None
+    _target: Target | None
     name: Final[str]
     """Unique among siblings."""
     parent: Final[ActorRef[Any] | None]
     """The reference of the parent, or `None` for a system."""
 
-    def __init__(self, name: str, parent: ActorRef[Any] | None, target: Family | None) -> None:
+    def __init__(self, name: str, parent: ActorRef[Any] | None, target: Target | None) -> None:
         self.name = name
         self.parent = parent
         self._target = target
@@ -63,10 +70,10 @@ class ActorRef(Generic[Msg_contra]):
     def _end_of(self, ref: ActorRef[Any]) -> Future[None] | None:
         """Is done when the actor has ended."""
 
-    def dead_letter(self, ref: ActorRef[Any], msg: object) -> None:
-        """Called when a message to `ref` is dropped, which nobody counts unless it is a system."""
+    def _dead_letter(self, ref: ActorRef[Any], msg: object) -> None:
+        """Called when a message to `ref` is dropped."""
 
-    def keep_failure(self, ref: ActorRef[Any], error: BaseException) -> None:
+    def _keep_failure(self, ref: ActorRef[Any], error: BaseException) -> None:
         """Called on the top of the path when `ref` failed in a way that ends more than an actor."""
 
     def __repr__(self) -> str:

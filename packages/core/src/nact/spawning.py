@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
-from nact._bounded import BoundedCell
-from nact._cell import Cell
-from nact._endings import has_stopped
-from nact._family import Family
-from nact._options import Options, check_callable, check_name, checked_options
-from nact._stateless import Stateless
+from nact._actor.bounded import BoundedCell
+from nact._actor.cell import Cell
+from nact._actor.family import Family
+from nact._actor.options import Options, check_callable, check_name, checked_options
+from nact._actor.stateless import Stateless
+from nact._runtime.endings import has_stopped
 from nact.context import Context
 from nact.durations import Duration
 from nact.references import ActorRef
 from nact.supervision import SupervisionPolicy, resume_on_crash
 
 if TYPE_CHECKING:
-    from nact.persistence._journal import Journal
+    from nact._actor.journaling import Journaling
 
 State = TypeVar("State")
 Msg = TypeVar("Msg")
@@ -178,21 +178,21 @@ def spawn_cell(
     f: Callable[..., Any],
     name: str | None,
     options: Options,
-    journal: Journal | None = None,
+    journal: Journaling | None = None,
 ) -> ActorRef[Any]:
     """What all kinds of `spawn` end in."""
     family = living_family(parent)
     if name is not None:
         check_name(name)
-    if family.system.observer is not None:
-        f = f.observed_by(family.system.observer) if isinstance(f, Stateless) else family.system.observer.handler(f)
-    is_bounded = options.mailbox_limit is not None or family.system.mailbox_limit is not None
+    if family.runtime.observer is not None:
+        f = f.observed_by(family.runtime.observer) if isinstance(f, Stateless) else family.runtime.observer.handler(f)
+    is_bounded = options.mailbox_limit is not None or family.runtime.mailbox_limit is not None
     new_cell = BoundedCell if is_bounded else Cell
     cell = new_cell(family.name_for_child(name), family, f, options, journal)
     if isinstance(f, Stateless):
         f.cell = cell
     if journal is not None:
-        journal.claim(cell)
+        journal.claim()
     cell.begin()
     return cell.ref
 

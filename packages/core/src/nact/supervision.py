@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 from weakref import WeakKeyDictionary
 
+from nact.context import Context, Msg
 from nact.durations import Duration, in_seconds
 from nact.errors import CorruptJournalError
 from nact.references import ActorRef
-
-if TYPE_CHECKING:
-    from nact.context import CrashContext
 
 
 class Decision(Enum):
@@ -48,6 +46,26 @@ class Decision(Enum):
     ESCALATE = "escalate"
 
 
+class CrashContext(Context[Msg], eq=False, frozen=True):
+    """The context of a supervision policy: the decisions that it can return, and the messages that wait."""
+
+    stop: ClassVar = Decision.STOP
+    stop_all: ClassVar = Decision.STOP_ALL
+    stop_child: ClassVar = Decision.STOP_CHILD
+    stop_all_children: ClassVar = Decision.STOP_ALL_CHILDREN
+    resume: ClassVar = Decision.RESUME
+    reset: ClassVar = Decision.RESET
+    reset_all: ClassVar = Decision.RESET_ALL
+    reset_child: ClassVar = Decision.RESET_CHILD
+    reset_all_children: ClassVar = Decision.RESET_ALL_CHILDREN
+    escalate: ClassVar = Decision.ESCALATE
+
+    @property
+    def mailbox(self) -> tuple[Msg, ...]:
+        """The messages that wait in the actor's mailbox, the next one first."""
+        return tuple(msg for msg, _ in self._cell.mailbox or ())
+
+
 SupervisionPolicy: TypeAlias = Callable[
     [Any, Exception, "CrashContext[Any]", "ActorRef[Any] | None"], "Decision | Awaitable[Decision]"
 ]
@@ -58,7 +76,7 @@ def stop_on_crash(
 ) -> Decision:
     """The default policy: log the fault and stop the actor."""
     by = "" if child is None else f" by its child {child.name!r}"
-    ctx.log.exception(error, f"stops after a fault{by} while it handled {ctx._cell.system.shown(msg)}")
+    ctx.log.exception(error, f"stops after a fault{by} while it handled {ctx._cell.runtime.shown(msg)}")
     return Decision.STOP
 
 
@@ -66,7 +84,7 @@ def resume_on_crash(
     msg: object, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None
 ) -> Decision:
     """The default policy of stateless actors: log the fault and go on."""
-    ctx.log.exception(error, f"goes on after a fault while it handled {ctx._cell.system.shown(msg)}")
+    ctx.log.exception(error, f"goes on after a fault while it handled {ctx._cell.runtime.shown(msg)}")
     return Decision.RESUME
 
 

@@ -63,7 +63,7 @@ def test_a_message_to_a_closed_loop_is_refused(handler: Callable[..., Any]) -> N
 
 
 def _put_away(system: ActorSystem, *refs: ActorRef[Any]) -> None:
-    system.is_started = False  # what it warns of is for the tests below
+    system._is_started = False  # what it warns of is for the tests below
 
 
 def test_a_question_to_a_closed_loop_is_refused() -> None:

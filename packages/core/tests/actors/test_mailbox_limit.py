@@ -80,7 +80,7 @@ async def test_a_refused_query_leaves_no_deadline_behind() -> None:
         dispatch(ref, "waits")
         with pytest.raises(MailboxFullError):
             await query(ref, "hello?", 3600)
-        assert not any(system.timers._buckets.values())
+        assert not any(system._runtime.timers._buckets.values())
         assert not ref._target.queries  # type: ignore[union-attr]
 
 

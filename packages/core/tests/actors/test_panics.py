@@ -219,7 +219,7 @@ async def test_one_deadline_that_raises_does_not_stop_the_others() -> None:
     async with start() as system:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         for _ in range(3):
-            system.timers.add(1, Rigged())
+            system._runtime.timers.add(1, Rigged())
         with pytest.raises(TimeoutError):
             await query(spawn(system, silent), "?", 1)
         with pytest.raises(TimeoutError):

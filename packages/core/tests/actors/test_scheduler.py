@@ -19,7 +19,7 @@ from nact import (
     start,
     stop,
 )
-from nact._scheduler import MESSAGES_PER_PASS
+from nact._runtime.scheduler import MESSAGES_PER_PASS
 
 from .handlers import echo
 
@@ -152,7 +152,7 @@ async def test_a_worker_cancelled_at_any_moment_leaves_the_others_served(passes:
             dispatch(spawn(system, slow, name, after_stop=lambda state, ctx: ended.append(ctx.name)), "work")
         for _ in range(passes):
             await asyncio.sleep(0)
-        system.scheduler.interrupt()
+        system._runtime.scheduler.interrupt()
         assert await query(spawn(system, echo), "still served", 10) == "still served"
     assert sorted(ended) == ["a", "b", "c"]
 
@@ -169,7 +169,7 @@ async def test_a_worker_that_is_cancelled_in_a_handler_ends_as_cancelled() -> No
     async with start() as system:
         dispatch(spawn(system, slow), "work")
         await query(spawn(system, echo), "let all run", 10)
-        system.scheduler.interrupt()
+        system._runtime.scheduler.interrupt()
         await asyncio.wait(tasks)
         assert tasks[0].cancelled()
 
@@ -191,7 +191,7 @@ async def test_a_worker_that_is_cancelled_while_a_policy_waits_cancels_the_polic
         ref = spawn(system, fail, on_crash=judge)
         dispatch(ref, "fail")
         await query(spawn(system, echo), "let all run", 10)
-        system.scheduler.interrupt()
+        system._runtime.scheduler.interrupt()
         await cancelled.wait()
         assert asyncio.get_running_loop().time() < 3600
         await query(spawn(system, echo), "let all run", 10)
@@ -209,8 +209,8 @@ async def test_a_stateless_message_cancelled_at_any_moment_is_done_with(passes: 
         dispatch(ref, "work")
         for _ in range(passes):
             await asyncio.sleep(0)
-        system.scheduler.interrupt()
+        system._runtime.scheduler.interrupt()
         gc.collect()
         await query(spawn(system, echo), "let all run", 10)
-        system.scheduler.interrupt()
+        system._runtime.scheduler.interrupt()
     assert asyncio.get_running_loop().time() < 3600

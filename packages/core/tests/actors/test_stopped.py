@@ -108,7 +108,7 @@ async def test_it_leaves_nothing_behind() -> None:
         for ref in refs:
             stop(ref)
             await stopped(ref)
-        assert not system.endings.awaited
+        assert not system._runtime.endings.awaited
 
 
 @pytest.mark.parametrize("ref", [None, "shop://till", 5])

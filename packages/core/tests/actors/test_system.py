@@ -155,7 +155,7 @@ async def test_an_empty_system_ends_at_once() -> None:
 async def test_a_system_that_ended_leaves_no_deadline_behind() -> None:
     async with start() as system:
         spawn(system, echo, shutdown_after=timedelta(days=30))
-        timers = weakref.ref(system.timers)
+        timers = weakref.ref(system._runtime.timers)
     del system
     gc.collect()
     assert timers() is None

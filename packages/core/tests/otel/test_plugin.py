@@ -54,7 +54,7 @@ def test_without_opentelemetry_the_error_names_the_extra() -> None:
 @pytest.mark.anyio
 async def test_a_system_that_nobody_configured_has_no_observer() -> None:
     async with start() as system:
-        assert system.observer is None
+        assert system._runtime.observer is None
 
 
 @pytest.mark.anyio

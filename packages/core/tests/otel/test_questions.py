@@ -240,7 +240,7 @@ async def test_a_handler_that_is_interrupted_before_it_begins_leaves_nothing_beh
     async with start(Telemetry().plugin()) as system:
         answer = query(spawn_stateless(system, handler), "hello", PATIENCE)
         await asyncio.sleep(0)  # the message is begun, in a task
-        system.scheduler.interrupt()
+        system._runtime.scheduler.interrupt()
     with pytest.raises(ActorStoppedError):
         await answer
     gc.collect()  # a coroutine that was never awaited would say so now

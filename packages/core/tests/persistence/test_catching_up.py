@@ -19,7 +19,7 @@ from nact import (
     start,
 )
 from nact.persistence import PersistedEvent
-from nact.persistence._catching_up import MOST_PARTS, is_immutable
+from nact.persistence._actor.catching_up import MOST_PARTS, is_immutable
 
 from .doubles import Judge, RiggedEngine, ask, collect, contents
 

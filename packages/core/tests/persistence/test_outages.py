@@ -18,7 +18,8 @@ from nact import (
     spawn_persistent,
     start,
 )
-from nact.persistence._outages import LONGEST_DELAY, Outage, passing_cause
+from nact.persistence._actor.outages import LONGEST_DELAY, Outage, passing_cause
+from nact.persistence.actor import persistence_of
 from nact.persistence.building.errors import engine_unavailable
 
 from .doubles import RiggedEngine, ask, collect, contents, write
@@ -152,6 +153,5 @@ async def test_recoveries_that_wait_for_user_code_lend_their_place() -> None:
         refs = [spawn_persistent(system, asks, key=str(n), initial_state=[]) for n in range(3)]
         last = spawn_persistent(system, collect, key="last", initial_state=[])
         assert [await ask(ref) for ref in refs] == [[["a"]]] * 3
-        assert system.persistence is not None
-        slots = system.persistence.recoveries
+        slots = persistence_of(system).recoveries
         assert slots._value == 2

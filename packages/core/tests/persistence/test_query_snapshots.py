@@ -14,6 +14,7 @@ from nact import (
     stop,
 )
 from nact.persistence import PersistedSnapshot
+from nact.persistence.actor import persistence_of
 
 from .doubles import JournalOnly, RiggedEngine, write
 from .folds import Counting, append
@@ -84,8 +85,7 @@ async def test_a_querys_snapshot_that_fails_is_counted_and_the_next_is_tried_whe
     async with start(configure_persistence(engine)) as system:
         current = persistent_query(system, append, "k", initial_state=[], snapshot_key="s", snapshot_every=2)
         assert await current() == ["a", "b"]
-        assert system.persistence is not None
-        assert system.persistence.failed_snapshots == 1
+        assert persistence_of(system).failed_snapshots == 1
         await write(engine, "k", "c", after=2)
         await current()
         assert await engine.latest_snapshot("s") is None
@@ -103,8 +103,7 @@ async def test_a_querys_snapshot_that_cant_be_read_is_counted_and_gone_around() 
     engine.unreadable_snapshots = {2}
     async with start(configure_persistence(engine)) as system:
         assert await persistent_query(system, append, "k", initial_state=[], snapshot_key="s")() == ["a", "b"]
-        assert system.persistence is not None
-        assert system.persistence.failed_snapshots == 1
+        assert persistence_of(system).failed_snapshots == 1
 
 
 async def test_a_querys_snapshot_ahead_of_the_journal_is_gone_around() -> None:

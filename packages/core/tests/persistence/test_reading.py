@@ -14,6 +14,7 @@ from nact import (
     start,
 )
 from nact.persistence import MemoryStorage, PersistedSnapshot, PersistenceEngine, SnapshotStore
+from nact.persistence.actor import persistence_of
 
 from .doubles import JournalOnly, Judge, RiggedEngine, Scripted, ask, collect, write
 from .doubles import scripted_event as event
@@ -130,8 +131,7 @@ async def test_behind_a_damaged_snapshot_an_older_one_or_all_events_are_used_and
     engine.unreadable_snapshots = unreadable
     async with start(configure_persistence(engine)) as system:
         assert await ask(spawn_persistent(system, collect, key="k", initial_state=[])) == expected
-        assert system.persistence is not None
-        assert system.persistence.failed_snapshots == len(unreadable)
+        assert persistence_of(system).failed_snapshots == len(unreadable)
     logged = [record for record in caplog.records if record.name == "nact.persistence"]
     assert [(r.levelno, r.__dict__["nact_sequence_number"]) for r in logged] == [
         (logging.ERROR, number) for number in sorted(unreadable, reverse=True)
@@ -171,8 +171,7 @@ async def test_a_snapshot_ahead_of_its_journal_is_passed_over() -> None:
         ref = spawn_persistent(system, collect, key="k", initial_state=[])
         assert await ask(ref, "d") == ["ab", "c", "d"]
         assert await engine.highest_sequence_number("k") == 4
-        assert system.persistence is not None
-        assert system.persistence.failed_snapshots == 1
+        assert persistence_of(system).failed_snapshots == 1
 
 
 @pytest.mark.parametrize("number", [1, 5])

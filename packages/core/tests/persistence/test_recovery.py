@@ -19,6 +19,7 @@ from nact import (
     stop,
 )
 from nact.persistence import PersistedSnapshot
+from nact.persistence.actor import persistence_of
 
 from .doubles import GET, PATIENCE, RiggedEngine, ask, collect, contents, write
 
@@ -225,20 +226,19 @@ async def test_a_key_is_free_when_its_actors_have_ended() -> None:
             ref = spawn_persistent(system, collect, key="k", initial_state=[])
             await ask(ref)
             stop(ref)
-        assert system.persistence is not None
         await asyncio.sleep(0)
-        assert system.persistence._writers == {}
+        assert persistence_of(system)._writers == {}
 
 
 async def test_a_key_is_free_when_its_actors_have_ended_though_the_last_of_them_was_the_first_to_end() -> None:
     engine = RiggedEngine()
     engine.before_write.shut()
     async with start(configure_persistence(engine)) as system:
+        persistence = persistence_of(system)
         first = spawn_persistent(system, collect, key="k", initial_state=[])
         dispatch(first, "a")
         await engine.before_write.arrival()
         stop(first)
         stop(spawn_persistent(system, collect, key="k", initial_state=[]))
         engine.before_write.open()
-    assert system.persistence is not None
-    assert system.persistence._writers == {}
+    assert persistence._writers == {}

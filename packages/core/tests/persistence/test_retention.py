@@ -12,6 +12,7 @@ from nact import (
     spawn_persistent,
     start,
 )
+from nact.persistence.actor import persistence_of
 
 from .doubles import PATIENCE, RiggedEngine, ask, collect, contents, stored, write
 from .lives import kept, live
@@ -74,8 +75,7 @@ async def test_a_retention_that_fails_is_logged_and_counted_and_made_up_for_late
         for msg in "abc":
             await ask(ref, msg)
             await asyncio.sleep(0)
-        assert system.persistence is not None
-        assert system.persistence.failed_snapshots == 1
+        assert persistence_of(system).failed_snapshots == 1
     assert await kept(engine) == [3]
 
 

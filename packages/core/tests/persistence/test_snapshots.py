@@ -16,6 +16,7 @@ from nact import (
     start,
     stop,
 )
+from nact.persistence.actor import persistence_of
 
 from .doubles import GET, RiggedEngine, ask, collect, contents, write
 from .lives import kept, live
@@ -215,8 +216,7 @@ async def test_a_snapshot_that_cant_be_encoded_is_logged_and_counted_and_the_act
         for msg in "abcde":
             await ask(ref, msg)
         assert await ask(ref) == list("abcde")
-        assert system.persistence is not None
-        assert system.persistence.failed_snapshots == 2, "at 2 and at 4"
+        assert persistence_of(system).failed_snapshots == 2, "at 2 and at 4"
     logged = [record for record in caplog.records if record.name == "nact.persistence"]
     assert [(r.levelno, r.__dict__["nact_key"], r.__dict__["nact_sequence_number"]) for r in logged] == [
         (logging.ERROR, "k", 2),
@@ -233,6 +233,5 @@ async def test_a_snapshot_that_cant_be_stored_is_logged_and_counted_and_the_next
         ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=2)
         for msg in "abcde":
             await ask(ref, msg)
-        assert system.persistence is not None
-        assert system.persistence.failed_snapshots == 1
+        assert persistence_of(system).failed_snapshots == 1
     assert await kept(engine) == [4]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
-    from nact._family import Family
+    from nact._actor.cell import Cell
+    from nact._actor.family import Family
     from nact.references import ActorRef
     from nact.system import ActorSystem
 

@@ -23,8 +23,8 @@ from nact.otel._operations import (
 from nact.otel._questions import TracedReply, within_questions
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
-    from nact.persistence._reading import Reader
+    from nact._actor.cell import Cell
+    from nact._runtime.observing import Reading
 
 
 class SystemObserver:
@@ -63,17 +63,17 @@ class SystemObserver:
         if isinstance(error, SequenceConflictError):
             self._instruments.conflicts.add(1, self._attributes)
 
-    def recovering(self, reader: Reader) -> Operation:
+    def recovering(self, reader: Reading) -> Operation:
         active = self._instruments.recoveries
         active.add(1, self._attributes)
         over = partial(active.add, -1, self._attributes)
         return self._replay("nact recover", reader, self._instruments.recovery_duration, over)
 
-    def reading(self, reader: Reader) -> Operation:
+    def reading(self, reader: Reading) -> Operation:
         return self._replay("nact read", reader, self._instruments.read_duration)
 
     def _replay(
-        self, name: str, reader: Reader, duration: Histogram, over: Callable[[], None] | None = None
+        self, name: str, reader: Reading, duration: Histogram, over: Callable[[], None] | None = None
     ) -> Operation:
         def ended(span: Span, error: BaseException | None) -> None:
             span.set_attribute(SEQUENCE_NUMBER, reader.position)

@@ -47,10 +47,10 @@ def configure_opentelemetry(
     instruments = instruments_of(meter_provider)
 
     def plugin(system: ActorSystem) -> None:
-        system.be_observed(SystemObserver(system.name, tracer, instruments))
-        system.scheduler.base_context.run(_leave_span)
+        system._runtime.be_observed(SystemObserver(system.name, tracer, instruments))
+        system._runtime.scheduler.base_context.run(_leave_span)
         instruments.add(system, mailbox_group)
-        system.resources.add(_Measured(system, instruments))
+        system._runtime.resources.add(_Measured(system, instruments))
 
     return plugin
 

@@ -9,11 +9,11 @@ from inspect import iscoroutinefunction
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from nact._replies import PassedOn, Reply
+from nact._actor.replies import PassedOn, Reply
 from nact.otel._api import Context, NonRecordingSpan, Span, attach, detach, set_span_in_context
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
+    from nact._actor.cell import Cell
 
 
 class TracedReply(Reply):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Protocol, TypeVar, cast, overload
 
-from nact._options import check_callable, checked_options
+from nact._actor.options import check_callable, checked_options
 from nact.durations import Duration
-from nact.persistence._configuration import Persistence
-from nact.persistence._journal import Journal
-from nact.persistence._options import Codec, JournalOptions, Retention, checked_journal_options
-from nact.persistence._outages import wait_out_outages
+from nact.persistence._actor.configuration import Persistence
+from nact.persistence._actor.journal import Journal
+from nact.persistence._actor.options import Codec, JournalOptions, Retention, checked_journal_options
+from nact.persistence._actor.outages import wait_out_outages
 from nact.persistence.building.checks import check_key
 from nact.persistence.context import PersistentContext
 from nact.references import ActorRef
@@ -163,9 +163,9 @@ def spawn_persistent(
 
 def persistence_of(parent: ActorRef[Any]) -> Persistence:
     """The persistence of the system that `parent` belongs to."""
-    system = living_family(parent).system
-    if system.persistence is None:
+    runtime = living_family(parent).runtime
+    if runtime.persistence is None:
         raise ValueError(
-            f"the actor system {system.name!r} has no persistence engine: start(configure_persistence(engine))"
+            f"the actor system {runtime.ref.name!r} has no persistence engine: start(configure_persistence(engine))"
         )
-    return system.persistence
+    return cast("Persistence", runtime.persistence)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from nact.context import Context, Msg
+from nact.persistence.records import PersistedEvent
 
-if TYPE_CHECKING:
-    from nact.persistence._journal import Journal
-    from nact.persistence.records import PersistedEvent
+
+class Persists(Protocol):
+    """What a context knows of its actor's journal."""
+
+    def persist(self, context: Any, msg: Any, tags: Collection[str], /) -> Coroutine[Any, Any, PersistedEvent]: ...
+
+    def persist_all(
+        self, context: Any, msgs: Sequence[Any], tags: Collection[str], /
+    ) -> Coroutine[Any, Any, Sequence[PersistedEvent]]: ...
 
 
 class PersistentContext(Context[Msg], eq=False, frozen=True):
@@ -19,7 +26,7 @@ class PersistentContext(Context[Msg], eq=False, frozen=True):
         recovering: Whether the message is replayed from the journal: its effects on the world have happened already.
     """
 
-    _journal: Journal
+    _journal: Persists
     recovering: ClassVar[bool] = False
 
     def persist(self, msg: Any, tags: Collection[str] = ()) -> Coroutine[Any, Any, PersistedEvent]:
@@ -44,7 +51,7 @@ class PersistentContext(Context[Msg], eq=False, frozen=True):
                 of this actor was stored after all, long after its write was given up: then the actor recovers again.
             EngineUnavailableError: The engine can't reach its storage; `outcome_known` tells if nothing was stored.
         """
-        return self._journal.persist(self, self._cell, msg, tags)
+        return self._journal.persist(self, msg, tags)
 
     def persist_all(
         self, msgs: Sequence[Any], tags: Collection[str] = ()
@@ -54,7 +61,7 @@ class PersistentContext(Context[Msg], eq=False, frozen=True):
         Raises:
             PersistUsageError: Also where the engine can't store several events atomically (`AtomicBatches`).
         """
-        return self._journal.persist_all(self, self._cell, msgs, tags)
+        return self._journal.persist_all(self, msgs, tags)
 
 
 class ReplayContext(PersistentContext[Msg], eq=False, frozen=True):

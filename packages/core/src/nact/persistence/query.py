@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, Generic, Protocol, TypeVar, overload
 
-from nact._observing import UNWATCHED
-from nact._options import check_callable
+from nact._actor.options import check_callable
+from nact._runtime.observing import UNWATCHED
 from nact.durations import Duration, in_seconds
-from nact.persistence._configuration import Persistence
-from nact.persistence._options import Codec, JournalOptions, checked_journal_options
-from nact.persistence._reading import Reader, Start
-from nact.persistence._snapshots import captured, keep, log_failed
+from nact.persistence._actor.configuration import Persistence
+from nact.persistence._actor.options import Codec, JournalOptions, checked_journal_options
+from nact.persistence._actor.reading import Reader, Start
+from nact.persistence._actor.snapshots import captured, keep, log_failed
 from nact.persistence.actor import persistence_of
 from nact.persistence.building.checks import check_key
 from nact.references import ActorRef

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+from nact._runtime.runtime import Runtime
+from nact._runtime.scheduler import Scheduler
+from nact._runtime.timers import Bucket
 from nact.errors import ActorStoppedError, HandlerFailedError, MailboxFullError, QueryTimeoutError
 from nact.references import ActorRef
 
-if TYPE_CHECKING:
-    from nact._cell import Cell
-    from nact._timers import Bucket
+
+class Holder(Protocol):
+    """What a question knows of the cell that holds it: of an actor that was asked, or that it was passed on to."""
+
+    queries: set[Asker] | None
+
+    @property
+    def ref(self) -> ActorRef[Any]: ...
+
+    @property
+    def runtime(self) -> Runtime: ...
+
+    @property
+    def scheduler(self) -> Scheduler: ...
 
 
 class Reply(ActorRef[Any]):
@@ -22,17 +36,18 @@ class Reply(ActorRef[Any]):
 
     __slots__ = ("_asked", "_bucket", "_held", "_timeout", "answer")
 
-    def __init__(self, asked: Cell, timeout: float) -> None:
+    def __init__(self, asked: Holder, timeout: float) -> None:
         # Not by super().__init__, which costs a quarter of a query.
         self.name = "query"  # type: ignore[misc]
-        self.parent = system = asked.system  # type: ignore[misc]
+        runtime = asked.runtime
+        self.parent = runtime.ref  # type: ignore[misc]
         self._target = self
         self._asked = asked
         self._timeout = timeout
         self._held: set[PassedOn] | None = None
         """The holders since it was passed on; `None` before."""
         self.answer: Future[Any] = Future(loop=asked.scheduler.loop)
-        self._bucket: Bucket | _Deadline = system.timers.add(timeout, self)
+        self._bucket: Bucket | _Deadline = runtime.timers.add(timeout, self)
         if asked.queries is None:
             asked.queries = {self}
         else:
@@ -44,7 +59,7 @@ class Reply(ActorRef[Any]):
         if not answer.done():
             answer.set_result(msg)
         else:  # the asker was cancelled
-            self._asked.system.dead_letter(self, msg)
+            self._asked.runtime.dead_letter(self, msg)
 
     def stop(self) -> None:
         """A question can't be stopped."""
@@ -73,7 +88,7 @@ class Reply(ActorRef[Any]):
 
     # --- passing it on ------------------------------------------------------------------------------------------------
 
-    def pass_on(self, to: Cell) -> ActorRef[Any]:
+    def pass_on(self, to: Holder) -> ActorRef[Any]:
         """Makes another actor a holder. Returns what that one sees as the sender."""
         if self._target is None:
             return self
@@ -93,7 +108,7 @@ class Reply(ActorRef[Any]):
             if self._asked.queries is not None:
                 self._asked.queries.discard(self)
 
-    def held_by(self, holder: Cell) -> PassedOn:
+    def held_by(self, holder: Holder) -> PassedOn:
         """One more actor may answer."""
         share = PassedOn(self, holder)
         if self._held is not None:
@@ -101,7 +116,7 @@ class Reply(ActorRef[Any]):
         if holder.queries is None:
             holder.queries = set()
         holder.queries.add(share)
-        if holder.system is not self._asked.system and not isinstance(self._bucket, _Deadline):
+        if holder.runtime is not self._asked.runtime and not isinstance(self._bucket, _Deadline):
             self._outlive_system()
         return share
 
@@ -122,11 +137,11 @@ class Reply(ActorRef[Any]):
 
     def _outlive_system(self) -> None:
         """Another system's actor holds the question: its deadline mustn't end with the system of the one asked."""
-        system = self._asked.system
+        runtime = self._asked.runtime
         if not isinstance(self._bucket, _Deadline):
-            remaining = system.timers.remaining(self._bucket)
+            remaining = runtime.timers.remaining(self._bucket)
             self._bucket.discard(self)
-            self._bucket = _Deadline(system.scheduler.loop, remaining, self)
+            self._bucket = _Deadline(runtime.scheduler.loop, remaining, self)
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -159,7 +174,7 @@ class PassedOn(ActorRef[Any]):
 
     __slots__ = ("_holder", "question")
 
-    def __init__(self, question: Reply, holder: Cell) -> None:
+    def __init__(self, question: Reply, holder: Holder) -> None:
         super().__init__(question.name, question.parent, None)
         self._target = self
         self._holder = holder
@@ -173,7 +188,7 @@ class PassedOn(ActorRef[Any]):
     def receive(self, msg: object, sender: ActorRef[Any]) -> None:
         """Takes the answer."""
         if self.question.is_stopped:
-            self._holder.system.dead_letter(self, msg)
+            self._holder.runtime.dead_letter(self, msg)
         else:
             self.question.receive(msg, sender)
 
@@ -197,7 +212,7 @@ class PassedOn(ActorRef[Any]):
         self.question.unless_held(error)
         return False
 
-    def pass_on(self, to: Cell) -> ActorRef[Any]:
+    def pass_on(self, to: Holder) -> ActorRef[Any]:
         """Makes another actor a holder in the place of this one. Returns what that one sees as the sender."""
         if self.question.is_stopped:
             return self.question

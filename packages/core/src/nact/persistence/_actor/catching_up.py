@@ -18,12 +18,12 @@ from uuid import UUID
 
 import msgspec
 
-from nact.persistence._reading import Reader, Start
+from nact.persistence._actor.reading import Reader, Start
 from nact.persistence.context import PersistentContext
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
-    from nact.persistence._slots import Slot
+    from nact._actor.cell import Cell
+    from nact.persistence._actor.slots import Slot
 
 MOST_PARTS: Final = 10_000
 """A state of more parts isn't looked through: a recovery may be cheaper."""

@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nact.errors import CorruptJournalError
-from nact.persistence._options import JournalOptions
+from nact.persistence._actor.options import JournalOptions
 from nact.persistence.engine import HighestSequenceNumber, PersistenceEngine
 from nact.persistence.records import PersistedEvent, PersistedSnapshot
 
 if TYPE_CHECKING:
-    from nact.persistence._configuration import Persistence
+    from nact.persistence._actor.configuration import Persistence
 
 logger = logging.getLogger("nact.persistence")
 

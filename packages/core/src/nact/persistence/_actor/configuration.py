@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
+from nact._runtime.observing import Observer
 from nact.errors import KeyInUseError
 from nact.persistence._engine_methods import check_methods
 from nact.persistence._protocol import check_protocol
 from nact.persistence.engine import PersistenceEngine, SnapshotStore
+from nact.references import ActorRef
+from nact.system import ActorSystem, Plugin
 
-if TYPE_CHECKING:
-    from nact._cell import Cell
-    from nact._observing import Observer
-    from nact.system import ActorSystem
+
+class Writer(Protocol):
+    """What others know of the cell that writes to a key."""
+
+    @property
+    def ref(self) -> ActorRef[Any]: ...
+
+    @property
+    def is_stopping(self) -> bool: ...
+
+    @property
+    def journal(self) -> Any: ...
 
 
 class Persistence:
@@ -27,7 +37,7 @@ class Persistence:
         self.recoveries = asyncio.Semaphore(max_recoveries)
         self.failed_snapshots = 0
         """How many snapshots couldn't be taken or read, and were logged."""
-        self._writers: dict[str, Cell] = {}
+        self._writers: dict[str, Writer] = {}
 
     def snapshot_failed(self) -> None:
         """Counts a snapshot that couldn't be taken or read."""
@@ -43,13 +53,13 @@ class Persistence:
                 f"{writer.ref.path} already writes to the persistence key {key!r}; a key has one actor at a time"
             )
 
-    def claim(self, key: str, cell: Cell) -> Cell | None:
+    def claim(self, key: str, cell: Writer) -> Writer | None:
         """Makes the cell the writer of the key. Returns the one before, if it is still stopping."""
         before = self._writers.get(key)
         self._writers[key] = cell
         return before
 
-    def release(self, key: str, cell: Cell, former: Cell | None) -> None:
+    def release(self, key: str, cell: Writer, former: Writer | None) -> None:
         """The cell has ended. It may be that one before it, which it didn't wait for, has not."""
         if self._writers.get(key) is not cell:
             return
@@ -59,9 +69,7 @@ class Persistence:
             self._writers[key] = former
 
 
-def configure_persistence(
-    engine: PersistenceEngine, *, max_recoveries: int = 64, close: bool = True
-) -> Callable[[ActorSystem], None]:
+def configure_persistence(engine: PersistenceEngine, *, max_recoveries: int = 64, close: bool = True) -> Plugin:
     """A plugin for `start`: persistent actors keep their events with `engine`.
 
     `async with start(configure_persistence(engine))` opens the engine, and closes it after the last actor has ended.
@@ -84,10 +92,11 @@ def configure_persistence(
         raise ValueError(f"max_recoveries must be an int from 1, not {max_recoveries!r}")
 
     def plugin(system: ActorSystem) -> None:
-        if system.persistence is not None:
-            raise ValueError(f"{system!r} already has a persistence engine, {system.persistence.engine!r}")
-        system.persistence = Persistence(engine, max_recoveries, system.observer)
+        runtime = system._runtime
+        if runtime.persistence is not None:
+            raise ValueError(f"{system!r} already has a persistence engine, {runtime.persistence.engine!r}")
+        runtime.persistence = Persistence(engine, max_recoveries, runtime.observer)
         if close:
-            system.resources.add(engine)
+            runtime.resources.add(engine)
 
     return plugin

@@ -7,7 +7,7 @@ from copy import copy
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from nact._repr import shortly
+from nact._runtime.repr import shortly
 from nact.errors import ActorStoppedError, NactError
 from nact.references import ActorRef
 

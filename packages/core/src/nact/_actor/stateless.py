@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from nact._life import crash
-from nact._scheduler import first_step
-from nact._supervision import ends_the_task
+from nact._actor.life import crash
+from nact._actor.supervision import ends_the_task
+from nact._runtime.scheduler import first_step
 from nact.context import Context
 from nact.references import ActorRef
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
-    from nact._observing import Observer
+    from nact._actor.cell import Cell
+    from nact._runtime.observing import Observer
 
 
 class Stateless:
@@ -39,7 +39,7 @@ class Stateless:
         if type(result) is CoroutineType or hasattr(result, "__await__"):
             self.cell.leaving += 1
             self.in_flight += 1
-            _ = self.cell.system.scheduler.spawn(self._finish(msg, result, context.sender))
+            _ = self.cell.runtime.scheduler.spawn(self._finish(msg, result, context.sender))
 
     async def _finish(self, msg: Any, work: Awaitable[object], sender: ActorRef[Any]) -> None:
         cell = self.cell
@@ -49,7 +49,7 @@ class Stateless:
         except BaseException as error:
             if ends_the_task(cell, error):
                 if isinstance(error, asyncio.CancelledError):
-                    cell.system.log_fault(cell.ref, f"was cancelled while it handled {cell.system.shown(msg)}", error)
+                    cell.runtime.log_fault(cell.ref, f"was cancelled while it handled {cell.runtime.shown(msg)}", error)
                 raise
             await crash(cell, msg, error, sender)
         finally:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple, TypeAlias
 
-from nact._options import check_callable
+from nact._actor.options import check_callable
 from nact.persistence.engine import EventDeletion, PersistenceEngine, SnapshotStore
 
 Codec: TypeAlias = Callable[[Any], Any]

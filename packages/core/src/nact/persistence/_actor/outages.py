@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from nact.errors import EngineUnavailableError
-from nact.supervision import Decision, stop_on_crash
+from nact.supervision import CrashContext, Decision, stop_on_crash
 
 if TYPE_CHECKING:
-    from nact.context import CrashContext
+    from nact._actor.cell import Cell
     from nact.references import ActorRef
 
 FIRST_DELAY: Final = 0.1
@@ -54,6 +54,21 @@ class Outage:
         return self.delay
 
 
+class _Journal(Protocol):
+    """What the policy knows of the actor's journal."""
+
+    outage: Outage | None
+
+    @property
+    def astray(self) -> BaseException | None: ...
+
+    @property
+    def recovered(self) -> bool: ...
+
+    @property
+    def sequence_number(self) -> int: ...
+
+
 def wait_out_outages(
     msg: object, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None
 ) -> Decision:
@@ -65,8 +80,8 @@ def wait_out_outages(
       on with what the journal tells.
     - Anything else is logged and stops the actor.
     """
-    cell = ctx._cell
-    journal = cell.journal
+    cell = cast("Cell", ctx._cell)
+    journal = cast("_Journal | None", cell.journal)
     cause = None if child is not None or journal is None else passing_cause(error, journal.astray)
     if journal is None or cause is None:
         return stop_on_crash(msg, error, ctx, child)

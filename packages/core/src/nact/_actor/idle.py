@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
-    from nact._timers import Bucket
+    from nact._actor.cell import Cell
+    from nact._runtime.timers import Bucket
 
 
 class IdleTimer:
@@ -22,7 +22,7 @@ class IdleTimer:
 
     def start(self) -> None:
         """The actor is idle from now on."""
-        self._since = self._cell.system.scheduler.loop.time()
+        self._since = self._cell.runtime.scheduler.loop.time()
         if self._bucket is None:
             self._arm(self._duration)
 
@@ -36,7 +36,7 @@ class IdleTimer:
         cell = self._cell
         if cell.scheduled:
             return  # busy; when it rests, `start` is called
-        remaining = self._since + self._duration - cell.system.scheduler.loop.time()
+        remaining = self._since + self._duration - cell.runtime.scheduler.loop.time()
         if remaining > 0:
             self._arm(remaining)
         elif cell.leaving:  # handlers of a stateless actor, or children, that are not done
@@ -45,4 +45,4 @@ class IdleTimer:
             cell.stop()
 
     def _arm(self, delay: float) -> None:
-        self._bucket = self._cell.system.timers.add(delay, self)
+        self._bucket = self._cell.runtime.timers.add(delay, self)

@@ -7,12 +7,11 @@ from collections.abc import Awaitable
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nact.context import CrashContext
 from nact.references import NOBODY, ActorRef
-from nact.supervision import Decision
+from nact.supervision import CrashContext, Decision
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
+    from nact._actor.cell import Cell
 
 _NEED_A_CHILD = (Decision.STOP_CHILD, Decision.RESET_CHILD)
 
@@ -35,7 +34,7 @@ async def supervise(faulted: Cell, msg: object, error: Exception, sender: ActorR
             return _carry_out(decision, judge, child, error)
         above = judge.parent_cell
         if above is None:
-            faulted.system.record_failure(faulted.ref, f"failed while it handled {faulted.system.shown(msg)}", error)
+            faulted.runtime.record_failure(faulted.ref, f"failed while it handled {faulted.runtime.shown(msg)}", error)
             return judge.stop(error)
         judge, child = above, judge
 
@@ -53,9 +52,9 @@ async def _decide(judge: Cell, child: Cell | None, fault: _Fault) -> Decision:
             raise
         if isinstance(second, asyncio.CancelledError) and faulted.is_stopping:
             return Decision.RESUME  # told to stop while the policy waited: nothing is left to decide
-        faulted.system.log_fault(faulted.ref, f"failed while it handled {faulted.system.shown(msg)}", error)
+        faulted.runtime.log_fault(faulted.ref, f"failed while it handled {faulted.runtime.shown(msg)}", error)
         is_fault = isinstance(second, Exception | asyncio.CancelledError)
-        tell = judge.system.log_fault if is_fault else judge.system.record_failure
+        tell = judge.runtime.log_fault if is_fault else judge.runtime.record_failure
         tell(judge.ref, "stops, because its on_crash failed", second)
         return Decision.STOP
 

@@ -12,25 +12,25 @@ from collections.abc import Awaitable, Collection, Coroutine, Sequence
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from nact._observing import UNWATCHED, watched
-from nact._supervision import interrupted
+from nact._actor.supervision import interrupted
+from nact._runtime.observing import UNWATCHED, watched
 from nact.errors import PersistUsageError, SequenceConflictError
-from nact.persistence._catching_up import catch_up, is_immutable
-from nact.persistence._reading import Reader, event_at
-from nact.persistence._recovery import recover_state
-from nact.persistence._slots import Slot
-from nact.persistence._snapshots import Snapshots
-from nact.persistence._writes import all_done, is_harmless, remembered
+from nact.persistence._actor.catching_up import catch_up, is_immutable
+from nact.persistence._actor.configuration import Persistence, Writer
+from nact.persistence._actor.reading import Reader, event_at
+from nact.persistence._actor.recovery import recover_state
+from nact.persistence._actor.slots import Slot
+from nact.persistence._actor.snapshots import Snapshots
+from nact.persistence._actor.writes import all_done, is_harmless, remembered
 from nact.persistence.context import PersistentContext, ReplayContext
 from nact.persistence.engine import AtomicBatches
 from nact.persistence.records import PersistedEvent
 from nact.references import NOBODY, ActorRef
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
-    from nact.persistence._configuration import Persistence
-    from nact.persistence._options import JournalOptions
-    from nact.persistence._outages import Outage
+    from nact._actor.cell import Cell
+    from nact.persistence._actor.options import JournalOptions
+    from nact.persistence._actor.outages import Outage
 
 
 _DOUBTS: Final = 1000
@@ -47,8 +47,9 @@ class Journal:
     live_context: ClassVar[type[PersistentContext[Any]]] = PersistentContext
 
     __slots__ = (
-        "_before", "_ended", "_in_doubt", "_over", "_stands_on", "_stored", "_turn", "_writes", "_writing", "astray",
-        "current", "event_id", "key", "options", "outage", "persistence", "recovered", "sequence_number", "snapshots",
+        "_before", "_cell", "_ended", "_in_doubt", "_over", "_stands_on", "_stored", "_turn", "_writes", "_writing",
+        "astray", "current", "event_id", "key", "options", "outage", "persistence", "recovered", "sequence_number",
+        "snapshots",
     )  # fmt: skip
 
     def __init__(self, key: str, persistence: Persistence, options: JournalOptions) -> None:  # noqa: PLR0915 - names
@@ -72,29 +73,33 @@ class Journal:
         self.outage: Outage | None = None
         self._in_doubt: deque[str] | None = None  # ids of events whose writes may yet arrive
         self._turn: asyncio.Future[None] | None = None  # somebody waits until the write in progress is done
-        self._before: Cell | None = None  # the last actor that wrote to this key, if it hasn't ended yet
+        self._before: Writer | None = None  # the last actor that wrote to this key, if it hasn't ended yet
         self._ended: asyncio.Future[None] | None = None  # somebody waits until this actor has ended
 
-    def new_context(self, cell: Cell, sender: ActorRef[Any]) -> PersistentContext[Any]:
+    def bind(self, cell: Cell) -> None:
+        """Called once, by the cell that it belongs to."""
+        self._cell = cell
+
+    def new_context(self, sender: ActorRef[Any]) -> PersistentContext[Any]:
         make: type[PersistentContext[Any]] = PersistentContext if self.recovered else ReplayContext
-        self.current = context = make(cell, sender, self)
+        self.current = context = make(self._cell, sender, self)
         return context
 
     # --- the life of the actor ---------------------------------------------------------------------------------------
 
-    def claim(self, cell: Cell) -> None:
+    def claim(self) -> None:
         """Makes the actor the only writer of its key in this system."""
-        self._before = self.persistence.claim(self.key, cell)
+        self._before = self.persistence.claim(self.key, self._cell)
 
-    def release(self, cell: Cell) -> None:
+    def release(self) -> None:
         """The actor has ended: another one may write to its key."""
         self.current = None
-        self.persistence.release(self.key, cell, self._former())
+        self.persistence.release(self.key, self._cell, self._former())
         self._over = True
         if self._ended is not None:
             self._ended.set_result(None)
 
-    async def recover(self, cell: Cell) -> bool:
+    async def recover(self) -> bool:
         """Gives the cell the state that the journal tells.
 
         Returns:
@@ -102,7 +107,7 @@ class Journal:
         """
         if self.outage is not None and self.outage.delay:
             delay, self.outage.delay = self.outage.delay, 0.0
-            await cell.unless_stopped(asyncio.sleep(delay))
+            await self._cell.unless_stopped(asyncio.sleep(delay))
         while (former := self._former()) is not None and former.journal is not None:
             await former.journal.ended()
         while self._writing:
@@ -111,20 +116,20 @@ class Journal:
         observer = self.persistence.observer
         with UNWATCHED if observer is None else observer.recovering(reader):
             slot = Slot(self.persistence.recoveries)
-            if not await slot.holding(recover_state(cell, reader, self.new_context(cell, NOBODY), slot)):
+            if not await slot.holding(recover_state(self._cell, reader, self.new_context(NOBODY), slot)):
                 return False
         if self.snapshots is not None:
             self.snapshots.begin(reader.start.sequence_number)
-        self._go_live(cell, reader)
+        self._go_live(reader)
         return True
 
-    async def _catch_up(self, cell: Cell) -> bool:
+    async def _catch_up(self) -> bool:
         """Reads on from the event that the state stands on, instead of everything, where that is certainly right.
 
         Returns:
             False if it isn't, or didn't succeed: a recovery has to.
         """
-        if self._writing or self._stands_on != self.sequence_number or not is_immutable(cell.state):
+        if self._writing or self._stands_on != self.sequence_number or not is_immutable(self._cell.state):
             return False
         reader = Reader.after(self.persistence, self.key, self.options, self.sequence_number, self.event_id)
         observer = self.persistence.observer
@@ -132,24 +137,24 @@ class Journal:
         try:
             with UNWATCHED if observer is None else observer.recovering(reader):
                 slot = Slot(self.persistence.recoveries)
-                if not await slot.holding(catch_up(cell, reader, self.new_context(cell, NOBODY), slot)):
+                if not await slot.holding(catch_up(self._cell, reader, self.new_context(NOBODY), slot)):
                     return False
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and interrupted():
                 raise
             return False  # if it wasn't passing, the recovery meets it again, and has it judged
-        self._go_live(cell, reader)
+        self._go_live(reader)
         return True
 
-    def _go_live(self, cell: Cell, reader: Reader) -> None:
+    def _go_live(self, reader: Reader) -> None:
         self.sequence_number, self.event_id = reader.position, reader.event_id
         self.astray = self.current = None
         self._stored = False
         self.recovered = True
         if self.snapshots is not None:
-            self.after_message(cell, cell.state)
+            self.after_message(self._cell, self._cell.state)
 
-    def _former(self) -> Cell | None:
+    def _former(self) -> Writer | None:
         """The last actor that wrote to this key, if it hasn't ended yet."""
         while self._before is not None and (journal := self._before.journal) is not None and journal._over:
             self._before = journal._before  # it may have been stopped before it saw the end of the one before it
@@ -183,21 +188,22 @@ class Journal:
         self._stands_on = None if self._stored else self.sequence_number
         self._stored = False
 
-    async def after_crash(self, cell: Cell) -> None:
+    async def after_crash(self) -> None:
         """Looks back on a fault that was judged. An actor that is astray doesn't just resume, whatever was decided."""
+        cell = self._cell
         if cell.is_stopping:
             return
         if isinstance(self.astray, SequenceConflictError):
             if await self._conflicts_with_itself(self.astray):
                 cell.order_reset()
                 return
-            cell.system.log_fault(cell.ref, f"stops: somebody else writes to its key {self.key!r}", self.astray)
+            cell.runtime.log_fault(cell.ref, f"stops: somebody else writes to its key {self.key!r}", self.astray)
             cell.stop(self.astray)
         elif not self.recovered and not cell.orders:
             error = PersistUsageError("resume isn't possible for an actor that hasn't recovered")
-            cell.system.log_fault(cell.ref, "stops: it has no state to go on with", error)
+            cell.runtime.log_fault(cell.ref, "stops: it has no state to go on with", error)
             cell.stop(error)
-        elif self.astray is not None and (cell.orders or not await self._catch_up(cell)):
+        elif self.astray is not None and (cell.orders or not await self._catch_up()):
             cell.order_reset()
 
     async def _conflicts_with_itself(self, conflict: SequenceConflictError) -> bool:
@@ -210,15 +216,15 @@ class Journal:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def persist(
-        self, context: PersistentContext[Any], cell: Cell, msg: Any, tags: Collection[str]
+        self, context: PersistentContext[Any], msg: Any, tags: Collection[str]
     ) -> Coroutine[Any, Any, PersistedEvent]:
-        self._check_may_persist(context, cell)
+        self._check_may_persist(context)
         return remembered(self._persist(msg, tags), self._writes)
 
     def persist_all(
-        self, context: PersistentContext[Any], cell: Cell, msgs: Sequence[Any], tags: Collection[str]
+        self, context: PersistentContext[Any], msgs: Sequence[Any], tags: Collection[str]
     ) -> Coroutine[Any, Any, Sequence[PersistedEvent]]:
-        self._check_may_persist(context, cell)
+        self._check_may_persist(context)
         if not isinstance(self.persistence.engine, AtomicBatches):
             raise PersistUsageError(f"{self.persistence.engine!r} can't store several events atomically")
         if isinstance(msgs, str | bytes) or not isinstance(msgs, Sequence):
@@ -304,7 +310,8 @@ class Journal:
             self._turn = asyncio.get_running_loop().create_future()
         await asyncio.wait([self._turn])  # not awaited itself: one who is cancelled would cancel it for the others
 
-    def _check_may_persist(self, context: PersistentContext[Any], cell: Cell) -> None:
+    def _check_may_persist(self, context: PersistentContext[Any]) -> None:
+        cell = self._cell
         if not self.recovered:
             raise PersistUsageError(
                 f"{cell.ref.path} is recovering: what it handles is in the journal already. Ask ctx.recovering first"

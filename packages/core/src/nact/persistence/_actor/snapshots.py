@@ -6,17 +6,17 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
-from nact._observing import UNWATCHED
-from nact._scheduler import first_step
+from nact._runtime.observing import UNWATCHED
+from nact._runtime.scheduler import first_step
 from nact.errors import CorruptJournalError, NactError
-from nact.persistence._reading import event_at
+from nact.persistence._actor.reading import event_at
 from nact.persistence.building import json_data
 from nact.persistence.records import PersistedEvent, PersistedSnapshot
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
-    from nact.persistence._configuration import Persistence
-    from nact.persistence._options import JournalOptions, Retention
+    from nact._actor.cell import Cell
+    from nact.persistence._actor.configuration import Persistence
+    from nact.persistence._actor.options import JournalOptions, Retention
     from nact.persistence.engine import EventDeletion, SnapshotStore
 
 logger = logging.getLogger("nact.persistence")
@@ -74,7 +74,7 @@ class Snapshots:
             return
         self._taking = True
         cell.leaving += 1
-        _ = cell.system.scheduler.spawn(self._store(cell, snapshot))
+        _ = cell.runtime.scheduler.spawn(self._store(cell, snapshot))
 
     async def _store(self, cell: Cell, snapshot: PersistedSnapshot) -> None:
         try:
@@ -84,7 +84,7 @@ class Snapshots:
             if self._options.retention is not None:
                 await self._retain(self._options.retention, snapshot)
         except _OvertakenError as overtaken:
-            cell.system.log_fault(cell.ref, f"stops: {overtaken}", overtaken)
+            cell.runtime.log_fault(cell.ref, f"stops: {overtaken}", overtaken)
             cell.stop()
         except Exception as error:
             self._failed(snapshot.sequence_number, error)

@@ -7,15 +7,15 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from nact._cell import Cell
-from nact._replies import PassedOn, Reply
-from nact._stateless import Stateless
+from nact._actor.cell import Cell
+from nact._actor.replies import PassedOn, Reply
+from nact._actor.stateless import Stateless
 from nact.errors import MailboxFullError
 
 if TYPE_CHECKING:
-    from nact._family import Family
-    from nact._options import Options
-    from nact.persistence._journal import Journal
+    from nact._actor.family import Family
+    from nact._actor.journaling import Journaling
+    from nact._actor.options import Options
     from nact.references import ActorRef
 
 SECONDS_BETWEEN_LINES: Final = 10
@@ -30,10 +30,10 @@ class BoundedCell(Cell):
     __slots__ = ("_refusals", "limit")
 
     def __init__(
-        self, name: str, parent: Family, f: Callable[..., Any], options: Options, journal: Journal | None = None
+        self, name: str, parent: Family, f: Callable[..., Any], options: Options, journal: Journaling | None = None
     ) -> None:
         super().__init__(name, parent, f, options, journal)
-        self.limit = options.mailbox_limit or self.system.mailbox_limit or sys.maxsize
+        self.limit = options.mailbox_limit or self.runtime.mailbox_limit or sys.maxsize
         self._refusals: _Refusals | None = None
 
     def receive(self, msg: object, sender: ActorRef[Any]) -> None:
@@ -49,7 +49,7 @@ class BoundedCell(Cell):
     def _refuse(self, sender: ActorRef[Any]) -> None:
         if isinstance(sender, Reply | PassedOn) and sender.refused(MailboxFullError(self.ref.path, self.limit)):
             return
-        self.system.message_refused()
+        self.runtime.message_refused()
         if self._refusals is None:
             self._refusals = _Refusals(self)
         self._refusals.add()
@@ -80,7 +80,7 @@ class _Refusals:
     def _log(self) -> None:
         cell, number, self._number = self._cell, self._number, 0
         self._is_quiet = True
-        _ = cell.system.timers.add(SECONDS_BETWEEN_LINES, self)
+        _ = cell.runtime.timers.add(SECONDS_BETWEEN_LINES, self)
         logger.warning(
             "%s has a full mailbox (mailbox_limit=%d); dropped %d message%s since the last such line",
             cell.ref.path, cell.limit, number, "" if number == 1 else "s",

@@ -7,14 +7,14 @@ from contextlib import aclosing
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from nact._life import NO_STATE, initial_state_of
-from nact._supervision import supervise
-from nact.persistence._reading import Reader, Start
-from nact.persistence._slots import Slot
+from nact._actor.life import NO_STATE, initial_state_of
+from nact._actor.supervision import supervise
+from nact.persistence._actor.reading import Reader, Start
+from nact.persistence._actor.slots import Slot
 from nact.persistence.context import PersistentContext
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
+    from nact._actor.cell import Cell
 
 logger = logging.getLogger("nact.persistence")
 

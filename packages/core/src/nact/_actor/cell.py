@@ -1,7 +1,7 @@
 """What is behind an actor's reference: its mailbox, its state, and whose turn it is.
 
-A cell is owned by one worker at a time (see `_scheduler`), and only its owner runs its handler or changes its state.
-Everybody else leaves it messages, and *orders* (start, reset, stop) that the owner obeys between two messages.
+One worker at a time owns a cell (see `_runtime.scheduler`), and only its owner runs its handler or changes its state.
+All others leave it messages, and *orders* (start, reset, stop) that the owner obeys between two messages.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
-from nact._contexts import differ
-from nact._family import Family
-from nact._idle import IdleTimer
-from nact._life import KEEP_STATE, NO_STATE, crash, finish, start
-from nact._orders import ENDED, RESET, START, STOP
-from nact._stopping import leave, stop_with_all_below
-from nact._supervision import interrupted
+from nact._actor.family import Family
+from nact._actor.idle import IdleTimer
+from nact._actor.journaling import Journaling
+from nact._actor.life import KEEP_STATE, NO_STATE, crash, finish, start
+from nact._actor.orders import ENDED, RESET, START, STOP
+from nact._actor.stopping import leave, stop_with_all_below
+from nact._actor.supervision import interrupted
+from nact._runtime.contexts import differ
 from nact.context import Context
 from nact.references import NOBODY, ActorRef
 
 if TYPE_CHECKING:
-    from nact._options import Options
-    from nact._replies import Asker
-    from nact._scheduler import Waiting
-    from nact.persistence._journal import Journal
+    from nact._actor.options import Options
+    from nact._actor.replies import Asker
+    from nact._runtime.scheduler import Waiting
 
 MOST_SPARE_MAILBOXES: Final = 1024
 
@@ -56,12 +56,12 @@ class Cell(Family):
         "queries", "scheduled", "scheduler", "starts_failed", "state",
     )  # fmt: skip
 
-    def __init__(
-        self, name: str, parent: Family, f: Callable[..., Any], options: Options, journal: Journal | None = None
+    def __init__(  # noqa: PLR0915 - a line for each slot
+        self, name: str, parent: Family, f: Callable[..., Any], options: Options, journal: Journaling | None = None
     ) -> None:
-        super().__init__(ActorRef(name, parent.ref, self), parent.system)
+        super().__init__(ActorRef(name, parent.ref, self), parent.runtime)
         self.parent = parent
-        self.scheduler = parent.system.scheduler
+        self.scheduler = parent.runtime.scheduler
         self.f = f
         self.options = options
         self.state: Any = options.initial_state if options.initial_state_func is None else NO_STATE
@@ -72,6 +72,8 @@ class Cell(Family):
         self.current: object = None
         """The message whose handler is suspended."""
         self.journal = journal
+        if journal is not None:
+            journal.bind(self)
         self.context: Context[Any] = self.new_context(NOBODY)
         self.queries: set[Asker] | None = None
         """Questions asked of this actor and not answered yet."""
@@ -89,7 +91,7 @@ class Cell(Family):
             self.idle.start()
 
     def new_context(self, sender: ActorRef[Any]) -> Context[Any]:
-        return Context(self, sender) if self.journal is None else self.journal.new_context(self, sender)
+        return Context(self, sender) if self.journal is None else self.journal.new_context(sender)
 
     # --- from outside: messages and orders ---------------------------------------------------------------------------
 
@@ -124,7 +126,7 @@ class Cell(Family):
     def abandon(self, error: BaseException) -> None:
         """Its turn was cut off. It stops, and nobody waits for its handler."""
         if not isinstance(error, KeyboardInterrupt | SystemExit):
-            self.system.record_failure(self.ref, "stops: it can't go on", error)
+            self.runtime.record_failure(self.ref, "stops: it can't go on", error)
         self.scheduled = False
         if self.orders & STOP:
             self.order(STOP)
@@ -238,8 +240,8 @@ class Cell(Family):
     def failed(self, error: BaseException) -> Waiting | None:
         msg, self.current = self.current, None
         if isinstance(error, asyncio.CancelledError) and interrupted():
-            during = "" if msg is None else f" while it handled {self.system.shown(msg)}"
-            self.system.log_fault(self.ref, f"stops: it was cancelled{during}", error)
+            during = "" if msg is None else f" while it handled {self.runtime.shown(msg)}"
+            self.runtime.log_fault(self.ref, f"stops: it was cancelled{during}", error)
             self.stop(error)
             return self.serve()
         return crash(self, msg, error, self.context.sender)

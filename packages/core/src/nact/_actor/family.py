@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
+from nact._runtime.runtime import Runtime
 from nact.errors import NameInUseError
 from nact.references import ActorRef
 
-if TYPE_CHECKING:
-    from nact._cell import Cell
-    from nact.system import ActorSystem
+
+class Child(Protocol):
+    """What a family knows of the cell of a child."""
+
+    def stop(self, cause: BaseException | None = None) -> None:
+        """Orders the child, and all below it, to stop."""
+        ...
+
+    def order_reset(self, cause: BaseException | None = None) -> None:
+        """Orders the child to make its state anew."""
+        ...
 
 
 class Family:
@@ -21,14 +30,14 @@ class Family:
     and its parent doesn't end before it.
     """
 
-    __slots__ = ("_children", "leaving", "ref", "system")
+    __slots__ = ("_children", "leaving", "ref", "runtime")
 
     ref: ActorRef[Any]
-    system: ActorSystem
+    runtime: Runtime
 
-    def __init__(self, ref: ActorRef[Any], system: ActorSystem) -> None:
+    def __init__(self, ref: ActorRef[Any], runtime: Runtime) -> None:
         self.ref = ref
-        self.system = system
+        self.runtime = runtime
         self.leaving = 0
         """Children, and tasks, that were told to end and have not yet."""
         self._children: dict[str, ActorRef[Any]] | None = None
@@ -40,17 +49,17 @@ class Family:
             self._children = {}
         return MappingProxyType(self._children)
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[Child]:
         """The cells of the living children."""
-        return [cast("Cell", ref._target) for ref in self._children.values()] if self._children else []
+        return [cast("Child", ref._target) for ref in self._children.values()] if self._children else []
 
     def name_for_child(self, name: str | None) -> str:
         """The name, checked, or one that no sibling has."""
         taken = self._children or ()
         if name is None:
-            name = self.system.new_name()
+            name = self.runtime.new_name()
             while name in taken:
-                name = self.system.new_name()
+                name = self.runtime.new_name()
         elif name in taken:
             raise NameInUseError(f"{self.ref.path} already has a child named {name!r}")
         return name

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from nact._endings import without_frames
-from nact._orders import ENDED, STOP
+from nact._actor.orders import ENDED, STOP
+from nact._runtime.endings import without_frames
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
-    from nact._family import Family
+    from nact._actor.cell import Cell
+    from nact._actor.family import Family
 
 
 def stop_with_all_below(top: Cell, cause: BaseException | None = None) -> None:
@@ -25,17 +25,17 @@ def stop_with_all_below(top: Cell, cause: BaseException | None = None) -> None:
     while to_tell:  # not by recursion: families can be deep
         cell = to_tell.pop()
         if not cell.orders & (STOP | ENDED):
-            to_tell += cell.cells()
+            to_tell += cast("list[Cell]", cell.cells())
             _close(cell, cause)
             if reason is not None:
-                cell.system.endings.remember(cell.ref, reason)
+                cell.runtime.endings.remember(cell.ref, reason)
             told.append(cell)
     for cell in reversed(told):
         left = leave(cell)
         if left is not None:
             left.left()
         elif not cell.orders & ENDED:
-            cell.system.endings.told_to_stop(cell.ref)
+            cell.runtime.endings.told_to_stop(cell.ref)
 
 
 def leave(cell: Cell) -> Family | None:
@@ -53,9 +53,9 @@ def end(cell: Cell) -> Family:
     cell.orders = ENDED
     cell.state = None
     if cell.journal is not None:
-        cell.journal.release(cell)
-    if cell.system.endings.awaited:
-        cell.system.endings.has_ended(cell.ref)
+        cell.journal.release()
+    if cell.runtime.endings.awaited:
+        cell.runtime.endings.has_ended(cell.ref)
     return cell.parent
 
 
@@ -66,7 +66,7 @@ def _close(cell: Cell, cause: BaseException | None) -> None:
     cell.ref._target = None
     waiting, cell.mailbox = cell.mailbox, None
     for msg, _ in waiting or ():
-        cell.system.dead_letter(cell.ref, msg)
+        cell.runtime.dead_letter(cell.ref, msg)
     questions, cell.queries = cell.queries, None
     for reply in questions or ():
         reply.target_stopped(cause)

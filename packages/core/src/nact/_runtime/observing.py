@@ -7,14 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, Protocol
-
-if TYPE_CHECKING:
-    from nact._cell import Cell
-    from nact._replies import Reply
-    from nact.persistence._reading import Reader
+from typing import Any, Final, Protocol
 
 UNWATCHED: Final[AbstractContextManager[None]] = nullcontext()
+
+
+class Place(Protocol):
+    """A sequence number that a journal is read from."""
+
+    @property
+    def sequence_number(self) -> int: ...
+
+
+class Reading(Protocol):
+    """A journal that is read: whose, where from, and how far."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def start(self) -> Place: ...
+
+    @property
+    def position(self) -> int: ...
 
 
 class Observer(Protocol):
@@ -24,7 +39,7 @@ class Observer(Protocol):
         """What is called in the place of `f`, the handler of an actor that is spawned."""
         ...
 
-    def new_reply(self, asked: Cell, timeout: float) -> Reply:
+    def new_reply(self, asked: Any, timeout: float) -> Any:
         """The other side of a question that is asked now."""
         ...
 
@@ -32,11 +47,11 @@ class Observer(Protocol):
         """So many events, from this number on, are written."""
         ...
 
-    def recovering(self, reader: Reader) -> AbstractContextManager[object]:
+    def recovering(self, reader: Reading) -> AbstractContextManager[object]:
         """An actor recovers, or waits for its turn to. In the end the reader tells from where, and how far."""
         ...
 
-    def reading(self, reader: Reader) -> AbstractContextManager[object]:
+    def reading(self, reader: Reading) -> AbstractContextManager[object]:
         """A persistent query reads what is new to it."""
         ...
 

@@ -17,7 +17,7 @@ from contextvars import Context
 from types import CoroutineType, coroutine
 from typing import Any, Final, Protocol, TypeAlias
 
-from nact._contexts import base_context, differ, stepped_in
+from nact._runtime.contexts import base_context, differ, stepped_in
 
 MESSAGES_PER_PASS: Final = 128
 """After so many messages a worker lets the event loop look at sockets and timers."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from nact._orders import RESET, START
-from nact._replies import PassedOn, Reply
-from nact._stopping import end
-from nact._supervision import ends_the_task, supervise
+from nact._actor.orders import RESET, START
+from nact._actor.replies import PassedOn, Reply
+from nact._actor.stopping import end
+from nact._actor.supervision import ends_the_task, supervise
 from nact.errors import HandlerCancelledError
 from nact.references import NOBODY, ActorRef
 
 if TYPE_CHECKING:
-    from nact._cell import Cell
+    from nact._actor.cell import Cell
 
 KEEP_STATE: Final = object()
 """The result of what isn't a message: the state stays as it is."""
@@ -38,7 +38,7 @@ async def start(cell: Cell) -> object:
             delay = min(FIRST_DELAY * 2 ** min(cell.starts_failed - 1, 30), LONGEST_DELAY)
             await cell.unless_stopped(asyncio.sleep(delay))
         cell.state = await initial_state_of(cell)
-        recovered = cell.journal is None or await cell.journal.recover(cell)
+        recovered = cell.journal is None or await cell.journal.recover()
     except BaseException as error:
         if ends_the_task(cell, error):
             raise
@@ -55,17 +55,17 @@ async def crash(cell: Cell, msg: object, error: BaseException, sender: ActorRef[
         error.__cause__ = cancelled
     if cell.journal is not None:
         cell.journal.before_judgement()
-    handled = cell.system.shown(msg)
+    handled = cell.runtime.shown(msg)
     if not isinstance(error, Exception):
-        cell.system.record_failure(cell.ref, f"stops: {type(error).__name__} while it handled {handled}", error)
+        cell.runtime.record_failure(cell.ref, f"stops: {type(error).__name__} while it handled {handled}", error)
         cell.stop(error)
         return KEEP_STATE
     if cell.is_stopping:
-        cell.system.log_fault(cell.ref, f"failed, after it was told to stop, while it handled {handled}", error)
+        cell.runtime.log_fault(cell.ref, f"failed, after it was told to stop, while it handled {handled}", error)
         return KEEP_STATE
     await supervise(cell, msg, error, sender)
     if cell.journal is not None:
-        await cell.journal.after_crash(cell)
+        await cell.journal.after_crash()
     if isinstance(sender, Reply | PassedOn):
         sender.handler_failed(cell.ref, error)
     return KEEP_STATE
@@ -82,7 +82,7 @@ async def finish(cell: Cell) -> object:
     except BaseException as error:
         if ends_the_task(cell, error):
             raise
-        cell.system.record_failure(cell.ref, "failed in after_stop", error)
+        cell.runtime.record_failure(cell.ref, "failed in after_stop", error)
     finally:
         end(cell).left()
     return KEEP_STATE
@@ -102,5 +102,5 @@ async def _start_failed(cell: Cell, error: BaseException) -> None:
     cell.starts_failed += 1
     await crash(cell, None, error)
     if cell.state is NO_STATE and not cell.orders:
-        cell.system.log_fault(cell.ref, "stops: it has no state to go on with", error)
+        cell.runtime.log_fault(cell.ref, "stops: it has no state to go on with", error)
         cell.stop(error)

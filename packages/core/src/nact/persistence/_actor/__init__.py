@@ -1,0 +1,1 @@
+"""A persistent actor from the inside: its journal, its recovery, its snapshots."""
