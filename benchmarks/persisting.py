@@ -21,7 +21,7 @@ class _Contacts:
     def __init__(self) -> None:
         self.countdown = Countdown()
 
-    async def handle(self, state: int, msg: object, ctx: PersistentContext[Any]) -> int:
+    async def handle(self, state: int, msg: object, ctx: PersistentContext[Any, Any]) -> int:
         """The state is the number of messages."""
         if ctx.recovering:
             return state + 1
@@ -38,7 +38,7 @@ class _TimedContacts(_Contacts):
         super().__init__()
         self.milliseconds: list[float] = []
 
-    async def handle(self, state: int, msg: object, ctx: PersistentContext[Any]) -> int:
+    async def handle(self, state: int, msg: object, ctx: PersistentContext[Any, Any]) -> int:
         """The state is the number of messages."""
         if ctx.recovering or msg is _HELLO:
             return await super().handle(state, msg, ctx)

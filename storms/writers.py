@@ -104,10 +104,10 @@ class Process:
     def _reader(self, system: ActorSystem, key: str) -> Callable[[], Awaitable[State]]:
         """Some have snapshots of their own to go on from; the others must say so when they miss deleted events."""
         if self._random.random() < 1 / 2:
-            return persistent_query(system, fold, key, initial_state=START)
+            return persistent_query(system, fold, key=key, initial_state=START)
         every = SNAPSHOT_EVERY
         return persistent_query(
-            system, fold, key, initial_state=START, snapshot_key=f"{key} as read", snapshot_every=every
+            system, fold, key=key, initial_state=START, snapshot_key=f"{key} as read", snapshot_every=every
         )
 
     async def recover(self, system: ActorSystem) -> None:
@@ -139,7 +139,7 @@ class Process:
             on_crash=partial(self._on_crash, key),
         )
 
-    async def _handle(self, key: str, state: State, data: Data | None, ctx: PersistentContext[Any]) -> State:
+    async def _handle(self, key: str, state: State, data: Data | None, ctx: PersistentContext[Any, Any]) -> State:
         if data is None:
             dispatch(ctx.sender, state)
             return state
@@ -149,7 +149,7 @@ class Process:
         dispatch(ctx.sender, after)
         return after
 
-    async def _persist(self, key: str, state: State, data: Data, ctx: PersistentContext[Any]) -> State:
+    async def _persist(self, key: str, state: State, data: Data, ctx: PersistentContext[Any, Any]) -> State:
         self._ledger.tries(key, data)
         try:
             event = await ctx.persist(data)

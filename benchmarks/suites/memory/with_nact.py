@@ -18,7 +18,7 @@ def _count(countdown: Countdown, _msg: object, _ctx: Context[Any]) -> Countdown:
     return countdown
 
 
-async def _count_async(countdown: Countdown, _msg: object, _ctx: PersistentContext[Any]) -> Countdown:
+async def _count_async(countdown: Countdown, _msg: object, _ctx: PersistentContext[Any, Any]) -> Countdown:
     countdown.tick()
     return countdown
 

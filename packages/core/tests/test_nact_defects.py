@@ -38,7 +38,7 @@ def fail(state: Any, msg: Any, ctx: Context[Any]) -> Any:
 
 
 def escalate(msg: Any, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None) -> Decision:
-    return ctx.escalate
+    return Decision.ESCALATE
 
 
 async def others_ran(system: ActorRef[Any]) -> None:

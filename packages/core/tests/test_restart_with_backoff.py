@@ -109,7 +109,7 @@ async def test_past_the_limit_another_policy_can_decide(kind: str) -> None:
 
     def otherwise(msg: str, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
         asked.append((msg, str(error), ctx.self, child))
-        return ctx.resume
+        return Decision.RESUME
 
     async def otherwise_later(msg: str, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
         await asyncio.sleep(7)

@@ -145,7 +145,7 @@ async def test_its_fault_can_be_escalated(handler: Any) -> None:
 
     def judge(msg: Any, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
         blamed.put_nowait((msg, child))
-        return ctx.stop_child
+        return Decision.STOP_CHILD
 
     async with start() as system:
         parent = spawn(system, echo, on_crash=judge)
@@ -162,7 +162,7 @@ async def test_a_policy_is_told_the_sender_of_the_message_that_failed_whatever_c
 
     def judge(msg: str, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
         blamed.put_nowait((msg, ctx.sender))
-        return ctx.resume
+        return Decision.RESUME
 
     async def slow(msg: str, ctx: Context[str]) -> None:
         await asyncio.sleep(1 if msg == "fail" else 2)
@@ -186,7 +186,7 @@ async def test_a_cancelled_wait_is_a_fault_like_any_other() -> None:
 
     def judge(msg: str, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
         faults.put_nowait(error)
-        return ctx.resume
+        return Decision.RESUME
 
     async with start() as system:
         dispatch(spawn_stateless(system, wait, on_crash=judge), "wait")

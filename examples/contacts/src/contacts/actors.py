@@ -43,7 +43,7 @@ from nact import (
     spawn_stateless,
 )
 
-BookContext: TypeAlias = PersistentContext[Request | Event]
+BookContext: TypeAlias = PersistentContext[Request | Event, Request | Event]
 
 EVENTS: TypedCodec[Event] = TypedCodec(ContactCreated | ContactUpdated | ContactRemoved)
 SNAPSHOTS: TypedCodec[AddressBook] = TypedCodec(AddressBook)
@@ -87,10 +87,8 @@ def spawn_address_book(
         initial_state=AddressBook(),
         snapshot_every=snapshot_every,
         retention=Retention(snapshots=2),
-        encoder=EVENTS.encode,
-        decoder=EVENTS.decode,
-        snapshot_encoder=SNAPSHOTS.encode,
-        snapshot_decoder=SNAPSHOTS.decode,
+        codec=EVENTS,
+        snapshot_codec=SNAPSHOTS,
         shutdown_after=idle_after,
     )
 

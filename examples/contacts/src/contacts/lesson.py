@@ -9,7 +9,7 @@ Contact = dict[str, str]
 Book = dict[str, str]
 
 
-async def contacts(book: Book, contact: Contact, ctx: PersistentContext[Contact]) -> Book:
+async def contacts(book: Book, contact: Contact, ctx: PersistentContext[Contact, Contact]) -> Book:
     """Adds a contact, and answers with all of them."""
     if not ctx.recovering:
         await ctx.persist(contact)  # when this returns, the contact is on disk

@@ -26,7 +26,7 @@ JOURNAL = "sqlite:///tills.db"
 TILLS = ("left", "right")
 
 
-async def till(total: int, amount: int, ctx: PersistentContext[int]) -> int:
+async def till(total: int, amount: int, ctx: PersistentContext[int, int]) -> int:
     """Takes an amount, and answers with all that it has taken."""
     if not ctx.recovering:
         await ctx.persist(amount)  # its span is a child of the query's

@@ -1,5 +1,6 @@
 """Actors for asyncio whose state survives any crash."""
 
+from nact._actor.options import SpawnOptions, StatelessOptions
 from nact.context import Context
 from nact.durations import Duration, days, hours, milliseconds, minutes, seconds
 from nact.errors import (
@@ -37,9 +38,9 @@ from nact.monitoring import (
     log_to_nothing,
 )
 from nact.persistence._actor.configuration import configure_persistence
-from nact.persistence._actor.options import Retention
+from nact.persistence._actor.options import PersistentOptions, ReadingOptions, Retention
 from nact.persistence.actor import spawn_persistent
-from nact.persistence.codecs import TypedCodec
+from nact.persistence.codecs import Codec, FunctionCodec, TypedCodec
 from nact.persistence.context import PersistentContext
 from nact.persistence.discovery import engine_from_url
 from nact.persistence.query import persistent_query
@@ -54,6 +55,7 @@ __all__ = [
     "ActorRef",
     "ActorStoppedError",
     "ActorSystem",
+    "Codec",
     "Context",
     "CorruptJournalError",
     "CrashContext",
@@ -61,6 +63,7 @@ __all__ = [
     "Duration",
     "EngineClosedError",
     "EngineUnavailableError",
+    "FunctionCodec",
     "HandlerCancelledError",
     "HandlerFailedError",
     "IncompatibleEngineError",
@@ -79,10 +82,14 @@ __all__ = [
     "OutcomeUnknownError",
     "PersistUsageError",
     "PersistentContext",
+    "PersistentOptions",
     "QueryTimeoutError",
+    "ReadingOptions",
     "RestartWithBackoff",
     "Retention",
     "SequenceConflictError",
+    "SpawnOptions",
+    "StatelessOptions",
     "SupervisionPolicy",
     "SystemFailedError",
     "TypedCodec",

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, Unpack, overload
 
 from nact._actor.bounded import BoundedCell
 from nact._actor.cell import Cell
 from nact._actor.family import Family
-from nact._actor.options import Options, check_callable, check_name, checked_options
+from nact._actor.options import (
+    Options,
+    SpawnOptions,
+    StatelessOptions,
+    check_callable,
+    check_name,
+    check_names,
+    checked_options,
+)
 from nact._actor.stateless import Stateless
 from nact._runtime.endings import has_stopped
 from nact.context import Context
-from nact.durations import Duration
 from nact.references import ActorRef
-from nact.supervision import SupervisionPolicy, resume_on_crash
+from nact.supervision import resume_on_crash
 
 if TYPE_CHECKING:
     from nact._actor.journaling import Journaling
 
 State = TypeVar("State")
 Msg = TypeVar("Msg")
+
+_NAMES: Final = SpawnOptions.__annotations__.keys()
 
 
 # The types of handlers are protocols, one for each kind: from plain callables a type checker infers the state too late
@@ -46,10 +55,7 @@ def spawn(
     name: str | None = None,
     *,
     initial_state: State,
-    shutdown_after: Duration | None = None,
-    mailbox_limit: int | None = None,
-    on_crash: SupervisionPolicy | None = None,
-    after_stop: Callable[[State, Context[Msg]], object] | None = None,
+    **options: Unpack[SpawnOptions[State, Context[Msg]]],
 ) -> ActorRef[Msg]: ...
 @overload
 def spawn(
@@ -58,10 +64,7 @@ def spawn(
     name: str | None = None,
     *,
     initial_state: State,
-    shutdown_after: Duration | None = None,
-    mailbox_limit: int | None = None,
-    on_crash: SupervisionPolicy | None = None,
-    after_stop: Callable[[State, Context[Msg]], object] | None = None,
+    **options: Unpack[SpawnOptions[State, Context[Msg]]],
 ) -> ActorRef[Msg]: ...
 @overload
 def spawn(
@@ -70,10 +73,7 @@ def spawn(
     name: str | None = None,
     *,
     initial_state_func: Callable[[Context[Msg]], Awaitable[State] | State],
-    shutdown_after: Duration | None = None,
-    mailbox_limit: int | None = None,
-    on_crash: SupervisionPolicy | None = None,
-    after_stop: Callable[[State, Context[Msg]], object] | None = None,
+    **options: Unpack[SpawnOptions[State, Context[Msg]]],
 ) -> ActorRef[Msg]: ...
 @overload
 def spawn(
@@ -82,21 +82,14 @@ def spawn(
     name: str | None = None,
     *,
     initial_state_func: Callable[[Context[Msg]], Awaitable[State] | State],
-    shutdown_after: Duration | None = None,
-    mailbox_limit: int | None = None,
-    on_crash: SupervisionPolicy | None = None,
-    after_stop: Callable[[State, Context[Msg]], object] | None = None,
+    **options: Unpack[SpawnOptions[State, Context[Msg]]],
 ) -> ActorRef[Msg]: ...
 @overload
 def spawn(
     parent: ActorRef[Any],
     f: Callable[[None, Msg, Context[Msg]], Any],
     name: str | None = None,
-    *,
-    shutdown_after: Duration | None = None,
-    mailbox_limit: int | None = None,
-    on_crash: SupervisionPolicy | None = None,
-    after_stop: Callable[[Any, Context[Msg]], object] | None = None,
+    **options: Unpack[SpawnOptions[Any, Context[Msg]]],
 ) -> ActorRef[Msg]: ...
 def spawn(
     parent: ActorRef[Any],
@@ -105,10 +98,7 @@ def spawn(
     *,
     initial_state: Any = None,
     initial_state_func: Callable[..., Any] | None = None,
-    shutdown_after: Duration | None = None,
-    mailbox_limit: int | None = None,
-    on_crash: SupervisionPolicy | None = None,
-    after_stop: Callable[..., object] | None = None,
+    **options: Any,
 ) -> ActorRef[Any]:
     """A new actor, which handles one message at a time, in order, with `f(state, msg, ctx)`.
 
@@ -123,37 +113,25 @@ def spawn(
             `initial_state_func` instead: a reset wouldn't undo that.
         initial_state_func: Makes the initial state from the context, sync or async. If it raises, `on_crash` is
             asked, with `None` as the message; repeated resets then wait longer and longer, up to 30 s.
-        shutdown_after: Stops the actor when it had nothing to do for so long: seconds, or a `timedelta`.
-        mailbox_limit: How many messages may wait. When it is full, a `query` fails with `MailboxFullError`, and what is
-            dispatched is a dead letter. Without it the system's holds, if `start` was given one; `sys.maxsize` is none.
-        on_crash: The supervision policy; by default the fault is logged and the actor stopped.
-        after_stop: Called with the last state when the actor, and all below it, has ended; sync or async.
+        **options: See `SpawnOptions`.
 
     Raises:
         ActorStoppedError: The parent has stopped.
         NameInUseError: A living sibling has this name.
-        TypeError, ValueError: Another argument can't be. It is named.
+        TypeError, ValueError: Another argument is invalid. It is named.
     """
-    options = checked_options(
-        initial_state=initial_state,
-        initial_state_func=initial_state_func,
-        on_crash=on_crash,
-        after_stop=after_stop,
-        shutdown_after=shutdown_after,
-        mailbox_limit=mailbox_limit,
-    )
+    if options:
+        check_names("spawn", options, _NAMES)
     check_callable("f", f)
-    return spawn_cell(parent, f, name, options)
+    checked = checked_options(initial_state=initial_state, initial_state_func=initial_state_func, **options)
+    return spawn_cell(parent, f, name, checked)
 
 
 def spawn_stateless(
     parent: ActorRef[Any],
     f: Callable[[Msg, Context[Msg]], object],
     name: str | None = None,
-    *,
-    shutdown_after: Duration | None = None,
-    mailbox_limit: int | None = None,
-    on_crash: SupervisionPolicy | None = None,
+    **options: Unpack[StatelessOptions],
 ) -> ActorRef[Msg]:
     """A new actor without a state, which handles messages with `f(msg, ctx)`, concurrently where `f` is async.
 
@@ -161,16 +139,12 @@ def spawn_stateless(
     When the actor is told to stop, the messages in progress are finished. A fault reaches whoever asked, at once, as a
     `HandlerFailedError`. Messages in progress count towards `mailbox_limit`, as those do that wait.
 
-    Args and Raises are those of `spawn`.
+    Args and Raises are those of `spawn`; the options are those of `StatelessOptions`.
     """
-    options = checked_options(
-        on_crash=on_crash,
-        shutdown_after=shutdown_after,
-        mailbox_limit=mailbox_limit,
-        default_policy=resume_on_crash,
-    )
+    if options:
+        check_names("spawn_stateless", options, StatelessOptions.__annotations__)
     check_callable("f", f)
-    return spawn_cell(parent, Stateless(f), name, options)
+    return spawn_cell(parent, Stateless(f), name, checked_options(**options, default_policy=resume_on_crash))
 
 
 def spawn_cell(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from nact.context import Context, Msg
@@ -47,18 +47,7 @@ class Decision(Enum):
 
 
 class CrashContext(Context[Msg], eq=False, frozen=True):
-    """The context of a supervision policy: the decisions that it can return, and the messages that wait."""
-
-    stop: ClassVar = Decision.STOP
-    stop_all: ClassVar = Decision.STOP_ALL
-    stop_child: ClassVar = Decision.STOP_CHILD
-    stop_all_children: ClassVar = Decision.STOP_ALL_CHILDREN
-    resume: ClassVar = Decision.RESUME
-    reset: ClassVar = Decision.RESET
-    reset_all: ClassVar = Decision.RESET_ALL
-    reset_child: ClassVar = Decision.RESET_CHILD
-    reset_all_children: ClassVar = Decision.RESET_ALL_CHILDREN
-    escalate: ClassVar = Decision.ESCALATE
+    """The context of a supervision policy: the actor that it decides for, and the messages that wait there."""
 
     @property
     def mailbox(self) -> tuple[Msg, ...]:

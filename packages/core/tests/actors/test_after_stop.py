@@ -173,7 +173,7 @@ async def test_a_cancelled_wait_in_after_stop_is_a_failure_like_any_other() -> N
 
     def judge(msg: Any, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
         asked.append(error)
-        return ctx.resume
+        return Decision.RESUME
 
     with pytest.raises(SystemFailedError) as caught:
         async with start(name="shop") as system:
@@ -194,7 +194,7 @@ async def test_a_cancelled_wait_in_a_handler_is_a_fault_that_tells_so() -> None:
 
     def judge(msg: Any, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
         faults.append(error)
-        return ctx.resume
+        return Decision.RESUME
 
     async with start() as system:
         ref = spawn(system, wait, on_crash=judge)
@@ -213,7 +213,7 @@ async def test_a_sync_handler_that_raises_cancelled_error_is_at_fault_too() -> N
 
     def judge(msg: Any, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
         faults.append(error)
-        return ctx.stop
+        return Decision.STOP
 
     async with start() as system:
         ref = spawn(system, cancel, on_crash=judge)

@@ -221,7 +221,7 @@ async def test_an_asker_that_was_answered_is_unaffected() -> None:
 async def test_a_policy_may_answer_before_the_error_does() -> None:
     def explain(msg: Any, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
         dispatch(ctx.sender, f"sorry: {error}")
-        return ctx.resume
+        return Decision.RESUME
 
     async with start() as system:
         ref: ActorRef[Any] = spawn(system, fail, on_crash=explain)

@@ -76,7 +76,7 @@ async def test_failing_to_make_the_state_is_a_fault_without_a_message() -> None:
 
     def judge(msg: Any, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
         faults.put_nowait((msg, error, ctx.self))
-        return ctx.stop
+        return Decision.STOP
 
     async with start() as system:
         ref = spawn(system, tell, initial_state_func=make, on_crash=judge)
@@ -118,7 +118,7 @@ async def test_an_actor_that_resumes_after_a_failed_reset_keeps_its_old_state() 
         return tell(state, msg, ctx)  # type: ignore[no-any-return]
 
     def judge(msg: Any, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
-        return ctx.resume if msg is None else ctx.reset
+        return Decision.RESUME if msg is None else Decision.RESET
 
     async with start() as system:
         ref = spawn(system, fail, initial_state_func=make, on_crash=judge)

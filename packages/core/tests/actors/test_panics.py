@@ -12,6 +12,7 @@ from nact import (
     ActorStoppedError,
     ActorSystem,
     Context,
+    FunctionCodec,
     LogRecord,
     configure_logging,
     configure_persistence,
@@ -176,10 +177,10 @@ def having(**codec: Any) -> Spawn:
     return lambda system, panic: spawn_persistent(system, keep, key="key", name="a", on_crash=resume, **codec)
 
 
-@pytest.mark.parametrize("codec", ["encoder", "snapshot_encoder"])
+@pytest.mark.parametrize("codec", ["codec", "snapshot_codec"])
 async def test_a_panic_of_an_encoder_stops_its_actor(codec: str) -> None:
-    options: dict[str, Any] = {codec: having_panicked(PanicError())}
-    if codec == "snapshot_encoder":
+    options: dict[str, Any] = {codec: FunctionCodec(having_panicked(PanicError()), having_panicked(PanicError()))}
+    if codec == "snapshot_codec":
         options["snapshot_every"] = 1
     async with left_by(PanicError, configure_persistence(MemoryPersistenceEngine()), stop_timeout=1) as system:
         ref = having(**options)(system, fail)
@@ -193,7 +194,7 @@ async def test_a_panic_of_a_decoder_stops_its_actor() -> None:
     async with start(configure_persistence(engine, close=False)) as system:
         await query(having()(system, fail), 1, 60)
     async with left_by(PanicError, configure_persistence(engine), stop_timeout=1) as system:
-        ref = having(decoder=having_panicked(PanicError()))(system, fail)
+        ref = having(codec=FunctionCodec(having_panicked(PanicError()), having_panicked(PanicError())))(system, fail)
         with pytest.raises(ActorStoppedError):
             await query(ref, 2, 60)
 

@@ -105,7 +105,7 @@ class FailingEngine(MemoryPersistenceEngine):
         await super().take_snapshot(snapshot)
 
 
-async def collect(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+async def collect(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
     """A handler: persists what it is sent and keeps it in a list. Answers with the list."""
     if not ctx.recovering:
         await ctx.persist(msg)

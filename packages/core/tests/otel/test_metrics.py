@@ -46,7 +46,7 @@ async def test_each_query_persist_recovery_and_snapshot_is_timed() -> None:
         ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=2)
         for msg in "abc":
             await ask(ref, msg)
-        await persistent_query(system, lambda state, msg: msg, "k")()
+        await persistent_query(system, lambda state, msg: msg, key="k")()
     assert telemetry.values("nact.query.duration") == {SHOP: 3}
     assert telemetry.values("nact.persist.duration") == {SHOP: 3}
     assert telemetry.values("nact.recovery.duration") == {SHOP: 1}

@@ -112,7 +112,7 @@ async def test_what_goes_on_after_the_answer_is_still_the_query_s() -> None:
     telemetry = Telemetry()
     gate: asyncio.Event = asyncio.Event()
 
-    async def answer_first(state: Any, msg: Any, ctx: PersistentContext[Any]) -> None:
+    async def answer_first(state: Any, msg: Any, ctx: PersistentContext[Any, Any]) -> None:
         if not ctx.recovering:
             dispatch(ctx.sender, "yes")
             await gate.wait()
@@ -184,7 +184,7 @@ async def test_the_span_in_which_the_system_was_started_is_nobody_s_parent() -> 
     telemetry = Telemetry()
     persisted = asyncio.Event()
 
-    async def persist(state: Any, msg: Any, ctx: PersistentContext[Any]) -> None:
+    async def persist(state: Any, msg: Any, ctx: PersistentContext[Any, Any]) -> None:
         if not ctx.recovering:
             await ctx.persist(msg)
             persisted.set()

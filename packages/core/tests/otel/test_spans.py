@@ -53,7 +53,7 @@ async def test_a_persist_tells_its_key_its_sequence_number_and_how_many() -> Non
 
 
 async def test_a_batch_is_one_persist() -> None:
-    async def several(state: None, msg: list[Any], ctx: PersistentContext[list[Any]]) -> None:
+    async def several(state: None, msg: list[Any], ctx: PersistentContext[list[Any], list[Any]]) -> None:
         if not ctx.recovering:
             await ctx.persist_all(msg)
             dispatch(ctx.sender, "done")
@@ -100,7 +100,12 @@ async def test_a_persistent_query_tells_what_it_read_and_its_snapshot() -> None:
     await write(engine, 1, 2, 3)
     async with start(telemetry.plugin(), configure_persistence(engine)) as system:
         total = persistent_query(
-            system, lambda sum_, event: sum_ + event, "k", initial_state=0, snapshot_key="sum of k", snapshot_every=2
+            system,
+            lambda sum_, event: sum_ + event,
+            key="k",
+            initial_state=0,
+            snapshot_key="sum of k",
+            snapshot_every=2,
         )
         with telemetry.tracer.start_as_current_span("request") as request:
             assert await total() == 6

@@ -14,7 +14,7 @@ PATIENCE = 10.0
 GET = "get"
 
 
-async def collect(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+async def collect(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
     """A handler: persists what it is sent and keeps it in a list. Answers with the list; to `GET` it just answers."""
     if msg != GET:
         if not ctx.recovering:
@@ -61,6 +61,11 @@ class Judge:
     async def fault(self) -> tuple[Any, Exception]:
         """The next fault, as message and error."""
         return await asyncio.wait_for(self.faults.get(), PATIENCE)
+
+
+def same(value: Any) -> Any:
+    """One half of a codec that does nothing."""
+    return value
 
 
 class Gate:

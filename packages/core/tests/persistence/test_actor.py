@@ -44,10 +44,13 @@ pytestmark = pytest.mark.anyio
         ({"retention": (1, True), "snapshot_every": 1}, TypeError, "retention must be a Retention"),
         ({"retention": Retention(0), "snapshot_every": 1}, ValueError, "retention must keep a number of snapshots"),
         ({"retention": Retention(True), "snapshot_every": 1}, ValueError, "retention must keep a number of snapshots"),
-        ({"encoder": 1}, TypeError, "encoder must be a function, not 1"),
-        ({"decoder": "x"}, TypeError, "decoder must be a function, not 'x'"),
-        ({"snapshot_encoder": []}, TypeError, "snapshot_encoder must be a function"),
-        ({"snapshot_decoder": {}}, TypeError, "snapshot_decoder must be a function"),
+        ({"codec": 1}, TypeError, "codec must have the methods encode and decode, as a TypedCodec has, not 1"),
+        ({"codec": str.encode}, TypeError, "codec must have the methods encode and decode"),
+        ({"codec": "x"}, TypeError, "codec must have the methods encode and decode"),
+        ({"snapshot_codec": {}}, TypeError, "snapshot_codec must have the methods encode and decode"),
+        ({"apply": 1}, TypeError, "apply must be a function, not 1"),
+        ({"remember_commands": 0}, ValueError, "remember_commands must be a number of commands, an int from 1, not 0"),
+        ({"on_crush": 1}, TypeError, "unexpected keyword argument 'on_crush'; did you mean 'on_crash'?"),
         ({"on_crash": "resume"}, TypeError, "on_crash must be a function, not 'resume'"),
         ({"after_stop": 1}, TypeError, "after_stop must be a function"),
         ({"initial_state_func": 1}, TypeError, "initial_state_func must be a function"),
@@ -128,7 +131,7 @@ async def test_a_persistent_actor_can_be_the_child_of_any_actor() -> None:
 
 
 async def test_a_persistent_actor_can_have_children_and_tells_them_apart_by_name() -> None:
-    async def handler(state: list[str], msg: str, ctx: PersistentContext[str]) -> list[str]:
+    async def handler(state: list[str], msg: str, ctx: PersistentContext[str, str]) -> list[str]:
         if not ctx.recovering:
             await ctx.persist(msg)
         spawn(ctx.self, lambda state, msg, ctx: None, msg)

@@ -38,7 +38,7 @@ class Watched(RiggedEngine):
         return super().events(key, after=after, **window)
 
 
-async def gather(state: tuple[Any, ...], msg: Any, ctx: PersistentContext[Any]) -> tuple[Any, ...]:
+async def gather(state: tuple[Any, ...], msg: Any, ctx: PersistentContext[Any, Any]) -> tuple[Any, ...]:
     return tuple(await collect(list(state), msg, ctx))
 
 
@@ -66,14 +66,14 @@ async def test_an_immutable_state_reads_on_from_where_it_stands(*, stored: bool)
 
 @pytest.mark.parametrize("stored", [False, True])
 async def test_a_state_that_could_have_changed_is_made_anew(*, stored: bool) -> None:
-    async def in_place(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def in_place(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         state.append(msg)
         if not ctx.recovering:
             await ctx.persist(msg)
         dispatch(ctx.sender, list(state))
         return state
 
-    async def fresh(ctx: PersistentContext[Any]) -> list[Any]:
+    async def fresh(ctx: PersistentContext[Any, Any]) -> list[Any]:
         return []
 
     engine, judge = Watched(), Judge(Decision.RESUME)
@@ -88,7 +88,7 @@ async def test_a_state_that_could_have_changed_is_made_anew(*, stored: bool) -> 
 
 
 async def test_a_message_that_had_stored_something_reads_all_again() -> None:
-    async def twice(state: tuple[Any, ...], msg: Any, ctx: PersistentContext[Any]) -> tuple[Any, ...]:
+    async def twice(state: tuple[Any, ...], msg: Any, ctx: PersistentContext[Any, Any]) -> tuple[Any, ...]:
         if ctx.recovering or msg == "d":
             return await gather(state, msg, ctx)
         await ctx.persist(msg)
@@ -110,7 +110,7 @@ async def test_a_message_that_had_stored_something_reads_all_again() -> None:
 
 
 async def test_a_journal_that_lost_what_the_state_stands_on_reads_all() -> None:
-    async def lost(state: tuple[Any, ...], msg: Any, ctx: PersistentContext[Any]) -> tuple[Any, ...]:
+    async def lost(state: tuple[Any, ...], msg: Any, ctx: PersistentContext[Any, Any]) -> tuple[Any, ...]:
         if msg == "c" and not ctx.recovering:
             del engine._storage.events["k"][1:]
         return await gather(state, msg, ctx)
@@ -120,7 +120,7 @@ async def test_a_journal_that_lost_what_the_state_stands_on_reads_all() -> None:
 
 
 async def test_a_handler_that_fails_while_catching_up_is_judged() -> None:
-    async def stumbles(state: tuple[Any, ...], msg: Any, ctx: PersistentContext[Any]) -> tuple[Any, ...]:
+    async def stumbles(state: tuple[Any, ...], msg: Any, ctx: PersistentContext[Any, Any]) -> tuple[Any, ...]:
         if msg == "b" and ctx.recovering:
             raise ValueError(msg)
         return await gather(state, msg, ctx)

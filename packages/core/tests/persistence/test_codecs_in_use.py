@@ -112,7 +112,9 @@ events: TypedCodec[Created | Removed] = TypedCodec(Created | Removed)
 states: TypedCodec[Contacts] = TypedCodec(Contacts)
 
 
-async def contacts(state: Contacts, msg: Created | Removed, ctx: PersistentContext[Created | Removed]) -> Contacts:
+async def contacts(
+    state: Contacts, msg: Created | Removed, ctx: PersistentContext[Created | Removed, Created | Removed]
+) -> Contacts:
     if not ctx.recovering:
         await ctx.persist(msg)
     names = [name for name in state.names if name != msg.name]
@@ -129,10 +131,8 @@ async def answers(engine: RiggedEngine, *msgs: Created | Removed) -> Sequence[Co
             key="k",
             initial_state=Contacts(),
             snapshot_every=2,
-            encoder=events.encode,
-            decoder=events.decode,
-            snapshot_encoder=states.encode,
-            snapshot_decoder=states.decode,
+            codec=events,
+            snapshot_codec=states,
         )
         return [await ask(ref, msg) for msg in msgs]
 
@@ -153,9 +153,7 @@ async def test_an_event_that_a_newer_program_wrote_keeps_the_actor_from_starting
     await write(engine, "k", {"type": "Removed", "version": 9, "data": {}})
     judge = Judge(Decision.STOP)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(
-            system, contacts, key="k", initial_state=Contacts(), decoder=events.decode, on_crash=judge
-        )
+        ref = spawn_persistent(system, contacts, key="k", initial_state=Contacts(), codec=events, on_crash=judge)
         with pytest.raises(ActorStoppedError):
             await ask(ref, Removed("Ada"))
     _, error = await judge.fault()

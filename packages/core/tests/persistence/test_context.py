@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_recovering_is_true_for_what_is_replayed_and_false_for_what_is_new() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         state = [*state, (msg, ctx.recovering)]
         dispatch(ctx.sender, state)
         return state
@@ -34,7 +34,7 @@ async def test_recovering_is_true_for_what_is_replayed_and_false_for_what_is_new
 
 
 async def test_it_has_all_that_any_actors_context_has() -> None:
-    async def handler(state: None, msg: Any, ctx: PersistentContext[Any]) -> None:
+    async def handler(state: None, msg: Any, ctx: PersistentContext[Any, Any]) -> None:
         dispatch(ctx.sender, (ctx.self, ctx.name, ctx.path, ctx.parent, dict(ctx.children)))
 
     async with start(configure_persistence(RiggedEngine()), name="sys") as system:
@@ -43,7 +43,7 @@ async def test_it_has_all_that_any_actors_context_has() -> None:
 
 
 async def test_each_context_keeps_the_sender_of_its_message() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         contexts = [*state, ctx]
         dispatch(ctx.sender, [context.sender for context in contexts])
         return contexts
@@ -59,11 +59,11 @@ async def test_each_context_keeps_the_sender_of_its_message() -> None:
 
 
 async def test_after_stop_can_persist_what_the_next_life_begins_with() -> None:
-    async def handler(state: str, msg: str, ctx: PersistentContext[str]) -> str:
+    async def handler(state: str, msg: str, ctx: PersistentContext[str, str]) -> str:
         dispatch(ctx.sender, "here")
         return msg if ctx.recovering else state
 
-    async def goodbye(state: str, ctx: PersistentContext[str]) -> None:
+    async def goodbye(state: str, ctx: PersistentContext[str, str]) -> None:
         assert not ctx.recovering
         await ctx.persist(f"{state}, goodbye")
 
@@ -85,9 +85,9 @@ class Busy:
         self.tasks: list[asyncio.Task[Any]] = []
         self.entered = asyncio.Event()
         self.go_on = asyncio.Event()
-        self.contexts: list[PersistentContext[Any]] = []
+        self.contexts: list[PersistentContext[Any, Any]] = []
 
-    async def __call__(self, state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def __call__(self, state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         self.contexts.append(ctx)
         if ctx.recovering:
             return [*state, msg]
@@ -102,7 +102,7 @@ class Busy:
         dispatch(ctx.sender, state)
         return state
 
-    async def later(self, ctx: PersistentContext[Any]) -> None:
+    async def later(self, ctx: PersistentContext[Any, Any]) -> None:
         await self.entered.wait()
         await ctx.persist("from a task of an earlier message")
 

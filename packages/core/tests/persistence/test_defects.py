@@ -12,6 +12,7 @@ from nact import (
     NOBODY,
     ActorStoppedError,
     Decision,
+    FunctionCodec,
     KeyInUseError,
     PersistentContext,
     PersistUsageError,
@@ -26,7 +27,7 @@ from nact import (
 )
 from nact.persistence import PersistedSnapshot
 
-from .doubles import GET, Judge, RiggedEngine, ask, collect, contents, write
+from .doubles import GET, Judge, RiggedEngine, ask, collect, contents, same, write
 
 pytestmark = pytest.mark.anyio
 
@@ -60,7 +61,7 @@ async def test_defect_16_a_query_that_is_polled_once_for_each_event_takes_snapsh
     engine = RiggedEngine()
     taken: set[int] = set()
     async with start(configure_persistence(engine)) as system:
-        current = persistent_query(system, append, "k", initial_state=[], snapshot_key="s", snapshot_every=3)
+        current = persistent_query(system, append, key="k", initial_state=[], snapshot_key="s", snapshot_every=3)
         for number in range(1, 8):
             await write(engine, "k", number, after=number - 1)
             await current()
@@ -70,7 +71,7 @@ async def test_defect_16_a_query_that_is_polled_once_for_each_event_takes_snapsh
 
 
 async def test_defect_17_persist_while_recovering_raises_and_doesnt_double_the_journal() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if msg != GET:
             await ctx.persist(msg)
         return [*state, msg]
@@ -90,13 +91,15 @@ async def test_defect_18_a_snapshot_encoder_that_raises_doesnt_stop_the_actor() 
         raise ValueError
 
     async with start(configure_persistence(RiggedEngine())) as system:
-        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=1, snapshot_encoder=encode)
+        ref = spawn_persistent(
+            system, collect, key="k", initial_state=[], snapshot_every=1, snapshot_codec=FunctionCodec(encode, same)
+        )
         await ask(ref, "a")
         assert await ask(ref, "b") == ["a", "b"]
 
 
 async def test_defect_19_a_snapshot_doesnt_hold_what_came_later() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if not ctx.recovering:
             await ctx.persist(msg)
         state.append(msg)
@@ -116,7 +119,7 @@ async def test_defect_19_a_snapshot_doesnt_hold_what_came_later() -> None:
 
 
 async def test_defect_20_replay_sends_no_replies_again_though_system_and_actors_have_the_same_names() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         senders.append(ctx.sender)
         return await collect(state, msg, ctx)
 
@@ -138,7 +141,7 @@ async def test_defect_20_replay_sends_no_replies_again_though_system_and_actors_
 
 
 async def test_defect_21_escalation_at_the_top_during_recovery_stops_the_actor() -> None:
-    async def handler(state: None, msg: Any, ctx: PersistentContext[Any]) -> None:
+    async def handler(state: None, msg: Any, ctx: PersistentContext[Any, Any]) -> None:
         raise ValueError
 
     engine = RiggedEngine()
@@ -155,7 +158,7 @@ async def test_defect_21_escalation_at_the_top_during_recovery_stops_the_actor()
 
 
 async def test_defect_21_reset_during_recovery_leaves_the_old_stream() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if ctx.recovering:
             seen.append(msg)
         if seen == ["a", "b"]:
@@ -217,7 +220,7 @@ async def test_defect_23_behind_a_snapshot_whose_events_were_all_deleted_the_seq
 
 
 async def test_defect_24_an_async_initial_state_doesnt_overwrite_the_recovered_state() -> None:
-    async def initial_state(ctx: PersistentContext[Any]) -> list[Any]:
+    async def initial_state(ctx: PersistentContext[Any, Any]) -> list[Any]:
         for _ in range(10):
             await asyncio.sleep(0)
         return ["initial"]

@@ -186,7 +186,7 @@ async def test_skip_deleted_is_true_or_false(wrong: Any) -> None:
         with pytest.raises(TypeError, match="skip_deleted must be True or False"):
             spawn_persistent(system, collect, key="k", initial_state=[], skip_deleted=wrong)
         with pytest.raises(TypeError, match="skip_deleted must be True or False"):
-            persistent_query(system, append, "k", initial_state=[], skip_deleted=wrong)
+            persistent_query(system, append, key="k", initial_state=[], skip_deleted=wrong)
 
 
 # --- persistent queries ----------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ async def test_a_query_over_deleted_events_raises() -> None:
         )
         for msg in "abc":
             await ask(ref, msg)
-        current = persistent_query(system, append, "k", initial_state=[])
+        current = persistent_query(system, append, key="k", initial_state=[])
         for _ in range(2):
             with pytest.raises(CorruptJournalError, match="events 1 to 2 were deleted"):
                 await current()
@@ -216,7 +216,7 @@ async def test_a_query_that_had_read_deleted_events_goes_on() -> None:
     engine = RiggedEngine()
     await write(engine, "k", "a", "b", "c")
     async with start(configure_persistence(engine)) as system:
-        current = persistent_query(system, append, "k", initial_state=[])
+        current = persistent_query(system, append, key="k", initial_state=[])
         assert await current() == ["a", "b", "c"]
         await engine.delete_events("k", up_to=3)
         assert await current() == ["a", "b", "c"]
@@ -228,7 +228,7 @@ async def test_a_query_that_fell_behind_deleted_events_raises() -> None:
     engine = RiggedEngine()
     await write(engine, "k", "a", "b")
     async with start(configure_persistence(engine)) as system:
-        current = persistent_query(system, append, "k", initial_state=[])
+        current = persistent_query(system, append, key="k", initial_state=[])
         assert await current() == ["a", "b"]
         await write(engine, "k", "c", "d", after=2)
         await engine.delete_events("k", up_to=3)
@@ -241,10 +241,10 @@ async def test_a_query_goes_on_with_a_snapshot_that_covers() -> None:
     await write(engine, "k", "a", "b")
     async with start(configure_persistence(engine)) as system:
         options: dict[str, Any] = {"initial_state": [], "snapshot_key": "q", "snapshot_every": 3}
-        current = persistent_query(system, append, "k", **options)
+        current = persistent_query(system, append, key="k", **options)
         assert await current() == ["a", "b"]
         await write(engine, "k", "c", "d", after=2)
-        assert await persistent_query(system, append, "k", **options)() == ["a", "b", "c", "d"]
+        assert await persistent_query(system, append, key="k", **options)() == ["a", "b", "c", "d"]
         await engine.delete_events("k", up_to=4)
         await write(engine, "k", "e", after=4)
         assert await current() == ["a", "b", "c", "d", "e"]
@@ -255,14 +255,14 @@ async def test_a_query_can_skip_deleted_events() -> None:
     await write(engine, "k", "a", "b", "c")
     await engine.delete_events("k", up_to=2)
     async with start(configure_persistence(engine)) as system:
-        assert await persistent_query(system, append, "k", initial_state=[], skip_deleted=True)() == ["c"]
+        assert await persistent_query(system, append, key="k", initial_state=[], skip_deleted=True)() == ["c"]
 
 
 async def test_a_query_reads_again_a_journal_that_lost_its_end(caplog: pytest.LogCaptureFixture) -> None:
     engine = RiggedEngine()
     await write(engine, "k", "a", "b", "c")
     async with start(configure_persistence(engine)) as system:
-        current = persistent_query(system, append, "k", initial_state=[])
+        current = persistent_query(system, append, key="k", initial_state=[])
         assert await current() == ["a", "b", "c"]
         del engine._storage.events["k"][1:]
         await write(engine, "k", "B", "C", "D", after=1)
@@ -329,7 +329,7 @@ async def test_a_snapshot_that_was_rejected_counts_when_it_was_taken_again() -> 
     ahead = PersistedSnapshot(key="q", sequence_number=5, data=["of a lost journal"])
     await engine.take_snapshot(ahead)
     async with start(configure_persistence(engine)) as system:
-        current = persistent_query(system, append, "k", initial_state=[], snapshot_key="q")
+        current = persistent_query(system, append, key="k", initial_state=[], snapshot_key="q")
         assert await current() == ["a", "b", "c"]
         await write(engine, "k", "d", "e", "f", after=3)
         await engine.take_snapshot(PersistedSnapshot(key="q", sequence_number=5, data=["a to e"]))
@@ -353,7 +353,7 @@ async def test_a_querys_snapshot_names_the_event_that_it_stands_on() -> None:
     engine = RiggedEngine()
     await write(engine, "k", "a", "b")
     async with start(configure_persistence(engine, close=False)) as system:
-        await persistent_query(system, append, "k", initial_state=[], snapshot_key="q", snapshot_every=1)()
+        await persistent_query(system, append, key="k", initial_state=[], snapshot_key="q", snapshot_every=1)()
     taken = await engine.latest_snapshot("q")
     assert taken is not None
     assert taken.event_id == [event async for event in engine.events("k")][-1].event_id

@@ -10,6 +10,7 @@ from nact import (
     CorruptJournalError,
     Decision,
     EngineUnavailableError,
+    FunctionCodec,
     HandlerFailedError,
     SequenceConflictError,
     configure_persistence,
@@ -18,7 +19,7 @@ from nact import (
 )
 from nact.persistence import MemoryPersistenceEngine, PersistedEvent
 
-from .doubles import Judge, ask, collect, write
+from .doubles import Judge, ask, collect, same, write
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +70,7 @@ async def test_a_recovery_that_fails_is_the_cause() -> None:
     engine = MemoryPersistenceEngine()
     await write(engine, "k", "a")
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, key="k", initial_state=[], decoder=refuse)
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], codec=FunctionCodec(same, refuse))
         questions = [ask(ref), ask(ref)]
         for error in await asyncio.gather(*questions, return_exceptions=True):
             assert isinstance(error, ActorStoppedError)

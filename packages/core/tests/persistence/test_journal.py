@@ -8,6 +8,7 @@ import pytest
 from nact import (
     Decision,
     EngineUnavailableError,
+    FunctionCodec,
     InvalidEventError,
     OutcomeUnknownError,
     PersistentContext,
@@ -19,7 +20,7 @@ from nact import (
     stop,
 )
 
-from .doubles import GET, JournalOnly, Judge, RiggedEngine, ask, collect, contents, stored
+from .doubles import GET, JournalOnly, Judge, RiggedEngine, ask, collect, contents, same, stored
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_persist_returns_the_event_as_it_is_stored() -> None:
-    async def handler(state: None, msg: str, ctx: PersistentContext[str]) -> None:
+    async def handler(state: None, msg: str, ctx: PersistentContext[str, str]) -> None:
         if not ctx.recovering:
             dispatch(ctx.sender, await ctx.persist(msg, tags=["b", "a", "b"]))
 
@@ -42,13 +43,15 @@ async def test_persist_returns_the_event_as_it_is_stored() -> None:
 async def test_an_encoder_makes_what_is_stored() -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, key="k", initial_state=[], encoder=lambda msg: {"is": msg})
+        ref = spawn_persistent(
+            system, collect, key="k", initial_state=[], codec=FunctionCodec(lambda msg: {"is": msg}, same)
+        )
         assert await ask(ref, "a") == ["a"]
         assert await contents(engine, "k") == [(1, {"is": "a"})]
 
 
 async def test_one_message_may_persist_any_number_of_events() -> None:
-    async def handler(state: int, msg: int, ctx: PersistentContext[int]) -> int:
+    async def handler(state: int, msg: int, ctx: PersistentContext[int, int]) -> int:
         if ctx.recovering:
             return state + msg
         for number in range(msg):
@@ -63,7 +66,7 @@ async def test_one_message_may_persist_any_number_of_events() -> None:
 
 
 async def test_persists_made_at_the_same_time_are_stored_in_the_order_of_the_calls() -> None:
-    async def handler(state: None, msg: int, ctx: PersistentContext[int]) -> None:
+    async def handler(state: None, msg: int, ctx: PersistentContext[int, int]) -> None:
         writes = [asyncio.ensure_future(ctx.persist(number)) for number in range(msg)]
         await engine.before_write.arrival()
         await asyncio.sleep(0)
@@ -92,7 +95,7 @@ async def test_a_write_in_progress_when_the_system_ends_is_finished() -> None:
 # --- persist_all -----------------------------------------------------------------------------------------------------
 
 
-async def all_at_once(state: list[Any], msgs: Any, ctx: PersistentContext[Any]) -> list[Any]:
+async def all_at_once(state: list[Any], msgs: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
     """Persists the messages in one message, all or none. Answers with the error, or the state."""
     if ctx.recovering:
         return [*state, msgs]

@@ -69,7 +69,7 @@ async def test_what_isnt_passing_stops_the_actor(error: Exception) -> None:
 
 
 async def test_an_error_that_was_raised_from_an_outage_is_one() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         try:
             return await collect(state, msg, ctx)
         except EngineUnavailableError as error:
@@ -97,7 +97,7 @@ async def test_each_attempt_is_logged_with_its_delay(records: list[LogRecord]) -
 
 
 async def test_a_persist_that_the_handler_gives_up_doesnt_stop_it() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if msg == "hurry" and not ctx.recovering:
             async with asyncio.timeout(0.01):
                 await ctx.persist(msg)
@@ -143,7 +143,7 @@ def test_an_outage_in_a_group_is_found_and_a_lone_cancel_isnt() -> None:
 
 
 async def test_recoveries_that_wait_for_user_code_lend_their_place() -> None:
-    async def asks(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def asks(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         return [*state, await ask(last)] if ctx.recovering else await collect(state, msg, ctx)
 
     engine = RiggedEngine()

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 GO_ON = [Decision.RESUME, Decision.STOP_ALL_CHILDREN, Decision.RESET_ALL_CHILDREN, Decision.RESET]
 
 
-async def forgive(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+async def forgive(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
     """Like `collect`, but answers with the error when it can't persist, and claims to have done it."""
     try:
         return await collect(state, msg, ctx)
@@ -51,7 +51,7 @@ async def forgive(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> li
 )
 async def test_after_an_unknown_outcome_the_state_is_what_the_journal_tells_whatever_is_decided(
     decision: Decision,
-    handler: Callable[[list[Any], Any, PersistentContext[Any]], Awaitable[list[Any]]],
+    handler: Callable[[list[Any], Any, PersistentContext[Any, Any]], Awaitable[list[Any]]],
     was_stored: bool,
     error: Exception,
 ) -> None:
@@ -68,7 +68,7 @@ async def test_after_an_unknown_outcome_the_state_is_what_the_journal_tells_what
 
 
 async def test_after_an_unknown_outcome_the_message_can_persist_nothing_more() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if ctx.recovering or msg == GET:
             return await collect(state, msg, ctx)
         with pytest.raises(OSError, match="cut"):
@@ -89,7 +89,7 @@ async def test_after_an_unknown_outcome_the_message_can_persist_nothing_more() -
 
 
 async def test_a_persist_that_waited_for_one_with_an_unknown_outcome_isnt_tried() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if ctx.recovering or msg == GET:
             return await collect(state, msg, ctx)
         writes = [asyncio.ensure_future(ctx.persist(number)) for number in (1, 2, 3)]
@@ -112,7 +112,7 @@ async def test_a_persist_that_waited_for_one_with_an_unknown_outcome_isnt_tried(
 @pytest.mark.clockwork
 @pytest.mark.parametrize("gate", ["before_write", "before_acknowledgement"])
 async def test_an_actor_whose_persist_was_cancelled_recovers_again(gate: str) -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if msg != "hurry":
             return await collect(state, msg, ctx)
         if not ctx.recovering:
@@ -137,7 +137,7 @@ async def test_an_actor_whose_persist_was_cancelled_recovers_again(gate: str) ->
 
 
 async def test_a_persist_that_is_cancelled_while_it_waits_for_another_is_known_not_to_be_stored() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if ctx.recovering or msg == GET:
             return await collect(state, msg, ctx)
         first = asyncio.ensure_future(ctx.persist("first"))
@@ -164,7 +164,7 @@ async def test_a_persist_that_is_cancelled_while_it_waits_for_another_is_known_n
 @pytest.mark.parametrize("decision", GO_ON)
 @pytest.mark.parametrize("handler", [collect, forgive])
 async def test_an_actor_whose_key_another_writer_owns_stops_whatever_is_decided(
-    decision: Decision, handler: Callable[[list[Any], Any, PersistentContext[Any]], Awaitable[list[Any]]]
+    decision: Decision, handler: Callable[[list[Any], Any, PersistentContext[Any, Any]], Awaitable[list[Any]]]
 ) -> None:
     ended: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
     engine, judge = RiggedEngine(), Judge(decision)
@@ -205,7 +205,7 @@ async def test_an_actor_that_lost_its_key_can_be_spawned_again_and_knows_what_th
 
 @pytest.mark.parametrize("decision", GO_ON)
 async def test_an_event_of_a_message_that_failed_later_on_is_in_the_state_all_the_same(decision: Decision) -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if msg == "fail" and not ctx.recovering:
             await ctx.persist(msg)
             raise OSError("the mail server is down")
@@ -225,7 +225,7 @@ async def test_an_event_of_a_message_that_failed_later_on_is_in_the_state_all_th
 
 
 async def test_a_write_that_is_done_only_after_the_handler_failed_is_in_the_state_all_the_same() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if msg == "fail" and not ctx.recovering:
             writes.append(asyncio.ensure_future(ctx.persist(msg)))
             await engine.before_write.arrival()
@@ -247,7 +247,7 @@ async def test_a_write_that_is_done_only_after_the_handler_failed_is_in_the_stat
 
 
 async def test_a_fault_before_anything_was_persisted_just_resumes() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if msg == "fail":
             raise ValueError
         return await collect(state, msg, ctx)

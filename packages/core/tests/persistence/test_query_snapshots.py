@@ -7,6 +7,7 @@ import pytest
 
 from nact import (
     ActorStoppedError,
+    FunctionCodec,
     configure_persistence,
     persistent_query,
     spawn,
@@ -30,13 +31,13 @@ async def test_a_query_takes_snapshots_under_a_key_of_its_own_and_begins_with_th
     await write(engine, "k", *"abcde")
     options: dict[str, Any] = {"initial_state": [], "snapshot_key": "k view", "snapshot_every": 3}
     async with start(configure_persistence(engine)) as system:
-        assert await persistent_query(system, append, "k", **options)() == list("abcde")
+        assert await persistent_query(system, append, key="k", **options)() == list("abcde")
         snapshot = await engine.latest_snapshot("k view")
         assert snapshot is not None
         assert (snapshot.sequence_number, snapshot.data) == (5, list("abcde"))
         assert await engine.latest_snapshot("k") is None
         await write(engine, "k", "f", after=5)
-        assert await persistent_query(system, fold, "k", **options)() == list("abcdef")
+        assert await persistent_query(system, fold, key="k", **options)() == list("abcdef")
         assert await engine.latest_snapshot("k view") == snapshot, "the next is due at 8"
     assert fold.events == ["f"]
 
@@ -45,7 +46,7 @@ async def test_a_query_whose_snapshot_isnt_due_takes_none() -> None:
     engine = RiggedEngine()
     await write(engine, "k", *"ab")
     async with start(configure_persistence(engine)) as system:
-        await persistent_query(system, append, "k", initial_state=[], snapshot_key="s", snapshot_every=3)()
+        await persistent_query(system, append, key="k", initial_state=[], snapshot_key="s", snapshot_every=3)()
         assert await engine.latest_snapshot("s") is None
 
 
@@ -57,8 +58,7 @@ async def test_a_querys_snapshots_are_encoded_and_decoded_and_what_is_done_to_it
         "initial_state": [],
         "snapshot_key": "s",
         "snapshot_every": 1,
-        "snapshot_encoder": lambda state: {"is": state},
-        "snapshot_decoder": lambda data: data["is"],
+        "snapshot_codec": FunctionCodec(lambda state: {"is": state}, lambda data: data["is"]),
     }
     states: list[list[Any]] = []
 
@@ -67,7 +67,7 @@ async def test_a_querys_snapshots_are_encoded_and_decoded_and_what_is_done_to_it
         return states[-1]
 
     async with start(configure_persistence(engine)) as system:
-        call = asyncio.ensure_future(persistent_query(system, fold, "k", **options)())
+        call = asyncio.ensure_future(persistent_query(system, fold, key="k", **options)())
         await engine.before_snapshot.arrival()
         states[0].append("later")
         engine.before_snapshot.open()
@@ -75,7 +75,7 @@ async def test_a_querys_snapshots_are_encoded_and_decoded_and_what_is_done_to_it
         snapshot = await engine.latest_snapshot("s")
         assert snapshot is not None
         assert snapshot.data == {"is": ["a"]}
-        assert await persistent_query(system, append, "k", **options)() == ["a"]
+        assert await persistent_query(system, append, key="k", **options)() == ["a"]
 
 
 async def test_a_querys_snapshot_that_fails_is_counted_and_the_next_is_tried_when_it_is_due() -> None:
@@ -83,7 +83,7 @@ async def test_a_querys_snapshot_that_fails_is_counted_and_the_next_is_tried_whe
     engine.snapshot_faults.append(OSError("disk full"))
     await write(engine, "k", "a", "b")
     async with start(configure_persistence(engine)) as system:
-        current = persistent_query(system, append, "k", initial_state=[], snapshot_key="s", snapshot_every=2)
+        current = persistent_query(system, append, key="k", initial_state=[], snapshot_key="s", snapshot_every=2)
         assert await current() == ["a", "b"]
         assert persistence_of(system).failed_snapshots == 1
         await write(engine, "k", "c", after=2)
@@ -102,7 +102,7 @@ async def test_a_querys_snapshot_that_cant_be_read_is_counted_and_gone_around() 
     await engine.take_snapshot(PersistedSnapshot(key="s", sequence_number=2, data=["AB"]))
     engine.unreadable_snapshots = {2}
     async with start(configure_persistence(engine)) as system:
-        assert await persistent_query(system, append, "k", initial_state=[], snapshot_key="s")() == ["a", "b"]
+        assert await persistent_query(system, append, key="k", initial_state=[], snapshot_key="s")() == ["a", "b"]
         assert persistence_of(system).failed_snapshots == 1
 
 
@@ -111,7 +111,7 @@ async def test_a_querys_snapshot_ahead_of_the_journal_is_gone_around() -> None:
     await write(engine, "k", "a", "b")
     await engine.take_snapshot(PersistedSnapshot(key="s", sequence_number=7, data=["of a journal that was lost"]))
     async with start(configure_persistence(engine)) as system:
-        current = persistent_query(system, append, "k", initial_state=[], snapshot_key="s")
+        current = persistent_query(system, append, key="k", initial_state=[], snapshot_key="s")
         assert await current() == ["a", "b"]
         await write(engine, "k", "c", after=2)
         assert await current() == ["a", "b", "c"]
@@ -131,9 +131,14 @@ async def test_a_querys_snapshot_ahead_of_the_journal_is_gone_around() -> None:
         ({"snapshot_every": 0, "snapshot_key": "s"}, ValueError, "snapshot_every must be"),
         ({"cache_duration": "long"}, TypeError, "cache_duration must be a duration"),
         ({"cache_duration": 0}, ValueError, "cache_duration must be longer than zero"),
-        ({"decoder": 1}, TypeError, "decoder must be a function, not 1"),
-        ({"encoder": 1}, TypeError, "encoder must be a function, not 1"),
-        ({"snapshot_decoder": 1}, TypeError, "snapshot_decoder must be a function, not 1"),
+        ({"codec": 1}, TypeError, "codec must have the methods encode and decode, as a TypedCodec has, not 1"),
+        ({"snapshot_codec": FunctionCodec}, TypeError, "snapshot_codec must have the methods encode and decode"),
+        (
+            {"snapshot_evry": 1},
+            TypeError,
+            "unexpected keyword argument 'snapshot_evry'; did you mean 'snapshot_every'?",
+        ),
+        ({"retention": 1}, TypeError, "unexpected keyword argument 'retention'; there are: codec, skip_deleted"),
         ({"parent": "system"}, TypeError, "parent must be an actor system"),
     ],
     ids=lambda value: str(value)[:40],
@@ -150,13 +155,13 @@ async def test_a_wrong_argument_is_refused_at_once_and_named(
 async def test_snapshots_are_refused_where_the_engine_keeps_none() -> None:
     async with start(configure_persistence(JournalOnly())) as system:
         with pytest.raises(ValueError, match="snapshot_every needs an engine that keeps snapshots"):
-            persistent_query(system, append, "k", initial_state=[], snapshot_key="s", snapshot_every=1)
+            persistent_query(system, append, key="k", initial_state=[], snapshot_key="s", snapshot_every=1)
 
 
 async def test_a_system_without_an_engine_has_no_queries() -> None:
     async with start(name="sys") as system:
         with pytest.raises(ValueError, match="the actor system 'sys' has no persistence engine"):
-            persistent_query(system, append, "k", initial_state=[])
+            persistent_query(system, append, key="k", initial_state=[])
 
 
 async def test_a_query_is_made_for_any_living_actor_and_for_no_stopped_one() -> None:
@@ -167,7 +172,7 @@ async def test_a_query_is_made_for_any_living_actor_and_for_no_stopped_one() -> 
     await write(engine, "k", "a")
     async with start(configure_persistence(engine)) as system:
         ref = spawn(system, handler)
-        assert await persistent_query(ref, append, "k", initial_state=[])() == ["a"]
+        assert await persistent_query(ref, append, key="k", initial_state=[])() == ["a"]
         stop(ref)
         with pytest.raises(ActorStoppedError):
-            persistent_query(ref, append, "k", initial_state=[])
+            persistent_query(ref, append, key="k", initial_state=[])

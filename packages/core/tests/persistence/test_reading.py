@@ -9,6 +9,7 @@ from nact import (
     ActorStoppedError,
     CorruptJournalError,
     Decision,
+    FunctionCodec,
     configure_persistence,
     spawn_persistent,
     start,
@@ -16,7 +17,7 @@ from nact import (
 from nact.persistence import MemoryStorage, PersistedSnapshot, PersistenceEngine, SnapshotStore
 from nact.persistence.actor import persistence_of
 
-from .doubles import JournalOnly, Judge, RiggedEngine, Scripted, ask, collect, write
+from .doubles import JournalOnly, Judge, RiggedEngine, Scripted, ask, collect, same, write
 from .doubles import scripted_event as event
 
 pytestmark = pytest.mark.anyio
@@ -78,7 +79,7 @@ async def test_a_deleted_event_out_of_order_makes_the_journal_corrupt(numbers: l
 async def test_an_event_that_the_decoder_refuses_is_named() -> None:
     engine = RiggedEngine()
     await write(engine, "k", 1, 2, "three")
-    error = await fault_of(engine, decoder=lambda data: data + 1)
+    error = await fault_of(engine, codec=FunctionCodec(same, lambda data: data + 1))
     assert_corrupt(error, 3, "the decoder refuses what is stored: TypeError")
     assert isinstance(error.__cause__, TypeError)
 
@@ -113,7 +114,7 @@ async def test_a_snapshot_decoder_makes_the_state() -> None:
     engine = RiggedEngine()
     await write(engine, "k", "a", "b")
     await snapshot(engine, 1, {"is": ["A"]})
-    assert await recovered(engine, snapshot_decoder=lambda data: data["is"]) == ["A", "b"]
+    assert await recovered(engine, snapshot_codec=FunctionCodec(same, lambda data: data["is"])) == ["A", "b"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ async def test_a_snapshot_that_the_decoder_refuses_is_passed_over() -> None:
     await write(engine, "k", "a", "b", "c")
     await snapshot(engine, 1, ["A"])
     await snapshot(engine, 2, "written by a newer program")
-    assert await recovered(engine, snapshot_decoder=decode) == ["A", "b", "c"]
+    assert await recovered(engine, snapshot_codec=FunctionCodec(same, decode)) == ["A", "b", "c"]
 
 
 async def test_a_damaged_snapshot_whose_number_isnt_known_has_all_events_read() -> None:

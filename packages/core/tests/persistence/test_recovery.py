@@ -10,6 +10,7 @@ from nact import (
     NOBODY,
     ActorRef,
     Decision,
+    FunctionCodec,
     KeyInUseError,
     PersistentContext,
     configure_persistence,
@@ -21,7 +22,7 @@ from nact import (
 from nact.persistence import PersistedSnapshot
 from nact.persistence.actor import persistence_of
 
-from .doubles import GET, PATIENCE, RiggedEngine, ask, collect, contents, write
+from .doubles import GET, PATIENCE, RiggedEngine, ask, collect, contents, same, write
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_an_actor_first_receives_all_that_was_persisted_in_order_from_nobody_and_then_new_messages() -> None:
-    async def handler(state: None, msg: Any, ctx: PersistentContext[Any]) -> None:
+    async def handler(state: None, msg: Any, ctx: PersistentContext[Any, Any]) -> None:
         seen.append((msg, ctx.recovering, ctx.sender is NOBODY))
         if not ctx.recovering:
             dispatch(ctx.sender, "done")
@@ -49,7 +50,7 @@ async def test_an_actor_first_receives_all_that_was_persisted_in_order_from_nobo
 
 
 async def test_a_sync_handler_is_replayed_too() -> None:
-    def handler(state: int, msg: Any, ctx: PersistentContext[Any]) -> int:
+    def handler(state: int, msg: Any, ctx: PersistentContext[Any, Any]) -> int:
         if msg == GET:
             dispatch(ctx.sender, state)
             return state
@@ -66,7 +67,9 @@ async def test_a_decoder_makes_the_messages_that_are_replayed() -> None:
     engine = RiggedEngine()
     await write(engine, "k", {"is": "a"}, {"is": "b"})
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, key="k", initial_state=[], decoder=lambda data: data["is"])
+        ref = spawn_persistent(
+            system, collect, key="k", initial_state=[], codec=FunctionCodec(same, lambda data: data["is"])
+        )
         assert await ask(ref) == ["a", "b"]
 
 
@@ -140,7 +143,7 @@ async def test_only_so_many_actors_recover_at_once() -> None:
 
 
 async def test_a_policy_that_takes_its_time_keeps_no_other_actor_from_recovering() -> None:
-    async def fails(state: None, msg: Any, ctx: PersistentContext[Any]) -> None:
+    async def fails(state: None, msg: Any, ctx: PersistentContext[Any, Any]) -> None:
         raise ValueError
 
     async def slow(*_: Any) -> Decision:

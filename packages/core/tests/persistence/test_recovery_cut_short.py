@@ -35,12 +35,12 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_stop_ends_a_recovery_before_the_next_event_and_gives_back_what_the_reading_held() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         seen.append(msg)
         stop(ctx.self)
         return [*state, msg]
 
-    def ended(state: list[Any], ctx: PersistentContext[Any]) -> None:
+    def ended(state: list[Any], ctx: PersistentContext[Any, Any]) -> None:
         open_reads.append(engine.open_reads)
 
     seen: list[Any] = []
@@ -69,7 +69,7 @@ async def test_an_actor_that_is_stopped_while_it_waits_for_its_turn_to_recover_r
 
 
 async def test_a_reset_during_recovery_begins_anew_and_leaves_the_old_stream() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if ctx.recovering:
             seen.append(msg)
             if seen == ["a", "b"]:
@@ -105,7 +105,7 @@ class Stumbles:
         self._at = at
         self._times = times
 
-    async def __call__(self, state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def __call__(self, state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if msg == self._at and ctx.recovering and self._times:
             self._times -= 1
             raise ValueError(f"no {msg}")
@@ -236,7 +236,7 @@ async def test_an_actor_that_cant_recover_after_an_unknown_outcome_stops(decisio
 
 
 async def test_a_handler_that_is_cancelled_by_what_it_awaits_in_recovery_is_a_fault_of_the_actor() -> None:
-    async def handler(state: None, msg: Any, ctx: PersistentContext[Any]) -> None:
+    async def handler(state: None, msg: Any, ctx: PersistentContext[Any, Any]) -> None:
         cancelled = asyncio.get_running_loop().create_future()
         cancelled.cancel()
         await cancelled
@@ -252,15 +252,15 @@ async def test_a_handler_that_is_cancelled_by_what_it_awaits_in_recovery_is_a_fa
 
 
 async def test_an_initial_state_func_that_raises_when_the_actor_is_reset_leaves_it_no_state_to_go_on_with() -> None:
-    def initial_state(ctx: PersistentContext[Any]) -> list[Any]:
+    def initial_state(ctx: PersistentContext[Any, Any]) -> list[Any]:
         if fails:
             raise fails.pop()
         return []
 
     def policy(msg: Any, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
-        return ctx.reset if isinstance(error, PersistUsageError) else ctx.resume
+        return Decision.RESET if isinstance(error, PersistUsageError) else Decision.RESUME
 
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if msg == "fail":
             fails.append(ValueError("no state"))
             raise PersistUsageError

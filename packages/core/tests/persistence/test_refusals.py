@@ -11,6 +11,7 @@ from nact import (
     Decision,
     EngineClosedError,
     EngineUnavailableError,
+    FunctionCodec,
     InvalidEventError,
     PersistentContext,
     PersistUsageError,
@@ -21,7 +22,7 @@ from nact import (
     stop,
 )
 
-from .doubles import GET, Judge, RiggedEngine, ask, collect, contents, stored, write
+from .doubles import GET, Judge, RiggedEngine, ask, collect, contents, same, stored, write
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.anyio
     ids=lambda error: type(error).__name__,
 )
 async def test_after_a_known_refusal_the_actor_keeps_its_state_and_goes_on(refusal: Exception) -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         try:
             return await collect(state, msg, ctx)
         except type(refusal) as error:
@@ -73,7 +74,7 @@ async def test_data_that_isnt_json_is_refused_with_its_path_and_the_actor_keeps_
 
 @pytest.mark.parametrize("tags", ["text", [""], [1], None, ["\ud800"]], ids=repr)
 async def test_tags_that_cant_be_are_refused_and_nothing_is_stored(tags: Any) -> None:
-    async def handler(state: str, msg: str, ctx: PersistentContext[str]) -> str:
+    async def handler(state: str, msg: str, ctx: PersistentContext[str, str]) -> str:
         if msg == GET:
             dispatch(ctx.sender, state)
             return state
@@ -95,7 +96,9 @@ async def test_an_encoder_that_raises_stores_nothing_and_the_actor_keeps_its_sta
 
     engine, judge = RiggedEngine(), Judge(Decision.RESUME)
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, key="k", initial_state=[], encoder=encode, on_crash=judge)
+        ref = spawn_persistent(
+            system, collect, key="k", initial_state=[], codec=FunctionCodec(encode, same), on_crash=judge
+        )
         dispatch(ref, {})
         assert isinstance((await judge.fault())[1], KeyError)
         assert await ask(ref, {"a": 1}) == [{"a": 1}]
@@ -105,24 +108,24 @@ async def test_an_encoder_that_raises_stores_nothing_and_the_actor_keeps_its_sta
 # --- persist in the wrong place --------------------------------------------------------------------------------------
 
 
-async def unawaited(ctx: PersistentContext[Any], msg: Any) -> None:
+async def unawaited(ctx: PersistentContext[Any, Any], msg: Any) -> None:
     ctx.persist(msg)  # type: ignore[unused-coroutine]
 
 
-async def task_before_it_begins(ctx: PersistentContext[Any], msg: Any) -> None:
+async def task_before_it_begins(ctx: PersistentContext[Any, Any], msg: Any) -> None:
     asyncio.ensure_future(ctx.persist(msg)).add_done_callback(lambda done: done.exception())
 
 
-async def task_in_progress(ctx: PersistentContext[Any], msg: Any) -> None:
+async def task_in_progress(ctx: PersistentContext[Any, Any], msg: Any) -> None:
     asyncio.ensure_future(ctx.persist(msg)).add_done_callback(lambda done: done.cancelled() or done.exception())
     await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("careless", [unawaited, task_before_it_begins])
 async def test_a_persist_that_wasnt_awaited_faults_the_actor_and_stores_nothing(
-    careless: Callable[[PersistentContext[Any], Any], Awaitable[None]],
+    careless: Callable[[PersistentContext[Any, Any], Any], Awaitable[None]],
 ) -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if msg != "careless":
             return await collect(state, msg, ctx)
         await careless(ctx, msg)
@@ -144,7 +147,7 @@ async def test_a_persist_that_wasnt_awaited_faults_the_actor_and_stores_nothing(
 async def test_a_persist_still_in_progress_when_the_handler_returns_faults_the_actor_and_recovery_waits_for_it() -> (
     None
 ):
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if msg != "careless" or ctx.recovering:
             return await collect(state, msg, ctx)
         await task_in_progress(ctx, msg)
@@ -162,7 +165,7 @@ async def test_a_persist_still_in_progress_when_the_handler_returns_faults_the_a
 
 
 async def test_a_sync_handler_that_persists_faults_the_actor() -> None:
-    def handler(state: Any, msg: Any, ctx: PersistentContext[Any]) -> Any:
+    def handler(state: Any, msg: Any, ctx: PersistentContext[Any, Any]) -> Any:
         ctx.persist(msg)  # type: ignore[unused-coroutine]
         return msg
 
@@ -175,7 +178,7 @@ async def test_a_sync_handler_that_persists_faults_the_actor() -> None:
 
 
 async def test_a_persist_that_wasnt_awaited_by_a_handler_that_raises_stores_nothing_even_when_it_is_stopping() -> None:
-    async def handler(state: Any, msg: Any, ctx: PersistentContext[Any]) -> Any:
+    async def handler(state: Any, msg: Any, ctx: PersistentContext[Any, Any]) -> Any:
         ctx.persist(msg)  # type: ignore[unused-coroutine]
         stop(ctx.self)
         raise ValueError
@@ -188,7 +191,7 @@ async def test_a_persist_that_wasnt_awaited_by_a_handler_that_raises_stores_noth
 
 @pytest.mark.parametrize("method", ["persist", "persist_all"])
 async def test_persist_while_recovering_raises(method: str) -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if msg != GET and ctx.recovering:
             with pytest.raises(PersistUsageError, match=r"is recovering.*ctx.recovering"):
                 getattr(ctx, method)([msg])
@@ -204,14 +207,14 @@ async def test_persist_while_recovering_raises(method: str) -> None:
 
 
 async def test_persist_in_initial_state_func_raises_when_the_actor_starts_and_when_it_is_reset() -> None:
-    async def initial_state(ctx: PersistentContext[Any]) -> list[Any]:
+    async def initial_state(ctx: PersistentContext[Any, Any]) -> list[Any]:
         assert ctx.recovering
         with pytest.raises(PersistUsageError, match="is recovering"):
             await ctx.persist("from the initial state")
         refused.append(ctx.path)
         return []
 
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if msg == "fail":
             raise ValueError
         return await collect(state, msg, ctx)
@@ -230,7 +233,7 @@ async def test_persist_in_initial_state_func_raises_when_the_actor_starts_and_wh
 
 @pytest.mark.parametrize("method", ["persist", "persist_all"])
 async def test_persist_after_the_message_was_handled_raises(method: str) -> None:
-    async def handler(state: None, msg: str, ctx: PersistentContext[str]) -> None:
+    async def handler(state: None, msg: str, ctx: PersistentContext[str, str]) -> None:
         dispatch(ctx.sender, ctx)
 
     engine = RiggedEngine()
@@ -264,9 +267,7 @@ class Yields:
     [sync_generator, async_generator, Yields(), partial(sync_generator, 1)],
     ids=["sync", "async", "object", "partial"],
 )
-@pytest.mark.parametrize(
-    "argument", ["f", "initial_state_func", "on_crash", "after_stop", "encoder", "snapshot_decoder"]
-)
+@pytest.mark.parametrize("argument", ["f", "initial_state_func", "on_crash", "after_stop", "apply"])
 async def test_a_generator_function_is_refused_and_named(argument: str, hollow: Any) -> None:
     arguments = {"f": collect, argument: hollow}
     async with start(configure_persistence(RiggedEngine())) as system:
@@ -274,12 +275,44 @@ async def test_a_generator_function_is_refused_and_named(argument: str, hollow: 
             spawn_persistent(system, key="k", **arguments)
 
 
-@pytest.mark.parametrize("argument", ["encoder", "decoder", "snapshot_encoder", "snapshot_decoder"])
-async def test_an_async_codec_is_refused_and_named(argument: str) -> None:
-    async def codec(data: Any) -> Any:
+class HalfAsync:
+    async def encode(self, value: Any) -> Any:
+        return value
+
+    def decode(self, data: Any) -> Any:
         return data
 
-    options: dict[str, Any] = {argument: codec}
+
+class HalfGenerator:
+    def encode(self, value: Any) -> Any:
+        return value
+
+    def decode(self, data: Any) -> Any:
+        yield data
+
+
+@pytest.mark.parametrize("argument", ["codec", "snapshot_codec"])
+async def test_a_codec_whose_methods_are_no_plain_functions_is_refused_and_named(argument: str) -> None:
+    half_async: dict[str, Any] = {argument: HalfAsync()}
+    half_generator: dict[str, Any] = {argument: HalfGenerator()}
     async with start(configure_persistence(RiggedEngine())) as system:
-        with pytest.raises(TypeError, match=rf"^{argument} must be a plain function, not the async"):
-            spawn_persistent(system, collect, key="k", **options)
+        with pytest.raises(TypeError, match=rf"^{argument}\.encode must be a plain function, not the async"):
+            spawn_persistent(system, collect, key="k", **half_async)
+        with pytest.raises(TypeError, match=rf"^{argument}\.decode must not be a generator function"):
+            spawn_persistent(system, collect, key="k", **half_generator)
+
+
+def test_a_codec_of_functions_checks_them() -> None:
+    with pytest.raises(TypeError, match="encode must be a function, not 1"):
+        FunctionCodec(1, str)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="decode must be a plain function, not the async"):
+        FunctionCodec(str, HalfAsync().encode)
+
+
+async def test_an_async_apply_is_refused() -> None:
+    async def apply(state: Any, event: Any) -> Any:
+        return state
+
+    async with start(configure_persistence(RiggedEngine())) as system:
+        with pytest.raises(TypeError, match=r"^apply must be a plain function, not the async"):
+            spawn_persistent(system, collect, key="k", initial_state=[], apply=apply)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import pytest
 
 from nact import (
     ActorRef,
+    FunctionCodec,
     Retention,
     configure_persistence,
     spawn_persistent,
@@ -14,7 +15,7 @@ from nact import (
 )
 from nact.persistence.actor import persistence_of
 
-from .doubles import PATIENCE, RiggedEngine, ask, collect, contents, stored, write
+from .doubles import PATIENCE, RiggedEngine, ask, collect, contents, same, stored, write
 from .lives import kept, live
 
 pytestmark = pytest.mark.anyio
@@ -121,7 +122,7 @@ async def test_nothing_is_deleted_for_a_snapshot_that_cant_be_decoded(caplog: py
         raise ValueError(f"no state of {data}")
 
     engine = RiggedEngine()
-    await live(engine, *range(5), snapshot_every=2, retention=KEEP_ONE, snapshot_decoder=refuse)
+    await live(engine, *range(5), snapshot_every=2, retention=KEEP_ONE, snapshot_codec=FunctionCodec(same, refuse))
     assert await numbers(engine) == [(number, False) for number in range(1, 6)]
     assert "no state of [0, 1]" in caplog.text
     assert await live(engine) == list(range(5))

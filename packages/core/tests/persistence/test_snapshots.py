@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nact import (
+    FunctionCodec,
     InvalidEventError,
     PersistentContext,
     configure_persistence,
@@ -18,7 +19,7 @@ from nact import (
 )
 from nact.persistence.actor import persistence_of
 
-from .doubles import GET, RiggedEngine, ask, collect, contents, write
+from .doubles import GET, RiggedEngine, ask, collect, contents, same, write
 from .lives import kept, live
 
 pytestmark = pytest.mark.anyio
@@ -72,7 +73,7 @@ async def test_an_actor_that_recovers_from_many_events_takes_a_snapshot_at_once(
 
 
 async def test_a_message_that_persists_more_events_than_are_due_brings_one_snapshot() -> None:
-    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any]) -> list[Any]:
+    async def handler(state: list[Any], msg: Any, ctx: PersistentContext[Any, Any]) -> list[Any]:
         if ctx.recovering or msg == GET:
             return await collect(state, msg, ctx)
         await ctx.persist_all(msg)
@@ -138,7 +139,7 @@ async def test_a_snapshot_and_the_events_behind_it_make_the_same_state_as_all_ev
 
 
 async def test_what_is_done_to_the_state_later_doesnt_get_into_a_snapshot() -> None:
-    async def handler(state: dict[str, Any], msg: Any, ctx: PersistentContext[Any]) -> dict[str, Any]:
+    async def handler(state: dict[str, Any], msg: Any, ctx: PersistentContext[Any, Any]) -> dict[str, Any]:
         if not ctx.recovering:
             await ctx.persist(msg)
         state["inner"].append(msg)
@@ -167,7 +168,9 @@ async def test_what_a_snapshot_encoder_made_of_the_living_state_isnt_shared_with
         return shared
 
     async with start(configure_persistence(engine, close=False)) as system:
-        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=1, snapshot_encoder=encode)
+        ref = spawn_persistent(
+            system, collect, key="k", initial_state=[], snapshot_every=1, snapshot_codec=FunctionCodec(encode, same)
+        )
         await ask(ref, "a")
         await engine.before_snapshot.arrival()
         shared.append("later")
@@ -177,11 +180,10 @@ async def test_what_a_snapshot_encoder_made_of_the_living_state_isnt_shared_with
     assert snapshot.data == ["a"]
 
 
-async def test_encoder_and_decoder_of_snapshots_are_used_for_them_alone() -> None:
+async def test_the_codec_of_snapshots_is_used_for_them_alone() -> None:
     options: dict[str, Any] = {
         "snapshot_every": 2,
-        "snapshot_encoder": lambda state: {"state": state},
-        "snapshot_decoder": lambda data: data["state"],
+        "snapshot_codec": FunctionCodec(lambda state: {"state": state}, lambda data: data["state"]),
     }
     engine = RiggedEngine()
     await live(engine, *"abc", **options)
@@ -212,7 +214,9 @@ async def test_a_snapshot_that_cant_be_encoded_is_logged_and_counted_and_the_act
 ) -> None:
     engine = RiggedEngine()
     async with start(configure_persistence(engine)) as system:
-        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=2, snapshot_encoder=encoder)
+        ref = spawn_persistent(
+            system, collect, key="k", initial_state=[], snapshot_every=2, snapshot_codec=FunctionCodec(encoder, same)
+        )
         for msg in "abcde":
             await ask(ref, msg)
         assert await ask(ref) == list("abcde")

@@ -67,4 +67,4 @@ def deciding(decision: Decision, kind: str = "sync") -> SupervisionPolicy:
 
 
 def escalate(msg: Any, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None) -> Decision:
-    return ctx.escalate
+    return Decision.ESCALATE

@@ -114,8 +114,8 @@ MISBEHAVING = [
     (raises, "ZeroDivisionError"),
     (raises_later, "ZeroDivisionError"),
     (waits_for_what_is_cancelled, "CancelledError"),
-    (decides_nothing, "on_crash must return a Decision, such as ctx.stop or ctx.resume, not None"),
-    (decides_by_name, "on_crash must return a Decision, such as ctx.stop or ctx.resume, not 'resume'"),
+    (decides_nothing, "on_crash must return a Decision, such as Decision.STOP or Decision.RESUME, not None"),
+    (decides_by_name, "on_crash must return a Decision, such as Decision.STOP or Decision.RESUME, not 'resume'"),
     (takes_no_child, "positional arguments"),
 ]
 

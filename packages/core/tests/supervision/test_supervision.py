@@ -190,7 +190,7 @@ async def test_the_policies_are_asked_upwards_with_the_child_that_escalated() ->
 
     def judge(msg: Any, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None) -> Decision:
         asked.append((ctx.name, msg, repr(error), child))
-        return decisions.get(ctx.name, ctx.escalate)
+        return decisions.get(ctx.name, Decision.ESCALATE)
 
     async with start() as system:
         top = family_member(system, "top", judge)

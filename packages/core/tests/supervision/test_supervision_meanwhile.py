@@ -69,7 +69,7 @@ async def test_a_policy_that_stops_its_own_actor_is_cut_short() -> None:
     async def judge(msg: Any, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
         stop(ctx.self)
         await asyncio.sleep(3600)
-        return ctx.resume
+        return Decision.RESUME
 
     async with start() as system:
         actor = family_member(system, "actor", judge)
@@ -96,7 +96,7 @@ async def test_a_child_that_its_parents_policy_stopped_is_not_reset() -> None:
     def judge(msg: Any, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None) -> Decision:
         assert child is not None
         stop(child)
-        return ctx.reset_child
+        return Decision.RESET_CHILD
 
     async with start() as system:
         parent = family_member(system, "parent", judge)
@@ -111,13 +111,13 @@ async def test_a_child_that_its_parents_policy_stopped_is_not_reset() -> None:
 async def test_a_policy_need_not_begin_when_its_actor_is_stopped_already() -> None:
     async def judge(msg: Any, error: Exception, ctx: CrashContext[Any], child: Any = None) -> Decision:
         await asyncio.sleep(3600)
-        return ctx.resume
+        return Decision.RESUME
 
     def stop_and_escalate(
         msg: Any, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None
     ) -> Decision:
         stop(ctx.self)
-        return ctx.escalate
+        return Decision.ESCALATE
 
     async with start() as system:
         parent = family_member(system, "parent", judge)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from difflib import get_close_matches
 from functools import partial
 from operator import is_
 from types import FunctionType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypedDict, TypeVar
 
 from nact.durations import Duration, in_seconds
 from nact.supervision import SupervisionPolicy, stop_on_crash
@@ -16,6 +17,36 @@ from nact.supervision import SupervisionPolicy, stop_on_crash
 _NAME = re.compile(r"[A-Za-z0-9\-$_.+!*'(),]+")
 
 _RUNS_NOTHING = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+
+
+State = TypeVar("State")
+Ctx = TypeVar("Ctx")
+
+
+class StatelessOptions(TypedDict, total=False):
+    """The options that every kind of actor has.
+
+    Attributes:
+        shutdown_after: Stops the actor when it had nothing to do for this time: seconds, or a `timedelta`.
+        mailbox_limit: The number of messages that may wait. When it is full, a `query` fails with `MailboxFullError`,
+            and what is dispatched is a dead letter. Without it the system's limit holds, if `start` was given one;
+            `sys.maxsize` stands for none.
+        on_crash: The supervision policy. By default the fault is logged, and an actor with a state is stopped.
+    """
+
+    shutdown_after: Duration | None
+    mailbox_limit: int | None
+    on_crash: SupervisionPolicy | None
+
+
+class SpawnOptions(StatelessOptions, Generic[State, Ctx], total=False):
+    """The options of actors with a state: those of `StatelessOptions`, and one more.
+
+    Attributes:
+        after_stop: Called with the last state when the actor, and all below it, has ended; sync or async.
+    """
+
+    after_stop: Callable[[State, Ctx], object] | None
 
 
 class Options(NamedTuple):
@@ -65,6 +96,15 @@ def checked_options(
         None if shutdown_after is None else in_seconds(shutdown_after, "shutdown_after"),
         checked_limit(mailbox_limit),
     )
+
+
+def check_names(function: str, options: Collection[str], known: Collection[str]) -> None:
+    """Raises `TypeError` if there is an option that the function doesn't know."""
+    for name in options:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(known))}"
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}; {hint}")
 
 
 def checked_limit(value: int | None) -> int | None:

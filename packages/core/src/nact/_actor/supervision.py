@@ -61,7 +61,7 @@ async def _decide(judge: Cell, child: Cell | None, fault: _Fault) -> Decision:
 
 def _checked(decision: object, child: Cell | None) -> Decision:
     if not isinstance(decision, Decision):
-        raise TypeError(f"on_crash must return a Decision, such as ctx.stop or ctx.resume, not {decision!r}")
+        raise TypeError(f"on_crash must return a Decision, such as Decision.STOP or Decision.RESUME, not {decision!r}")
     if child is None and decision in _NEED_A_CHILD:
         raise ValueError(f"on_crash decided {decision.value} about the actor's own fault; there is no child to blame")
     return decision

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, Protocol, TypeVar, Unpack, overload
 
-from nact._actor.options import check_callable
+from nact._actor.options import check_callable, check_names
 from nact._runtime.observing import UNWATCHED
 from nact.durations import Duration, in_seconds
 from nact.persistence._actor.configuration import Persistence
-from nact.persistence._actor.options import Codec, JournalOptions, checked_journal_options
+from nact.persistence._actor.options import JournalOptions, ReadingOptions, journal_options
 from nact.persistence._actor.reading import Reader, Start
 from nact.persistence._actor.snapshots import captured, keep, log_failed
 from nact.persistence.actor import persistence_of
@@ -19,81 +19,63 @@ from nact.persistence.building.checks import check_key
 from nact.references import ActorRef
 
 State = TypeVar("State")
+Event = TypeVar("Event")
+Event_contra = TypeVar("Event_contra", contravariant=True)
 
 
-class AsyncFold(Protocol[State]):
+class AsyncFold(Protocol[State, Event_contra]):
     """An async fold."""
 
-    def __call__(self, state: State, event: Any, /) -> Awaitable[State]: ...
+    def __call__(self, state: State, event: Event_contra, /) -> Awaitable[State]: ...
 
 
-class SyncFold(Protocol[State]):
+class SyncFold(Protocol[State, Event_contra]):
     """A fold that isn't async."""
 
-    def __call__(self, state: State, event: Any, /) -> State: ...
+    def __call__(self, state: State, event: Event_contra, /) -> State: ...
 
 
 @overload
 def persistent_query(
     parent: ActorRef[Any],
-    f: AsyncFold[State],
-    key: str,
+    f: AsyncFold[State, Event],
     *,
+    key: str,
     initial_state: State,
     snapshot_key: str | None = None,
-    snapshot_every: int | None = None,
     cache_duration: Duration | None = None,
-    encoder: Codec | None = None,
-    decoder: Codec | None = None,
-    snapshot_encoder: Codec | None = None,
-    snapshot_decoder: Codec | None = None,
-    skip_deleted: bool = False,
+    **options: Unpack[ReadingOptions[State, Event]],
 ) -> Callable[[], Awaitable[State]]: ...
 @overload
 def persistent_query(
     parent: ActorRef[Any],
-    f: SyncFold[State],
-    key: str,
+    f: SyncFold[State, Event],
     *,
+    key: str,
     initial_state: State,
     snapshot_key: str | None = None,
-    snapshot_every: int | None = None,
     cache_duration: Duration | None = None,
-    encoder: Codec | None = None,
-    decoder: Codec | None = None,
-    snapshot_encoder: Codec | None = None,
-    snapshot_decoder: Codec | None = None,
-    skip_deleted: bool = False,
+    **options: Unpack[ReadingOptions[State, Event]],
 ) -> Callable[[], Awaitable[State]]: ...
 @overload
 def persistent_query(
     parent: ActorRef[Any],
-    f: Callable[[None, Any], Any],
-    key: str,
+    f: Callable[[None, Event], Any],
     *,
+    key: str,
     snapshot_key: str | None = None,
-    snapshot_every: int | None = None,
     cache_duration: Duration | None = None,
-    encoder: Codec | None = None,
-    decoder: Codec | None = None,
-    snapshot_encoder: Codec | None = None,
-    snapshot_decoder: Codec | None = None,
-    skip_deleted: bool = False,
+    **options: Unpack[ReadingOptions[Any, Event]],
 ) -> Callable[[], Awaitable[Any]]: ...
 def persistent_query(
     parent: ActorRef[Any],
     f: Callable[[Any, Any], Any],
-    key: str,
     *,
+    key: str,
     initial_state: Any = None,
     snapshot_key: str | None = None,
-    snapshot_every: int | None = None,
     cache_duration: Duration | None = None,
-    encoder: Codec | None = None,
-    decoder: Codec | None = None,
-    snapshot_encoder: Codec | None = None,
-    snapshot_decoder: Codec | None = None,
-    skip_deleted: bool = False,
+    **options: Any,
 ) -> Callable[[], Awaitable[Any]]:
     """A function that folds the events of `key` into a state: `state = await query()`.
 
@@ -106,20 +88,16 @@ def persistent_query(
         key: The persistence key.
         initial_state: The state before the first event. `f` mustn't change it in place.
         snapshot_key: Where snapshots of the state are kept: a key of its own.
-        snapshot_every: Take a snapshot after so many events.
-        cache_duration: The state is forgotten when nobody asked for so long; by default never.
-        encoder: Taken so that a query can be given the options of its actor; a query writes no events.
-        decoder: Makes an event of what is in the journal.
-        snapshot_encoder: Makes a JSON value of the state.
-        snapshot_decoder: Makes the state of it again.
-        skip_deleted: Leave events out that were deleted, where neither the state so far nor a snapshot under
-            `snapshot_key` covers them. By default a call raises then: the state would lack what they stood for.
+        cache_duration: The state is forgotten when the query wasn't called for this time; by default never.
+        **options: See `ReadingOptions`. Snapshots need a `snapshot_key`.
 
     Raises:
         TypeError, ValueError: An argument is invalid. A call raises what reading raises (see
             `PersistenceEngine.events`), `CorruptJournalError` where events that it needs were deleted, or what `f`
             raises, and forgets the state; the next call begins anew.
     """
+    if options:
+        check_names("persistent_query", options, ReadingOptions.__annotations__)
     check_callable("f", f)
     check_key(key)
     persistence = persistence_of(parent)
@@ -127,15 +105,12 @@ def persistent_query(
         check_key(snapshot_key)
         if snapshot_key == key:
             raise ValueError("snapshot_key must be a key of its own: the actor of the key keeps its snapshots there")
-    elif snapshot_every is not None:
+    elif options.get("snapshot_every") is not None:
         raise ValueError("snapshot_every needs a snapshot_key")
-    options = checked_journal_options(
-        persistence.engine,
-        JournalOptions(snapshot_every, None, encoder, decoder, snapshot_encoder, snapshot_decoder, skip_deleted),
-    )
+    checked = journal_options(persistence.engine, **options)
     cached_for = None if cache_duration is None else in_seconds(cache_duration, "cache_duration")
     return _Query(
-        f, key, persistence, options, initial_state=initial_state, snapshot_key=snapshot_key, cached_for=cached_for
+        f, key, persistence, checked, initial_state=initial_state, snapshot_key=snapshot_key, cached_for=cached_for
     )
 
 

@@ -1,6 +1,6 @@
 """Persistent actors and queries: typed like others; what is persisted is a message, or anything that is encoded."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_type
 
@@ -38,7 +38,9 @@ codec: TypedCodec[Created | Removed] = TypedCodec(
 single = TypedCodec(Created)
 
 
-async def contacts(state: list[str], msg: Created | Removed, ctx: PersistentContext[Created | Removed]) -> list[str]:
+async def contacts(
+    state: list[str], msg: Created | Removed, ctx: PersistentContext[Created | Removed, Created | Removed]
+) -> list[str]:
     if not ctx.recovering:
         assert_type(await ctx.persist(msg, tags=["contact"]), PersistedEvent)
         assert_type(await ctx.persist_all([msg, msg]), Sequence[PersistedEvent])
@@ -50,7 +52,7 @@ def helper(ctx: Context[Created | Removed]) -> None:
     ctx.log.info("a persistent context is a context")
 
 
-async def loaded(ctx: PersistentContext[Created | Removed]) -> list[str]:
+async def loaded(ctx: PersistentContext[Created | Removed, Created | Removed]) -> list[str]:
     helper(ctx)
     return []
 
@@ -75,8 +77,7 @@ async def main(system: ActorSystem) -> None:
         initial_state=[],
         snapshot_every=20,
         retention=Retention(2, delete_events=True),
-        encoder=codec.encode,
-        decoder=codec.decode,
+        codec=codec,
         after_stop=lambda state, ctx: ctx.log.info(state),
     )
     assert_type(ref, ActorRef[Created | Removed])
@@ -84,9 +85,9 @@ async def main(system: ActorSystem) -> None:
     assert_type(
         spawn_persistent(system, contacts, key="user:2", initial_state_func=loaded), ActorRef[Created | Removed]
     )
-    assert_type(persistent_query(system, fold, "k", initial_state={}), Callable[[], Awaitable[dict[str, int]]])
-    assert_type(await persistent_query(system, fold_later, "k", initial_state=0)(), int)
-    assert_type(await persistent_query(system, last, "k")(), Any)
+    assert_type(persistent_query(system, fold, key="k", initial_state={}), Callable[[], Awaitable[dict[str, int]]])
+    assert_type(await persistent_query(system, fold_later, key="k", initial_state=0)(), int)
+    assert_type(await persistent_query(system, last, key="k")(), Any)
     assert_type(codec.decode({}), Created | Removed)
     assert_type(single, TypedCodec[Created])
     assert_type(single.decode({}), Created)
@@ -117,3 +118,34 @@ async def engines() -> None:
     for engine in (minimal, full, engine_from_url("memory://")):
         async with start(configure_persistence(engine, max_recoveries=8, close=False)) as system:
             await main(system)
+
+
+class Withdraw:
+    amount: int
+
+
+async def account(balance: int, msg: Withdraw, ctx: PersistentContext[Withdraw, Created | Removed]) -> int:
+    """Messages aren't events: `persist` takes events alone, and `apply` folds those."""
+    if ctx.seen("command"):
+        return balance
+    event = Created("Ada")
+    stored = await ctx.persist(event, tags=["a"], metadata={"by": "ann"}, command_id="command")
+    assert_type(stored.metadata, Mapping[str, Any])
+    assert_type(ctx.event, PersistedEvent | None)
+    assert_type(ctx.sequence_number, int)
+    await ctx.snapshot(balance)
+    await ctx.forget_events()
+    assert_type(await ctx.erase(0), int)
+    return evolve(balance, event)
+
+
+def evolve(balance: int, event: Created | Removed) -> int:
+    return balance + len(event.name)
+
+
+def accounts(system: ActorSystem, events: TypedCodec[Created | Removed]) -> ActorRef[Withdraw]:
+    balance = persistent_query(system, evolve, key="k", initial_state=0, codec=events)
+    assert_type(balance, Callable[[], Awaitable[int]])
+    ref = spawn_persistent(system, account, key="k", initial_state=0, apply=evolve, codec=events)
+    assert_type(ref, ActorRef[Withdraw])
+    return ref

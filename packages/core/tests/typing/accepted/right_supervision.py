@@ -20,25 +20,25 @@ from nact import (
 
 def policy(msg: Any, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None) -> Decision:
     if child is not None:
-        return ctx.reset_child
+        return Decision.RESET_CHILD
     assert_type(ctx.mailbox, tuple[Any, ...])
     match error:
         case OSError():
-            return ctx.resume
+            return Decision.RESUME
         case _:
             return Decision.ESCALATE
 
 
 async def async_policy(msg: object, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None) -> Decision:
     ctx.log.exception(error)
-    return ctx.stop
+    return Decision.STOP
 
 
 async def handler(state: int, msg: str, ctx: Context[str]) -> int:
     return state
 
 
-async def persistent(state: int, msg: str, ctx: PersistentContext[str]) -> int:
+async def persistent(state: int, msg: str, ctx: PersistentContext[str, str]) -> int:
     return state
 
 
@@ -50,7 +50,7 @@ def main(system: ActorSystem) -> None:
         policy,
         async_policy,
         RestartWithBackoff(limit=3, forgive_after=5 * minutes, otherwise=policy),
-        lambda msg, error, ctx, child: ctx.stop,
+        lambda msg, error, ctx, child: Decision.STOP,
     ]
     for each in policies:
         spawn(system, handler, initial_state=0, on_crash=each)

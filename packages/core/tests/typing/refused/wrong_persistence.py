@@ -26,12 +26,15 @@ class Removed:
     name: str
 
 
-async def contacts(state: list[str], msg: Created, ctx: PersistentContext[Created]) -> list[str]:
+async def contacts(state: list[str], msg: Created, ctx: PersistentContext[Created, Created]) -> list[str]:
     ctx.persist(msg)  # E[unused-coroutine]: Value of type "Coroutine[Any, Any,
     ctx.persist_all([msg])  # E[unused-coroutine]: Value of type "Coroutine[Any, Any,
     await ctx.persist(msg, tags=5)  # E[arg-type]: expected "Collection[str]"
-    await ctx.persist()  # E[call-arg]: Missing positional argument "msg" in call to
-    await ctx.persist_all(msg)  # E[arg-type]: expected "Sequence[Any]"
+    await ctx.persist()  # E[call-arg]: Missing positional argument "event" in call to
+    await ctx.persist_all(msg)  # E[arg-type]: expected "Sequence[Created]"
+    await ctx.persist(Removed())  # E[arg-type]: expected "Created"
+    await ctx.persist_all([Removed()])  # E[list-item]: expected "Created"
+    await ctx.persist(msg, metadata=["by"])  # E[arg-type]: expected "Mapping[str, Any] | None"
     number: int = await ctx.persist(msg)  # E[assignment]
     ctx.recovering = True  # E[misc]: Cannot assign to class variable "recovering" via instance
     return [*state, msg.name, str(number)]
@@ -42,7 +45,7 @@ async def plain(state: list[str], msg: Created, ctx: Context[Created]) -> list[s
     return state
 
 
-def at_once(state: list[str], msg: Created, ctx: PersistentContext[Created]) -> list[str]:
+def at_once(state: list[str], msg: Created, ctx: PersistentContext[Created, Created]) -> list[str]:
     return state
 
 
@@ -65,21 +68,24 @@ async def writes(batch: list[str]) -> None: ...
 
 
 def spawning(system: ActorSystem) -> None:
-    spawn_persistent(system, contacts, key="k", initial_state={})  # E[misc]: "State" of "spawn_persistent"
+    spawn_persistent(system, contacts, key="k", initial_state={})  # E[misc]: parameter "State"
     spawn_persistent(system, contacts, key="k")  # E[arg-type]: Argument 2 to "spawn_persistent"
     spawn_persistent(system, contacts, initial_state=[])  # E[call-overload]
     spawn_persistent(system, contacts, key=5, initial_state=[])  # E[call-overload]
     spawn_persistent(system, at_once, key="k", initial_state=[])  # E[arg-type]: Argument 2 to "spawn_persistent"
     spawn_persistent(system, contacts, key="k", initial_state=[], snapshot_every="20")  # E[call-overload]
     spawn_persistent(system, contacts, key="k", initial_state=[], retention=2)  # E[call-overload]
-    spawn_persistent(system, contacts, key="k", initial_state=[], encoder="json")  # E[call-overload]
+    spawn_persistent(system, contacts, key="k", initial_state=[], codec="json")  # E[call-overload]
+    spawn(system, print, snapshot_evry=2)  # E[call-overload]  # E[call-overload]
+    spawn_persistent(system, contacts, key="k", initial_state=[], apply=fold)  # E[arg-type]: Argument "apply" to
+    spawn_persistent(system, contacts, "k", initial_state=[])  # E[call-overload]
     spawn(system, contacts, initial_state=[])  # E[arg-type]: Argument 2 to "spawn"
 
 
 async def querying(system: ActorSystem) -> str:
-    persistent_query(system, fold, "k", initial_state="0")  # E[arg-type]: expected "AsyncFold[str]"
-    persistent_query(system, fold, "k")  # E[arg-type]: expected "Callable[[None, Any], Any]"
-    text: str = await persistent_query(system, fold, "k", initial_state=0)()  # E[assignment]
+    persistent_query(system, fold, key="k", initial_state="0")  # E[arg-type]: expected "AsyncFold[str, Never]"
+    persistent_query(system, fold, key="k")  # E[arg-type]: expected "Callable[[None, Any], Any]"
+    text: str = await persistent_query(system, fold, key="k", initial_state=0)()  # E[assignment]
     return text
 
 

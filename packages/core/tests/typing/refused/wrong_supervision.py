@@ -17,11 +17,11 @@ def decides_by_name(msg: Any, error: Exception, ctx: CrashContext[Any], child: A
 
 
 def without_a_child(msg: Any, error: Exception, ctx: CrashContext[Any]) -> Decision:
-    return ctx.resume
+    return Decision.RESUME
 
 
 def of_one_error(msg: Any, error: OSError, ctx: CrashContext[Any], child: Any = None) -> Decision:
-    return ctx.resume
+    return Decision.RESUME
 
 
 def main(system: ActorSystem) -> None:

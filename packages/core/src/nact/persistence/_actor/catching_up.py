@@ -19,6 +19,7 @@ from uuid import UUID
 import msgspec
 
 from nact.persistence._actor.reading import Reader, Start
+from nact.persistence._actor.recovery import Replaying, applied
 from nact.persistence.context import PersistentContext
 
 if TYPE_CHECKING:
@@ -33,7 +34,13 @@ _ATOMS: Final = frozenset(
 )
 
 
-async def catch_up(cell: Cell, reader: Reader, context: PersistentContext[Any], slot: Slot) -> bool:
+async def catch_up(
+    cell: Cell,
+    journal: Replaying,
+    reader: Reader,
+    context: PersistentContext[Any, Any],
+    slot: Slot,
+) -> bool:
     """Gives the cell the state after the events that `reader` finds. The cell's state must be immutable.
 
     Returns:
@@ -42,15 +49,21 @@ async def catch_up(cell: Cell, reader: Reader, context: PersistentContext[Any], 
     Raises:
         Exception: The journal can't be read, or the handler raised. The state is as before.
     """
-    state = cell.state
+    state, apply = cell.state, journal.options.apply
     async with aclosing(reader.read()) as items:
         async for item in items:
             if isinstance(item, Start):
                 return False
             msg = reader.decode(item)
-            async with slot.lendable():
-                result = cell.f(state, msg, context)
-                state = await result if hasattr(result, "__await__") else result
+            journal.replayed = item
+            if apply is not None:
+                state = applied(apply, state, msg, item)
+            else:
+                async with slot.lendable():
+                    result = cell.f(state, msg, context)
+                    state = await result if hasattr(result, "__await__") else result
+            if item.metadata:
+                journal.commands.note(item)
             if cell.orders:
                 return False
     if cell.orders:

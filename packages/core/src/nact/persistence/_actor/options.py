@@ -1,22 +1,27 @@
-"""The arguments of `spawn_persistent` and `persistent_query` that concern the journal, checked once."""
+"""The options of `spawn_persistent` and `persistent_query` that concern the journal, checked once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import iscoroutinefunction
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, Generic, NamedTuple, TypedDict, TypeVar
 
-from nact._actor.options import check_callable
+from nact._actor.options import SpawnOptions, check_callable
+from nact.persistence.codecs.codec import Codec, check_function
 from nact.persistence.engine import EventDeletion, PersistenceEngine, SnapshotStore
 
-Codec: TypeAlias = Callable[[Any], Any]
+State = TypeVar("State")
+Event = TypeVar("Event")
+Ctx = TypeVar("Ctx")
+
+REMEMBERED_COMMANDS: Final = 1000
 
 
 class Retention(NamedTuple):
     """How much of the past is kept.
 
     Attributes:
-        snapshots: So many of the latest snapshots are kept, older ones deleted.
+        snapshots: The number of latest snapshots that are kept; older ones are deleted.
         delete_events: Whether the events that went into the oldest snapshot kept are deleted, too.
     """
 
@@ -24,39 +29,102 @@ class Retention(NamedTuple):
     delete_events: bool = False
 
 
+class ReadingOptions(TypedDict, Generic[State, Event], total=False):
+    """The options of persistent actors and of persistent queries.
+
+    Attributes:
+        codec: Writes events as JSON values, and reads them again: a `TypedCodec`, say. Without it, events are JSON.
+        snapshot_every: Take a snapshot of the state after this number of events.
+        snapshot_codec: Writes states as JSON values, and reads them again.
+        skip_deleted: Go on after events that were deleted and that no snapshot covers: they are left out of the state.
+            By default that is a `CorruptJournalError`, since the state would lack what they stood for.
+    """
+
+    codec: Codec[Event] | None
+    snapshot_every: int | None
+    snapshot_codec: Codec[State] | None
+    skip_deleted: bool
+
+
+class PersistentOptions(
+    ReadingOptions[State, Event], SpawnOptions[State, Ctx], Generic[State, Event, Ctx], total=False
+):
+    """The options of persistent actors."""
+
+    apply: Callable[[State, Event], State] | None
+    retention: Retention | None
+    remember_commands: int
+
+
 class JournalOptions(NamedTuple):
     """How an actor's events and snapshots are written and read."""
 
     snapshot_every: int | None = None
     retention: Retention | None = None
-    encoder: Codec | None = None
-    decoder: Codec | None = None
-    snapshot_encoder: Codec | None = None
-    snapshot_decoder: Codec | None = None
+    encoder: Callable[[Any], Any] | None = None
+    decoder: Callable[[Any], Any] | None = None
+    snapshot_encoder: Callable[[Any], Any] | None = None
+    snapshot_decoder: Callable[[Any], Any] | None = None
     skip_deleted: bool = False
+    apply: Callable[[Any, Any], Any] | None = None
+    remember_commands: int = REMEMBERED_COMMANDS
 
 
 _default_options = JournalOptions()
 
 
-def checked_journal_options(engine: PersistenceEngine, options: JournalOptions) -> JournalOptions:
-    """The options, or an error that names the argument."""
-    for argument in ("encoder", "decoder", "snapshot_encoder", "snapshot_decoder"):
-        if (function := getattr(options, argument)) is not None:
-            check_callable(argument, function)
-            if iscoroutinefunction(function):
-                raise TypeError(f"{argument} must be a plain function, not the async {function!r}: it isn't awaited")
-    if type(options.skip_deleted) is not bool:
-        raise TypeError(f"skip_deleted must be True or False, not {options.skip_deleted!r}")
-    every, retention = options.snapshot_every, options.retention
-    if every is not None:
-        if type(every) is not int or every < 1:
-            raise ValueError(f"snapshot_every must be a number of events, an int from 1, not {every!r}")
+def journal_options(
+    engine: PersistenceEngine,
+    *,
+    codec: Codec[Any] | None = None,
+    snapshot_every: int | None = None,
+    snapshot_codec: Codec[Any] | None = None,
+    skip_deleted: bool = False,
+    apply: Callable[[Any, Any], Any] | None = None,
+    retention: Retention | None = None,
+    remember_commands: int = REMEMBERED_COMMANDS,
+) -> JournalOptions:
+    """The options, or an error that names the one that is invalid."""
+    encoder, decoder = _functions("codec", codec)
+    snapshot_encoder, snapshot_decoder = _functions("snapshot_codec", snapshot_codec)
+    if type(skip_deleted) is not bool:
+        raise TypeError(f"skip_deleted must be True or False, not {skip_deleted!r}")
+    if snapshot_every is not None:
+        if type(snapshot_every) is not int or snapshot_every < 1:
+            raise ValueError(f"snapshot_every must be a number of events, an int from 1, not {snapshot_every!r}")
         if not isinstance(engine, SnapshotStore):
             raise ValueError(f"snapshot_every needs an engine that keeps snapshots, which {engine!r} doesn't")
     if retention is not None:
-        _check_retention(engine, retention, every)
+        _check_retention(engine, retention, snapshot_every)
+    if apply is not None:
+        check_callable("apply", apply)
+        if iscoroutinefunction(apply):
+            raise TypeError(f"apply must be a plain function, not the async {apply!r}: it isn't awaited")
+    if type(remember_commands) is not int or remember_commands < 1:
+        raise ValueError(f"remember_commands must be a number of commands, an int from 1, not {remember_commands!r}")
+    options = JournalOptions(
+        snapshot_every,
+        retention,
+        encoder,
+        decoder,
+        snapshot_encoder,
+        snapshot_decoder,
+        skip_deleted,
+        apply,
+        remember_commands,
+    )
     return _default_options if options == _default_options else options
+
+
+def _functions(name: str, codec: Codec[Any] | None) -> tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None]:
+    if codec is None:
+        return None, None
+    encode, decode = getattr(codec, "encode", None), getattr(codec, "decode", None)
+    if encode is None or decode is None or isinstance(codec, type | str | bytes):
+        raise TypeError(f"{name} must have the methods encode and decode, as a TypedCodec has, not {codec!r}")
+    check_function(f"{name}.encode", encode)
+    check_function(f"{name}.decode", decode)
+    return encode, decode
 
 
 def _check_retention(engine: PersistenceEngine, retention: Retention, every: int | None) -> None:

@@ -6,7 +6,7 @@ Used by actors that recover and by persistent queries. Other processes may take 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +28,7 @@ class Start(NamedTuple):
     sequence_number: int
     event_id: str | None = None
     created_at: int = 0
+    metadata: Mapping[str, Any] = {}
 
 
 _AT_THE_BEGINNING = Start(None, 0)
@@ -249,7 +250,7 @@ class Reader:
         except Exception as error:
             self._reject(snapshot.sequence_number, error)
             return None
-        return Start(state, snapshot.sequence_number, snapshot.event_id, snapshot.created_at)
+        return Start(state, snapshot.sequence_number, snapshot.event_id, snapshot.created_at, snapshot.metadata)
 
     def _reject(self, sequence_number: int, why: Exception) -> None:
         if sequence_number in self._rejected:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import aclosing
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nact._actor.life import NO_STATE, initial_state_of
 from nact._actor.supervision import supervise
+from nact.errors import CorruptJournalError
+from nact.persistence._actor.commands import Commands
+from nact.persistence._actor.options import JournalOptions
 from nact.persistence._actor.reading import Reader, Start
 from nact.persistence._actor.slots import Slot
 from nact.persistence.context import PersistentContext
+from nact.persistence.records import PersistedEvent
 
 if TYPE_CHECKING:
     from nact._actor.cell import Cell
@@ -19,8 +24,20 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nact.persistence")
 
 
+class Replaying(Protocol):
+    """What a replay tells the journal of its actor."""
+
+    replayed: PersistedEvent | None
+
+    @property
+    def commands(self) -> Commands: ...
+
+    @property
+    def options(self) -> JournalOptions: ...
+
+
 async def recover_state(  # noqa: PLR0915 - the hot path
-    cell: Cell, reader: Reader, context: PersistentContext[Any], slot: Slot
+    cell: Cell, journal: Replaying, reader: Reader, context: PersistentContext[Any, Any], slot: Slot
 ) -> bool:
     """Gives the cell the state that the journal tells: what it read, handled one after another by its handler.
 
@@ -40,8 +57,12 @@ async def recover_state(  # noqa: PLR0915 - the hot path
             if isinstance(item, Start):
                 cell.state = item.state if item.sequence_number else await _initial_state(cell, initial_state, slot)
                 initial_state = NO_STATE
+                begin_commands(journal, reader, item)
                 continue
             msg = reader.decode(item)
+            journal.replayed = item
+            if item.metadata:
+                journal.commands.note(item)
             slot.is_lendable = True  # `lendable`, without the calls
             try:
                 result = f(cell.state, msg, context)
@@ -59,6 +80,60 @@ async def recover_state(  # noqa: PLR0915 - the hot path
     if logger.isEnabledFor(logging.DEBUG):
         _log_recovered(cell, reader)
     return True
+
+
+async def fold_state(cell: Cell, journal: Replaying, reader: Reader, apply: Callable[[Any, Any], Any]) -> bool:
+    """Gives the cell the state that the journal tells: what it read, folded by `apply`. The handler isn't called.
+
+    Returns:
+        False if the actor was told to stop, or to begin again.
+
+    Raises:
+        CorruptJournalError: The journal can't be read, or `apply` refuses an event.
+    """
+    initial_state = cell.state
+    async with aclosing(reader.read()) as items:
+        async for item in items:
+            if isinstance(item, Start):
+                if item.sequence_number:
+                    cell.state = item.state
+                else:
+                    cell.state = await initial_state_of(cell) if initial_state is NO_STATE else initial_state
+                initial_state = NO_STATE
+                begin_commands(journal, reader, item)
+                continue
+            cell.state = applied(apply, cell.state, reader.decode(item), item)
+            if item.metadata:
+                journal.commands.note(item)
+            if cell.orders:
+                return False
+    if logger.isEnabledFor(logging.DEBUG):
+        _log_recovered(cell, reader)
+    return True
+
+
+def applied(apply: Callable[[Any, Any], Any], state: Any, event: Any, record: PersistedEvent) -> Any:
+    """The state after the event.
+
+    Raises:
+        CorruptJournalError: `apply` raised.
+    """
+    try:
+        return apply(state, event)
+    except Exception as error:
+        raise CorruptJournalError(f"apply refuses it: {error!r}", record.key, record.sequence_number) from error
+
+
+def begin_commands(journal: Replaying, reader: Reader, start: Start) -> None:
+    """Remembers the commands that the snapshot remembers.
+
+    Raises:
+        CorruptJournalError: Its metadata has something else in their place.
+    """
+    try:
+        journal.commands.begin(start.metadata)
+    except ValueError as error:
+        raise CorruptJournalError(f"its snapshot: {error}", reader.key, start.sequence_number) from error
 
 
 async def _initial_state(cell: Cell, made: Any, slot: Slot) -> Any:

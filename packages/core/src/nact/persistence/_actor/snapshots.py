@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from nact._runtime.observing import UNWATCHED
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nact.persistence")
 
 
-class _OvertakenError(NactError):
+class OvertakenError(NactError):
     """The journal isn't what the actor remembers of it."""
 
     def __init__(self, key: str, sequence_number: int, found: PersistedEvent | None) -> None:
@@ -43,7 +45,7 @@ class _OvertakenError(NactError):
 class Snapshots:
     """Takes one actor's snapshots beside its messages, one at a time. Failing is never fatal."""
 
-    __slots__ = ("_engine", "_kept", "_key", "_last", "_options", "_persistence", "_taking")
+    __slots__ = ("_engine", "_kept", "_key", "_last", "_options", "_persistence", "_taking", "_task")
 
     def __init__(self, key: str, persistence: Persistence, options: JournalOptions) -> None:
         self._key = key
@@ -53,6 +55,7 @@ class Snapshots:
         self._last = 0  # where one was last tried
         self._kept: deque[int] = deque()  # the sequence numbers of those known to be stored, oldest first
         self._taking = False
+        self._task: asyncio.Task[None] | None = None
 
     def begin(self, latest: int) -> None:
         """The actor has recovered, from the snapshot at this sequence number; 0 for none."""
@@ -64,17 +67,29 @@ class Snapshots:
         every = self._options.snapshot_every
         return every is not None and sequence_number - self._last >= every and not self._taking
 
-    def take(self, cell: Cell, state: Any, sequence_number: int, event_id: str | None) -> None:
+    def note(self, sequence_number: int) -> None:
+        """Another snapshot was stored, at this sequence number."""
+        self._last = sequence_number
+        self._kept.append(sequence_number)
+
+    def take(
+        self, cell: Cell, state: Any, sequence_number: int, event_id: str | None, metadata: Mapping[str, Any]
+    ) -> None:
         """Takes a snapshot. What the actor does to its state from now on doesn't get into it."""
         self._last = sequence_number
         try:
-            snapshot = captured(self._key, sequence_number, event_id, state, self._options)
+            snapshot = captured(self._key, sequence_number, event_id, state, self._options, metadata=metadata)
         except Exception as error:
             self._failed(sequence_number, error)
             return
         self._taking = True
         cell.leaving += 1
-        _ = cell.runtime.scheduler.spawn(self._store(cell, snapshot))
+        self._task = cell.runtime.scheduler.spawn(self._store(cell, snapshot))
+
+    async def taken(self) -> None:
+        """Returns when none is being taken."""
+        while self._taking and self._task is not None:
+            await asyncio.wait([self._task])
 
     async def _store(self, cell: Cell, snapshot: PersistedSnapshot) -> None:
         try:
@@ -83,7 +98,7 @@ class Snapshots:
             self._kept.append(snapshot.sequence_number)
             if self._options.retention is not None:
                 await self._retain(self._options.retention, snapshot)
-        except _OvertakenError as overtaken:
+        except OvertakenError as overtaken:
             cell.runtime.log_fault(cell.ref, f"stops: {overtaken}", overtaken)
             cell.stop()
         except Exception as error:
@@ -94,7 +109,7 @@ class Snapshots:
 
     async def _retain(self, retention: Retention, latest: PersistedSnapshot) -> None:
         """Snapshots first: an event goes only when no snapshot that needs it is left."""
-        if len(self._kept) < retention.snapshots or not await self._stands(latest):
+        if len(self._kept) < retention.snapshots or not await still_stands(self._persistence, latest):
             return
         too_old = 0
         while len(self._kept) > retention.snapshots:
@@ -102,45 +117,56 @@ class Snapshots:
         if too_old:
             await self._engine.delete_snapshots(self._key, up_to=too_old)
         if retention.delete_events:
-            await self._check_readable(self._kept[0])
+            await check_readable(self._persistence, self._options, self._key, self._kept[0])
             await cast("EventDeletion", self._engine).delete_events(self._key, up_to=self._kept[0])
-
-    async def _stands(self, latest: PersistedSnapshot) -> bool:
-        """Whether the journal still holds the event that the latest snapshot stands on; else nothing may be deleted.
-
-        After a failover that lost events it doesn't: what is there then may need what would be deleted.
-
-        Raises:
-            _OvertakenError: It has another event there, or ends before.
-        """
-        number = latest.sequence_number
-        found = await event_at(self._persistence.engine, self._key, number)
-        if found is not None and found.is_deleted and found.sequence_number > number:
-            return False  # another process went on from here, and deletes
-        if found is None or found.sequence_number != number or latest.event_id not in {None, found.event_id}:
-            raise _OvertakenError(self._key, number, found)
-        return True
-
-    async def _check_readable(self, sequence_number: int) -> None:
-        """Raises unless the snapshot that is to stand for deleted events is there, and its state can be made of it."""
-        snapshot = await self._engine.latest_snapshot(self._key, up_to=sequence_number)
-        if snapshot is None or snapshot.sequence_number != sequence_number:
-            raise CorruptJournalError("the snapshot isn't there any more", self._key, sequence_number)
-        if self._options.snapshot_decoder is not None:
-            self._options.snapshot_decoder(snapshot.data)
 
     def _failed(self, sequence_number: int, error: Exception) -> None:
         log_failed(self._persistence, self._key, sequence_number, error)
 
 
+async def still_stands(persistence: Persistence, latest: PersistedSnapshot) -> bool:
+    """Whether the journal still holds the event that the latest snapshot stands on; else nothing may be deleted.
+
+    After a failover that lost events it doesn't: what is there then may need what would be deleted.
+
+    Raises:
+        OvertakenError: It has another event there, or ends before.
+    """
+    key, number = latest.key, latest.sequence_number
+    found = await event_at(persistence.engine, key, number)
+    if found is not None and found.is_deleted and found.sequence_number > number:
+        return False  # another process went on from here, and deletes
+    if found is None or found.sequence_number != number or latest.event_id not in {None, found.event_id}:
+        raise OvertakenError(key, number, found)
+    return True
+
+
+async def check_readable(persistence: Persistence, options: JournalOptions, key: str, sequence_number: int) -> None:
+    """Raises unless the snapshot that is to stand for deleted events is there, and its state can be made of it."""
+    store = cast("SnapshotStore", persistence.engine)
+    snapshot = await store.latest_snapshot(key, up_to=sequence_number)
+    if snapshot is None or snapshot.sequence_number != sequence_number:
+        raise CorruptJournalError("the snapshot isn't there any more", key, sequence_number)
+    if options.snapshot_decoder is not None:
+        options.snapshot_decoder(snapshot.data)
+
+
 def captured(
-    key: str, sequence_number: int, event_id: str | None, state: Any, options: JournalOptions
+    key: str,
+    sequence_number: int,
+    event_id: str | None,
+    state: Any,
+    options: JournalOptions,
+    *,
+    metadata: Mapping[str, Any] | None = None,
 ) -> PersistedSnapshot:
     """A snapshot that holds nothing of the living state: what is done to it later doesn't get in."""
     encoder = options.snapshot_encoder
     text = json_data.encode(state if encoder is None else encoder(state))
     data = json_data.decode(text)
-    return PersistedSnapshot(key=key, sequence_number=sequence_number, data=data, event_id=event_id)
+    return PersistedSnapshot(
+        key=key, sequence_number=sequence_number, data=data, event_id=event_id, metadata=dict(metadata or {})
+    )
 
 
 async def keep(persistence: Persistence, snapshot: PersistedSnapshot) -> None:

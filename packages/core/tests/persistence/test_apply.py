@@ -1,0 +1,153 @@
+"""`apply=`: events are folded, and the handler sees messages only."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from nact import (
+    ActorStoppedError,
+    CorruptJournalError,
+    Decision,
+    FunctionCodec,
+    PersistentContext,
+    TypedCodec,
+    configure_persistence,
+    dispatch,
+    spawn_persistent,
+    start,
+)
+
+from .doubles import Judge, RiggedEngine, ask, contents, same, write
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    amount: int
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    amount: int
+
+
+EVENTS: TypedCodec[Withdrawn] = TypedCodec(Withdrawn)
+
+
+def evolve(balance: int, event: Withdrawn) -> int:
+    return balance - event.amount
+
+
+async def account(balance: int, msg: Withdraw, ctx: PersistentContext[Withdraw, Withdrawn]) -> int:
+    """A handler that would fail in a replay: it knows commands, and asks nothing about recovering."""
+    assert isinstance(msg, Withdraw)
+    assert not ctx.recovering
+    if msg.amount > balance:
+        dispatch(ctx.sender, ("refused", balance))
+        return balance
+    event = Withdrawn(msg.amount)
+    await ctx.persist(event)
+    balance = evolve(balance, event)
+    dispatch(ctx.sender, ("done", balance))
+    return balance
+
+
+async def lived(engine: RiggedEngine, *amounts: int, **options: Any) -> list[Any]:
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = spawn_persistent(system, account, key="k", initial_state=100, apply=evolve, codec=EVENTS, **options)
+        return [await ask(ref, Withdraw(amount)) for amount in amounts]
+
+
+async def test_recovery_folds_events_and_the_handler_sees_none() -> None:
+    engine = RiggedEngine()
+    assert await lived(engine, 30, 80, 20) == [("done", 70), ("refused", 70), ("done", 50)]
+    assert await lived(engine, 60, 50) == [("refused", 50), ("done", 0)]
+
+
+async def test_events_after_a_snapshot_are_folded_into_it() -> None:
+    engine = RiggedEngine()
+    await lived(engine, 10, 10, 10, snapshot_every=2)
+    assert await lived(engine, 0) == [("done", 70)]
+    snapshot = await engine.latest_snapshot("k")
+    assert snapshot is not None
+    assert (snapshot.sequence_number, snapshot.data) == (2, 80)
+
+
+async def test_an_event_that_apply_refuses_is_a_corrupt_journal() -> None:
+    engine, judge = RiggedEngine(), Judge(Decision.STOP)
+    await write(engine, "k", 1, "two", 3)
+
+    def add(total: int, event: int) -> int:
+        return total + event
+
+    async def handler(total: int, msg: Any, ctx: PersistentContext[Any, int]) -> int:
+        return total
+
+    async with start(configure_persistence(engine)) as system:
+        ref = spawn_persistent(system, handler, key="k", initial_state=0, apply=add, on_crash=judge)
+        with pytest.raises(ActorStoppedError):
+            await ask(ref)
+        _, error = await judge.fault()
+    assert isinstance(error, CorruptJournalError)
+    assert (error.key, error.sequence_number) == ("k", 2)
+    assert "apply refuses it: TypeError" in str(error)
+
+
+async def test_each_recovery_begins_with_a_fresh_initial_state() -> None:
+    made: list[list[int]] = []
+
+    def initial_state(ctx: PersistentContext[Any, int]) -> list[int]:
+        made.append([])
+        return made[-1]
+
+    def append(state: list[int], event: int) -> list[int]:
+        state.append(event)  # in place, as apply shouldn't
+        return state
+
+    async def handler(state: list[int], msg: Any, ctx: PersistentContext[Any, int]) -> list[int]:
+        if msg == "fail":
+            raise ValueError(msg)
+        dispatch(ctx.sender, list(state))
+        return state
+
+    engine = RiggedEngine()
+    await write(engine, "k", 1, 2)
+    async with start(configure_persistence(engine)) as system:
+        ref = spawn_persistent(
+            system, handler, key="k", initial_state_func=initial_state, apply=append, on_crash=Judge(Decision.RESET)
+        )
+        assert await ask(ref) == [1, 2]
+        dispatch(ref, "fail")
+        assert await ask(ref) == [1, 2]
+
+
+async def test_an_actor_that_is_unsure_of_its_last_write_catches_up_with_apply() -> None:
+    engine = RiggedEngine()
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = spawn_persistent(
+            system, account, key="k", initial_state=100, apply=evolve, codec=EVENTS, on_crash=Judge(Decision.RESUME)
+        )
+        assert await ask(ref, Withdraw(1)) == ("done", 99)
+        engine.fail_write(OSError("cut off"), stored=True)
+        dispatch(ref, Withdraw(10))
+        assert await ask(ref, Withdraw(100)) == ("refused", 89)
+    assert [number for number, _ in await contents(engine, "k")] == [1, 2]
+
+
+async def test_a_codec_of_functions_reads_what_it_wrote() -> None:
+    engine = RiggedEngine()
+    codec: FunctionCodec[int] = FunctionCodec(str, int)
+
+    async def total(state: int, msg: int, ctx: PersistentContext[int, int]) -> int:
+        await ctx.persist(msg)
+        dispatch(ctx.sender, state + msg)
+        return state + msg
+
+    for expected in (5, 10):
+        async with start(configure_persistence(engine, close=False)) as system:
+            ref = spawn_persistent(system, total, key="k", initial_state=0, apply=int.__add__, codec=codec)
+            assert await ask(ref, 5) == expected
+    assert await contents(engine, "k") == [(1, "5"), (2, "5")]
+    assert FunctionCodec(same, same).encode("a") == "a"
