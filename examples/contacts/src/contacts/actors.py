@@ -43,7 +43,7 @@ from nact import (
     spawn_stateless,
 )
 
-BookContext: TypeAlias = PersistentContext[Request | Event, Request | Event]
+BookContext: TypeAlias = PersistentContext[Request, Event]
 
 EVENTS: TypedCodec[Event] = TypedCodec(ContactCreated | ContactUpdated | ContactRemoved)
 SNAPSHOTS: TypedCodec[AddressBook] = TypedCodec(AddressBook)
@@ -54,13 +54,13 @@ def spawn_contacts_service(
 ) -> ActorRef[Request]:
     """An actor that answers every `Request` with an `Answer`, out of address books that survive any crash.
 
-    A user's actor that fails is stopped, and whoever asked it hears nothing: whether the request was carried out isn't
-    known. The user's next request starts it again, and what was persisted tells.
+    A user's actor that fails is stopped, and its asker is told so: whether the request was carried out isn't known. The
+    user's next request starts it again, and what was persisted tells.
 
     Args:
         parent: The system, or the actor above.
-        idle_after: A user's actor is shut down when it wasn't asked anything for so long.
-        snapshot_every: A user's actor takes a snapshot after so many events.
+        idle_after: A user's actor is shut down when it wasn't asked anything for this time.
+        snapshot_every: A user's actor takes a snapshot after this number of events.
     """
 
     def serve(request: Request, ctx: Context[Request]) -> None:
@@ -85,6 +85,7 @@ def spawn_address_book(
         key=f"contacts:{user_id}",
         name=name,
         initial_state=AddressBook(),
+        apply=AddressBook.after,
         snapshot_every=snapshot_every,
         retention=Retention(snapshots=2),
         codec=EVENTS,
@@ -98,11 +99,9 @@ def actor_name(user_id: str) -> str:
     return quote(user_id, safe="").replace("~", "%7E").replace("%", "!")
 
 
-async def keep_address_book(book: AddressBook, msg: Request | Event, ctx: BookContext) -> AddressBook:
-    """Handles a request of now, or an event from the journal: that only changes the state, as it did the first time."""
+async def keep_address_book(book: AddressBook, msg: Request, ctx: BookContext) -> AddressBook:
+    """Handles a request. Events from the journal don't come here: `AddressBook.after` folds them at the start."""
     match msg:
-        case ContactCreated() | ContactUpdated() | ContactRemoved():
-            return book.after(msg)
         case ListContacts():
             dispatch(ctx.sender, book.listed())
             return book

@@ -4,12 +4,19 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from nact import UnknownEngineError, engine_from_url
-from nact.persistence import MemoryPersistenceEngine, PersistenceEngine, discovery
+from nact.persistence import (
+    KeyListing,
+    MemoryPersistenceEngine,
+    PersistedEvent,
+    PersistenceEngine,
+    discovery,
+    require,
+)
 
 from .doubles import JournalOnly
 
@@ -20,6 +27,20 @@ class ForSomeDatabase(JournalOnly):
     def __init__(self, url: str) -> None:
         super().__init__()
         self.url = url
+
+    async def aclose(self) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.aclose()
+
+
+class NeverClosed(JournalOnly):
+    def __init__(self, url: str) -> None:
+        super().__init__()
 
 
 class Hollow(PersistenceEngine):
@@ -125,6 +146,24 @@ def test_an_engine_without_a_method_of_its_own_is_refused(monkeypatch: pytest.Mo
 def test_an_entry_point_that_makes_no_engine_is_named() -> None:
     with pytest.raises(TypeError, match=r"no_engine made 'none://host' for none://, which isn't a PersistenceEngine"):
         engine_from_url("none://host")
+
+
+def test_an_engine_that_cant_be_closed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "entry_points", installed(never=f"{__name__}:NeverClosed"))
+    with pytest.raises(TypeError, match="can't be closed: an engine that a URL names has aclose"):
+        engine_from_url("never://")
+
+
+async def test_an_engine_from_a_url_is_used_in_a_with_block() -> None:
+    async with engine_from_url("memory://") as engine:
+        await engine.persist(PersistedEvent(key="k", sequence_number=1, data=1))
+        keys = require(engine, KeyListing).keys(prefix="")
+        assert [key async for key in keys] == ["k"]
+
+
+def test_an_ability_that_an_engine_lacks_is_named() -> None:
+    with pytest.raises(TypeError, match=r"can't do what is asked of it: it has no KeyListing"):
+        require(JournalOnly(), KeyListing)
 
 
 @pytest.mark.parametrize("url", [None, b"sqlite://", 5], ids=repr)

@@ -1,6 +1,6 @@
 """The contract between nact and engines: methods, abilities, records. Parts of engines are in `building`."""
 
-from nact.persistence.discovery import engine_from_url
+from nact.persistence.discovery import engine_from_url, require
 from nact.persistence.engine import (
     PROTOCOL_VERSION,
     AtomicBatches,
@@ -31,4 +31,5 @@ __all__ = [
     "PersistenceEngine",
     "SnapshotStore",
     "engine_from_url",
+    "require",
 ]

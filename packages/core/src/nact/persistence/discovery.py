@@ -1,4 +1,7 @@
-"""Finds the engine for a URL: each engine package names itself in the entry-point group `nact.engines`."""
+"""Finds the engine for a URL, and what an engine can do.
+
+Each engine package names itself in the entry-point group `nact.engines`.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import cast
+from typing import TypeVar, cast
 
 from nact.errors import UnknownEngineError
 from nact.persistence._engine_methods import check_methods
 from nact.persistence._protocol import ENTRY_POINT_GROUP, cannot_import, check_protocol
-from nact.persistence.engine import PersistenceEngine
+from nact.persistence.engine import ClosableEngine, PersistenceEngine
+
+Ability = TypeVar("Ability")
 
 _known_packages = {
     "postgresql": "nact-persistence-postgres",
@@ -31,8 +36,10 @@ _known_packages = {
 _built_in = {"memory": EntryPoint("memory", "nact.persistence.memory:memory_engine_from_url", ENTRY_POINT_GROUP)}
 
 
-def engine_from_url(url: str) -> PersistenceEngine:
+def engine_from_url(url: str) -> ClosableEngine:
     """The engine that `url` names, as in `engine_from_url(os.environ["DATABASE_URL"])`. No I/O happens yet.
+
+    Give it to `configure_persistence`, whose system closes it; or use it in an `async with` block.
 
     Raises:
         UnknownEngineError: No installed package knows the URL's scheme; the message names the one to install.
@@ -47,9 +54,28 @@ def engine_from_url(url: str) -> PersistenceEngine:
     engine = _factory(entry)(url)
     if not isinstance(engine, PersistenceEngine):
         raise TypeError(f"{entry.value} made {engine!r} for {scheme}://, which isn't a PersistenceEngine")
+    if not isinstance(engine, ClosableEngine):
+        raise TypeError(
+            f"{entry.value} made {engine!r} for {scheme}://, which can't be closed: an engine that a URL names has "
+            "aclose, and is an async context manager (nact.persistence.building.lifecycle.SessionEngine brings both)"
+        )
     check_methods(engine)
     check_protocol(engine)
     return engine
+
+
+def require(engine: object, ability: Callable[..., Ability]) -> Ability:
+    """The engine, typed as one that has the ability: `require(engine, KeyListing).keys()`, without `isinstance`.
+
+    Raises:
+        TypeError: It hasn't.
+    """
+    protocol = cast(
+        "type", ability
+    )  # declared as a function: type checkers refuse a Protocol where `type` is asked for
+    if not isinstance(engine, protocol):
+        raise TypeError(f"{engine!r} can't do what is asked of it: it has no {protocol.__name__}")
+    return cast("Ability", engine)
 
 
 def _entry(scheme: str) -> EntryPoint:

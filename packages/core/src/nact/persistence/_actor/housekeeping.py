@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
 
 from nact.errors import PersistUsageError
 from nact.persistence._actor.configuration import Persistence
@@ -39,7 +39,7 @@ class Housekeeping:
         self._options = options
         self._sequence_number = sequence_number
         self._event_id = event_id
-        self._store = _needed(persistence, SnapshotStore, "keeps no snapshots")  # type: ignore[type-abstract]
+        self._store = _needed(persistence, SnapshotStore, "keeps no snapshots")
 
     async def snapshot(self, state: Any, metadata: Mapping[str, Any]) -> PersistedSnapshot:
         """Stores a snapshot of the state."""
@@ -49,14 +49,14 @@ class Housekeeping:
 
     async def forget_events(self, state: Any, metadata: Mapping[str, Any]) -> None:
         """Stores a snapshot, and deletes the events that it covers."""
-        deletion = _needed(self._persistence, EventDeletion, "can't delete events")  # type: ignore[type-abstract]
+        deletion = _needed(self._persistence, EventDeletion, "can't delete events")
         snapshot = await self.snapshot(state, metadata)
         await self._check(snapshot)
         await deletion.delete_events(self._key, up_to=self._sequence_number)
 
     async def erase(self, state: Any) -> None:
         """Stores a snapshot of what remains, and deletes all the rest."""
-        deletion = _needed(self._persistence, EventDeletion, "can't delete events")  # type: ignore[type-abstract]
+        deletion = _needed(self._persistence, EventDeletion, "can't delete events")
         if self._sequence_number == 0:
             return
         snapshot = await self.snapshot(state, {})
@@ -70,8 +70,8 @@ class Housekeeping:
         await check_readable(self._persistence, self._options, self._key, self._sequence_number)
 
 
-def _needed(persistence: Persistence, ability: type[A], what: str) -> A:
+def _needed(persistence: Persistence, ability: Callable[..., A], what: str) -> A:
     engine = persistence.engine
-    if not isinstance(engine, ability):
+    if not isinstance(engine, cast("type", ability)):
         raise PersistUsageError(f"{engine!r} {what}")
-    return engine
+    return cast("A", engine)
