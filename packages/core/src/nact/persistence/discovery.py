@@ -54,13 +54,13 @@ def engine_from_url(url: str) -> ClosableEngine:
     engine = _factory(entry)(url)
     if not isinstance(engine, PersistenceEngine):
         raise TypeError(f"{entry.value} made {engine!r} for {scheme}://, which isn't a PersistenceEngine")
+    check_methods(engine)
+    check_protocol(engine)
     if not isinstance(engine, ClosableEngine):
         raise TypeError(
             f"{entry.value} made {engine!r} for {scheme}://, which can't be closed: an engine that a URL names has "
             "aclose, and is an async context manager (nact.persistence.building.lifecycle.SessionEngine brings both)"
         )
-    check_methods(engine)
-    check_protocol(engine)
     return engine
 
 
