@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import pytest
 
-from nact import ActorSystem, Context, SystemFailedError, spawn, start, stop
+from nact import ActorSystem, Context, SystemFailedError, spawn, start, stop, stopped
 
 pytestmark = [pytest.mark.anyio, pytest.mark.clockwork]
 
@@ -71,7 +71,7 @@ async def test_a_system_that_is_stopped_by_hand_closes_too() -> None:
     diary: Diary = []
     system = start(having(Openable("a", diary), Closeable("b", diary)))
     stop(system)
-    await system.stopped()
+    await stopped(system)
     assert diary == ["close b", "close a"]
 
 
@@ -79,7 +79,7 @@ async def test_resources_are_closed_once() -> None:
     diary: Diary = []
     async with start(having(Closeable("a", diary))) as system:
         stop(system)
-        await system.stopped()
+        await stopped(system)
     assert diary == ["close a"]
 
 

@@ -33,7 +33,7 @@ def start(
 ) -> ActorSystem:
     """A running actor system.
 
-    Use it as `async with start(...) as system:`; or call `stop(system)` in the end and await `system.stopped()`, before
+    Use it as `async with start(...) as system:`; or call `stop(system)` in the end and await `stopped(system)`, before
     the event loop ends. A system that is left open warns with `ResourceWarning`.
 
     Args:
@@ -129,16 +129,12 @@ class ActorSystem(ActorRef[Any]):
         """
         return tuple(self._runtime.failures)
 
-    async def stopped(self) -> None:
-        """Returns when the system was told to stop, every actor has ended, and what the system opened is closed."""
-        await asyncio.shield(self._runtime.all_ended)
-
     async def __aenter__(self) -> Self:
         try:
             await self._runtime.resources.open()
         except BaseException:
             self._root.stop()
-            await self.stopped()
+            await self._stopped()
             raise
         return self
 
@@ -163,17 +159,20 @@ class ActorSystem(ActorRef[Any]):
         if self._is_started and not self._runtime.all_ended.done():
             warnings.warn(
                 f"actor system {self.name!r} was left open: use `async with start()`, or stop(system) and await "
-                "system.stopped(), before its event loop ends",
+                "stopped(system), before its event loop ends",
                 ResourceWarning,
                 source=self,
                 stacklevel=2,
             )
 
+    async def _stopped(self) -> None:
+        await asyncio.shield(self._runtime.all_ended)
+
     async def _patiently_stopped(self) -> None:
         while not self._runtime.all_ended.done():
             try:
                 async with asyncio.timeout(self._stop_timeout):
-                    await self.stopped()
+                    await self._stopped()
             except TimeoutError:
                 self._runtime.scheduler.interrupt()
 

@@ -15,7 +15,19 @@ from typing import Any
 
 import pytest
 
-from nact import ActorRef, ActorSystem, Context, configure_logging, dispatch, log_to_nothing, query, spawn, start, stop
+from nact import (
+    ActorRef,
+    ActorSystem,
+    Context,
+    configure_logging,
+    dispatch,
+    log_to_nothing,
+    query,
+    spawn,
+    start,
+    stop,
+    stopped,
+)
 
 from .handlers import echo
 
@@ -93,7 +105,7 @@ def test_a_system_that_was_stopped_does_not_warn() -> None:
         system = start()
         spawn(system, echo)
         stop(system)
-        await system.stopped()
+        await stopped(system)
 
     asyncio.run(main())
     gc.collect()

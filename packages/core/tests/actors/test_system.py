@@ -21,6 +21,7 @@ from nact import (
     spawn,
     start,
     stop,
+    stopped,
 )
 
 from .handlers import Busy, echo, fail, now
@@ -41,7 +42,7 @@ async def test_a_system_without_a_name_gets_one_that_no_other_has() -> None:
     assert len({system.name for system in systems}) == 100
     for system in systems[1:]:
         stop(system)
-        await system.stopped()
+        await stopped(system)
     async with systems[0] as system:
         assert spawn(system, echo, "till").path == f"{system.name}://till"
 
@@ -56,7 +57,7 @@ async def test_plugins_are_given_the_system_in_order() -> None:
     system = start(lambda s: seen.append(("first", s)), lambda s: seen.append(("second", s)))
     assert seen == [("first", system), ("second", system)]
     stop(system)
-    await system.stopped()
+    await stopped(system)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +123,8 @@ async def test_a_system_can_be_stopped_by_hand() -> None:
     stop(system)
     stop(system)
     assert ref.is_stopped
-    await system.stopped()
-    await system.stopped()
+    await stopped(system)
+    await stopped(system)
     assert ended == ["last"]
 
 
@@ -134,16 +135,16 @@ async def test_an_actor_can_stop_the_system() -> None:
 
     async with start() as system:
         dispatch(spawn(system, leave), "leave")
-        await system.stopped()
+        await stopped(system)
 
 
 async def test_waiting_for_the_end_can_be_given_up_and_taken_up_again() -> None:
     system = start()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1):
-            await system.stopped()
+            await stopped(system)
     stop(system)
-    await system.stopped()
+    await stopped(system)
 
 
 async def test_an_empty_system_ends_at_once() -> None:
@@ -205,7 +206,7 @@ async def test_a_failure_is_logged_when_it_happens(records: list[LogRecord]) -> 
     assert record.actor.path == "shop://till"
     assert record.text == "failed while it handled a message of type str: ValueError('by till')"
     stop(system)
-    await system.stopped()
+    await stopped(system)
 
 
 async def test_a_system_without_failures_has_none() -> None:

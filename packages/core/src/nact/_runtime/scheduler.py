@@ -140,7 +140,7 @@ class Scheduler:
     def _loop_is_closed(self) -> Exception:
         return RuntimeError(
             f"the event loop of actor system {self._system_name!r} is closed: its actors can't do anything any more. "
-            "Use `async with start() as system`, or stop(system) and await system.stopped(), before the loop ends; and "
+            "Use `async with start() as system`, or stop(system) and await stopped(system), before the loop ends; and "
             "start another system in each event loop"
         )
 
