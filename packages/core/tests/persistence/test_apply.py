@@ -1,5 +1,6 @@
 """`apply=`: events are folded, and the handler sees messages only."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,10 @@ from nact import (
     spawn_persistent,
     start,
 )
+from nact._actor.life import initial_state_of
+from nact.persistence import PersistedEvent
+from nact.persistence._actor.reading import Start
+from nact.persistence._actor.recovery import fold_state
 
 from .doubles import Judge, RiggedEngine, ask, contents, same, write
 
@@ -40,9 +45,12 @@ def evolve(balance: int, event: Withdrawn) -> int:
     return balance - event.amount
 
 
+handled: list[object] = []
+
+
 async def account(balance: int, msg: Withdraw, ctx: PersistentContext[Withdraw, Withdrawn]) -> int:
     """A handler that would fail in a replay: it knows commands, and asks nothing about recovering."""
-    assert isinstance(msg, Withdraw)
+    handled.append(msg)
     assert not ctx.recovering
     if msg.amount > balance:
         dispatch(ctx.sender, ("refused", balance))
@@ -134,6 +142,39 @@ async def test_an_actor_that_is_unsure_of_its_last_write_catches_up_with_apply()
         dispatch(ref, Withdraw(10))
         assert await ask(ref, Withdraw(100)) == ("refused", 89)
     assert [number for number, _ in await contents(engine, "k")] == [1, 2]
+    assert {type(msg) for msg in handled} == {Withdraw}
+
+
+class Twice:
+    """A reader whose journal turns out to be another one half-way."""
+
+    key, position, start = "k", 0, Start(None, 0)
+
+    async def read(self) -> AsyncIterator[Start | PersistedEvent]:
+        for number in (1, 2):
+            yield self.start
+            yield PersistedEvent(key="k", sequence_number=1, data=number)
+
+    def decode(self, event: PersistedEvent) -> Any:
+        return event.data
+
+
+async def test_what_begins_again_begins_with_a_fresh_initial_state() -> None:
+    def append(state: list[int], event: int) -> list[int]:
+        state.append(event)  # in place, as apply shouldn't
+        return state
+
+    async def handler(state: list[int], msg: Any, ctx: PersistentContext[Any, int]) -> list[int]:
+        dispatch(ctx.sender, None)
+        return state
+
+    async with start(configure_persistence(RiggedEngine())) as system:
+        ref = spawn_persistent(system, handler, key="k", initial_state_func=lambda _: list[int](), apply=append)
+        assert await ask(ref, "started") is None
+        cell: Any = ref._target
+        cell.state = await initial_state_of(cell)
+        assert await fold_state(cell, cell.journal, Twice(), append)  # type: ignore[arg-type]
+        assert cell.state == [2]
 
 
 async def test_a_codec_of_functions_reads_what_it_wrote() -> None:

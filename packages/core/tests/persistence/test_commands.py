@@ -73,7 +73,8 @@ async def test_the_last_commands_are_remembered() -> None:
 
 async def test_all_events_of_a_command_are_told() -> None:
     async def handler(state: None, msg: Any, ctx: PersistentContext[Any, Any]) -> None:
-        await ctx.persist_all(["a", "b"], metadata={"by": "ann"}, command_id="one")
+        first, second = await ctx.persist_all(["a", "b"], metadata={"by": "ann"}, command_id="one")
+        assert first.metadata is not second.metadata
         await ctx.persist("c", command_id="one")
         dispatch(ctx.sender, ctx.seen("one"))
 
@@ -162,6 +163,12 @@ async def test_a_snapshot_with_unreadable_commands_is_a_corrupt_journal(commands
         spawn_persistent(system, deposit, key="k", initial_state=0, apply=int.__add__, on_crash=judge)
         _, error = await judge.fault()
     assert isinstance(error, CorruptJournalError)
+
+
+def test_of_more_commands_than_there_is_room_for_the_latest_are_taken_from_a_snapshot() -> None:
+    commands = Commands(2)
+    commands.begin({COMMANDS: {"a": [1], "b": [2], "c": [3]}})
+    assert [commands.seen(command_id) for command_id in "abc"] == [(), (2,), (3,)]
 
 
 def test_a_command_that_persists_again_counts_as_the_latest() -> None:

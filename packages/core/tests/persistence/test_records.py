@@ -126,7 +126,7 @@ def test_events_are_equal_by_their_contents_and_survive_pickling_and_copying() -
 
 
 def test_a_tombstone_keeps_the_place_and_the_identity_of_its_event_and_nothing_else() -> None:
-    original = PersistedEvent(key="k", sequence_number=4, data={"a": 1}, tags=("t",))
+    original = PersistedEvent(key="k", sequence_number=4, data={"a": 1}, tags=("t",), metadata={"by": "ann"})
     assert tombstone(original) == PersistedEvent(
         key="k",
         sequence_number=4,
