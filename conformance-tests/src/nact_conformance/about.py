@@ -7,17 +7,13 @@ import platform
 from datetime import UTC, datetime
 from importlib import metadata
 
-from nact.persistence import PROTOCOL_VERSION, PersistenceEngine
+from nact.persistence import PROTOCOL_VERSION, DurabilityLevel, PersistenceEngine
 
 
 def about_engine(engine: PersistenceEngine) -> str:
-    """The engine's class, the distribution and version that it comes from, and what it tells of its durability.
-
-    An engine whose settings decide what survives has a text `durability`, as in `"w='majority', journal=True"`.
-    """
-    durability = getattr(engine, "durability", None)
-    told = f", durability: {durability}" if isinstance(durability, str) else ""
-    return _about_class(type(engine)) + told
+    """The engine's class, its distribution and version, and its durability if it is a `DurabilityLevel`."""
+    durability = f", durability: {engine.durability}" if isinstance(engine, DurabilityLevel) else ""
+    return _about_class(type(engine)) + durability
 
 
 @functools.cache

@@ -183,6 +183,10 @@ class Trial:
             result = await call
         except kind as error:
             return error
+        except BrokenLawError as error:  # the client's, about an error that isn't one of nact.errors
+            if isinstance(error.__cause__, kind):
+                return error.__cause__
+            raise
         except NactError as error:
             raise BrokenLawError(promise, f"expected {wanted}, got {type(error).__name__}: {error}") from error
         raise BrokenLawError(promise, f"expected {wanted}, but it succeeded and returned {short(result)}")

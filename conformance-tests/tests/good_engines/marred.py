@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from bisect import insort
+from typing import TypeVar
 
 import msgspec
 
-from nact.persistence import MemoryStorage, PersistedEvent
-from nact.persistence.building import json_data
+from nact.persistence import MemoryStorage, PersistedEvent, PersistedSnapshot
+from nact.persistence.memory import _decoded, _encoded
+
+Record = TypeVar("Record", PersistedEvent, PersistedSnapshot)
+
+
+def encoded(record: Record) -> Record:
+    """The record as a `MemoryStorage` holds it."""
+    return _encoded(record)
+
+
+def decoded(record: PersistedEvent) -> PersistedEvent:
+    """The event that a `MemoryStorage` holds.
+
+    Raises:
+        CorruptJournalError: It can't be read.
+    """
+    return _decoded(record)
 
 
 class MemoryBackDoor:
@@ -21,20 +38,14 @@ class MemoryBackDoor:
         journal[:] = [event for event in journal if event.sequence_number != sequence_number]
 
     async def garble_event(self, key: str, sequence_number: int) -> None:
-        journal = self._storage.events[key]
-        garbled = (msgspec.structs.replace(each, data=b'{"half') for each in journal)
-        journal[:] = [
-            bad if bad.sequence_number == sequence_number else good for bad, good in zip(garbled, journal, strict=True)
-        ]
+        self._garble(key, sequence_number, b'{"half')
 
     async def garble_snapshot(self, key: str, sequence_number: int) -> None:
         kept = self._storage.snapshots[key]
         kept[sequence_number] = msgspec.structs.replace(kept[sequence_number], data=b'{"half')
 
     async def plant_event(self, event: PersistedEvent) -> None:
-        data = None if event.is_deleted else json_data.encode(event.data)
-        planted = msgspec.structs.replace(event, data=data)
-        insort(self._storage.events.setdefault(event.key, []), planted, key=lambda each: each.sequence_number)
+        insort(self._storage.events.setdefault(event.key, []), encoded(event), key=lambda each: each.sequence_number)
 
     async def empty(self) -> None:
         self._storage.events.clear()
@@ -42,3 +53,8 @@ class MemoryBackDoor:
 
     async def drop(self) -> None:
         await self.empty()
+
+    def _garble(self, key: str, sequence_number: int, text: bytes) -> None:
+        journal = self._storage.events[key]
+        place = [event.sequence_number for event in journal].index(sequence_number)
+        journal[place] = msgspec.structs.replace(journal[place], data=text)

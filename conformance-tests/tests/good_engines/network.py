@@ -73,7 +73,7 @@ class NetworkEngine:
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
         check_batch(events)
         for event in events:
-            json_data.check(event.data)
+            check_json(event)
         await self._ask(Request("persist", events=list(events)))
 
     async def delete_events(self, key: str, *, up_to: int) -> None:
@@ -91,7 +91,7 @@ class NetworkEngine:
         return msgspec.convert(found, PersistedSnapshot | None)
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
-        json_data.check(snapshot.data)
+        check_json(snapshot)
         await self._ask(Request("take", snapshot=snapshot))
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
@@ -147,6 +147,12 @@ class NetworkEngine:
             self._given_up.append(self._line)
             writer.transport.abort()
             await asyncio.sleep(0)
+
+
+def check_json(record: PersistedEvent | PersistedSnapshot) -> None:
+    """Returns if data and metadata can be stored exactly."""
+    json_data.check(record.data)
+    json_data.check(record.metadata)
 
 
 def _result(reply: dict[str, Any]) -> Any:

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
+from good_engines.network import check_json
 
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent, PersistedSnapshot
-from nact.persistence.building import json_data
 from saboteurs.conflicts import Writes
 from saboteurs.sabotage import caught_by
 
@@ -21,7 +21,7 @@ class WritesInTwoSteps(Writes):
 
     async def persist(self, event: PersistedEvent) -> None:
         if event.sequence_number == len(self.journal(event)) + 1:
-            json_data.check(event.data)
+            check_json(event)
             self.put(msgspec.structs.replace(event, data=None))
             await asyncio.sleep(0)
             self.put(event)

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 
 import msgspec
+from good_engines.marred import encoded
 
 from nact.errors import EngineUnavailableError, SequenceConflictError
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent
-from nact.persistence.building import json_data
 from nact.persistence.building.checks import check_batch
 from saboteurs.sabotage import caught_by
 
@@ -26,7 +26,7 @@ class Writes(MemoryPersistenceEngine):
 
     def put(self, event: PersistedEvent) -> None:
         """Stores the event at its number, whatever is there."""
-        stored = msgspec.structs.replace(event, data=json_data.encode(event.data))
+        stored = encoded(event)
         others = [each for each in self.journal(event) if each.sequence_number != event.sequence_number]
         self.journal(event)[:] = sorted([*others, stored], key=lambda each: each.sequence_number)
 
@@ -159,8 +159,8 @@ class RecognisesRetriesByTheirData(Writes):
     """Takes an equal event for a retry."""
 
     async def persist(self, event: PersistedEvent) -> None:
-        encoded = json_data.encode(event.data)
-        if any((each.sequence_number, each.data) == (event.sequence_number, encoded) for each in self.journal(event)):
+        mine = (event.sequence_number, encoded(event).data)
+        if any((each.sequence_number, each.data) == mine for each in self.journal(event)):
             return
         await super().persist(event)
 

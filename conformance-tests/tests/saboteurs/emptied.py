@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
+from good_engines.marred import encoded
 
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent
-from nact.persistence.building import json_data
 from saboteurs.sabotage import caught_by
 
 
@@ -22,8 +21,7 @@ class GoesOnBehindAGap(MemoryPersistenceEngine):
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
         first = events[0]
         if self._highest.get(first.key, 0) + 1 == first.sequence_number > 1:
-            stored = [msgspec.structs.replace(event, data=json_data.encode(event.data)) for event in events]
-            self._storage.events.setdefault(first.key, []).extend(stored)
+            self._storage.events.setdefault(first.key, []).extend(map(encoded, events))
         else:
             await super().persist_all(events)
         self._highest[first.key] = events[-1].sequence_number

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import msgspec
+from good_engines.marred import decoded, encoded
+from good_engines.network import check_json
 
 from nact.errors import InvalidEventError
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent, PersistedSnapshot
-from nact.persistence.building import json_data
 from saboteurs.conflicts import Writes
 from saboteurs.journal import Replays
 from saboteurs.sabotage import caught_by
@@ -229,12 +230,10 @@ class CachesWhatItWrote(MemoryPersistenceEngine):
         self._cache: dict[str, PersistedEvent] = {}
 
     async def persist(self, event: PersistedEvent) -> None:
-        json_data.check(event.data)
+        check_json(event)
         data = everywhere(lambda value: float(f"{value:.3e}") if isinstance(value, float) else value, event.data)
         await super().persist(msgspec.structs.replace(event, data=data))
-        self._cache[event.event_id] = msgspec.structs.replace(
-            event, data=json_data.decode(json_data.encode(event.data))
-        )
+        self._cache[event.event_id] = decoded(encoded(event))
 
     async def events(self, key: str, **window: Any) -> Events:
         async for event in super().events(key, **window):

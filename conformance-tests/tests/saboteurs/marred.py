@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import msgspec
+from good_engines.marred import decoded
 
 from nact.errors import CorruptJournalError
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent, PersistedSnapshot
-from nact.persistence.building import json_data
 from saboteurs.sabotage import caught_by
 
 Events = AsyncIterator[PersistedEvent]
@@ -21,7 +21,7 @@ class Reads(MemoryPersistenceEngine):
     def read(self, record: PersistedEvent) -> PersistedEvent | None:
         if record.is_deleted:
             return record
-        return msgspec.structs.replace(record, data=json_data.decode(record.data))
+        return decoded(record)
 
     async def events(self, key: str, *, after: int = 0, limit: int | None = None, tags: Collection[str] = ()) -> Events:
         for record in list(self._storage.events.get(key, [])):

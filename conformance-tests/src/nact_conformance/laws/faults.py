@@ -80,7 +80,7 @@ class FaultLaws:
 
     @law("F-12", Need.SERVER, guarantee=4)
     async def test_a_known_outcome_is_known(self, trial: Trial) -> None:
-        """`outcome_known` says that nothing was stored. If that isn't certain it is False: a caller relies on it."""
+        """If it isn't certain that nothing was stored, the error is an `OutcomeUnknownError`: a caller relies on it."""
         lose = (server(trial).proxy.lose_request, server(trial).proxy.lose_reply)
         finished = False
         for exchange in range(1, MOST_EXCHANGES):
