@@ -42,3 +42,16 @@ class EmptyingBackDoor(BackDoor, Protocol):
     async def drop(self) -> None:
         """Removes all of it and what holds it: the tables, the collections. Where nothing does, it is `empty`."""
         ...
+
+
+@runtime_checkable
+class MetadataBackDoor(BackDoor, Protocol):
+    """A back door that also reaches the metadata of events."""
+
+    async def garble_metadata(self, key: str, sequence_number: int) -> None:
+        """Makes the metadata of this event unreadable, and leaves its data as it is."""
+        ...
+
+    async def holds(self, text: str) -> bool:
+        """Whether any record holds this text, in any field: a search of all tables, collections or keys."""
+        ...

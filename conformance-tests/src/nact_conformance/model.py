@@ -23,6 +23,7 @@ _keys = st.integers(0, 1)
 _tags = st.lists(st.sampled_from(["x", "y"]), unique=True)
 _shift = st.sampled_from([0, 0, 0, 0, 0, 1, -1, 2, -3])
 _limit = st.none() | st.integers(0, 4)
+_metadata = st.integers(0, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Step:
     number: int = 0
     limit: int | None = None
     tags: tuple[str, ...] = ()
+    metadata: int = 0
+
+    def metadata_of(self, place: int) -> dict[str, object]:
+        """The metadata of the event at this place of a batch: of every event, of every other one, or of none."""
+        return {"by": [self.client, place]} if self.metadata == 2 or (self.metadata and place % 2) else {}
 
 
 def _step(what: str, **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
@@ -45,14 +51,14 @@ def histories(offered: set[Need]) -> st.SearchStrategy[list[Step]]:
     """Histories that use what is offered; short and simple ones first."""
     tags = _tags.map(tuple)
     kinds = [
-        *[_step("persist", key=_keys, number=_shift, tags=tags) for _ in range(4)],  # so many of them
+        *[_step("persist", key=_keys, number=_shift, tags=tags, metadata=_metadata) for _ in range(4)],
         _step("again", key=_keys, number=st.integers(1, 4)),
         _step("events", key=_keys, number=st.integers(0, 8), limit=_limit, tags=tags),
         _step("events", key=_keys),
         _step("reopen"),
     ]
     if Need.BATCHES in offered:
-        kinds += [_step("batch", key=_keys, number=_shift, limit=st.integers(0, 4), tags=tags)]
+        kinds += [_step("batch", key=_keys, number=_shift, limit=st.integers(0, 4), tags=tags, metadata=_metadata)]
     if Need.DELETION in offered:
         kinds += [_step("delete", key=_keys, number=st.integers(0, 6))]
     if Need.HIGHEST in offered:
@@ -61,7 +67,8 @@ def histories(offered: set[Need]) -> st.SearchStrategy[list[Step]]:
         kinds += [_step("keys")]
     if Need.SNAPSHOTS in offered:
         number = st.integers(1, 6)
-        kinds += [_step(what, key=_keys, number=number) for what in ("take", "latest", "latest up to", "forget")]
+        kinds += [_step("take", key=_keys, number=number, metadata=_metadata)]
+        kinds += [_step(what, key=_keys, number=number) for what in ("latest", "latest up to", "forget")]
     # A list of short lists: Hypothesis makes longer ones of these, and can still cut them down to a few steps.
     several = st.lists(st.lists(st.one_of(kinds), max_size=12), max_size=12)
     return several.map(lambda parts: [step for part in parts for step in part])
@@ -118,7 +125,7 @@ class Comparison:
             "delete": lambda client: client.delete_events(key, up_to=number),
             "highest": lambda client: client.highest(key),
             "keys": lambda client: client.keys(prefix),
-            "take": lambda client: client.take_snapshot(self._snapshot(key, number)),
+            "take": lambda client: client.take_snapshot(self._snapshot(key, step)),
             "latest": lambda client: client.latest_snapshot(key),
             "latest up to": lambda client: client.latest_snapshot(key, up_to=number),
             "forget": lambda client: client.delete_snapshots(key, up_to=number),
@@ -138,7 +145,10 @@ class Comparison:
             count = 1 if step.what == "persist" else step.limit or 0
             if first < 1:
                 return None
-            events = [event(key, first + place, [self._steps, place], tags=step.tags) for place in range(count)]
+            events = [
+                event(key, first + place, [self._steps, place], tags=step.tags, metadata=step.metadata_of(place))
+                for place in range(count)
+            ]
             attempted.append(events)
         if len(events) == 1:
             return lambda client: client.persist(events[0])
@@ -149,8 +159,11 @@ class Comparison:
         first = await self.reference.events(key, limit=1)
         return bool(events and first and first[0].is_deleted and events[0].sequence_number <= first[0].sequence_number)
 
-    def _snapshot(self, key: str, number: int) -> PersistedSnapshot:
-        return PersistedSnapshot(key=key, sequence_number=number, data=self._steps, created_at=self._steps)
+    def _snapshot(self, key: str, step: Step) -> PersistedSnapshot:
+        number, metadata = step.number, step.metadata_of(1)
+        return PersistedSnapshot(
+            key=key, sequence_number=number, data=self._steps, created_at=self._steps, metadata=metadata
+        )
 
     async def _compare(self, client: Client, call: Call) -> None:
         wanted = await _outcome(self.reference, call)
@@ -181,9 +194,9 @@ def _comparable(outcome: object) -> object:
             if outcome.is_deleted
             else (fingerprint(outcome.data), outcome.tags, outcome.event_id, outcome.created_at)
         )
-        return outcome.sequence_number, whole
+        return outcome.sequence_number, whole, fingerprint(outcome.metadata)
     if isinstance(outcome, PersistedSnapshot):
-        return outcome.sequence_number, fingerprint(outcome.data), outcome.created_at
+        return outcome.sequence_number, fingerprint(outcome.data), outcome.created_at, fingerprint(outcome.metadata)
     if isinstance(outcome, list):
         items = [_comparable(item) for item in outcome]
         return sorted(map(str, items)) if outcome and isinstance(outcome[0], str) else items

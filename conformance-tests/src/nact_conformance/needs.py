@@ -42,6 +42,7 @@ class Need(Enum):
     REFUSING = "a server that can refuse reads: give a `RefusingStorage`"
     EMPTYING = "a storage that can be emptied: give an `EmptyingBackDoor`"
     BACK_DOOR = "raw access to the storage: give `back_door`"
+    METADATA_BACK_DOOR = "raw access to metadata: give a `MetadataBackDoor`"
     ROUND_TRIPS = "a count of round trips: give `round_trips`"
 
 

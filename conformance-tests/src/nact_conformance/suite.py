@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from nact.persistence import PersistenceEngine
 from nact_conformance import factory as factories
-from nact_conformance.back_door import BackDoor, EmptyingBackDoor
+from nact_conformance.back_door import BackDoor, EmptyingBackDoor, MetadataBackDoor
 from nact_conformance.law import laws_of
 from nact_conformance.laws.batches import BatchLaws
 from nact_conformance.laws.cancellation import CancellationLaws
@@ -29,6 +29,7 @@ from nact_conformance.laws.late import LateDeliveryLaws
 from nact_conformance.laws.lifecycle import LifecycleLaws
 from nact_conformance.laws.listing import ListingLaws
 from nact_conformance.laws.marred import MarredStorageLaws
+from nact_conformance.laws.metadata import MetadataLaws
 from nact_conformance.laws.outages import OutageLaws
 from nact_conformance.laws.processes import ProcessLaws
 from nact_conformance.laws.silence import SilenceLaws
@@ -38,7 +39,7 @@ from nact_conformance.needs import Need
 from nact_conformance.requirements import Requirements
 from nact_conformance.storage import FileStorage, RefusingStorage, ServerStorage, Storage
 
-__all__ = ["BackDoor", "ConformanceSuite", "EmptyingBackDoor", "Requirements"]
+__all__ = ["BackDoor", "ConformanceSuite", "EmptyingBackDoor", "MetadataBackDoor", "Requirements"]
 
 
 class ConformanceSuite(
@@ -47,6 +48,7 @@ class ConformanceSuite(
     IsolationLaws,
     TagLaws,
     ExactnessLaws,
+    MetadataLaws,
     BatchLaws,
     DeletionLaws,
     HighestLaws,
@@ -130,6 +132,8 @@ def given(suite: ConformanceSuite, need: Need) -> bool:
         return isinstance(suite.storage(), RefusingStorage)
     if need is Need.EMPTYING:
         return isinstance(suite.back_door(), EmptyingBackDoor)
+    if need is Need.METADATA_BACK_DOOR:
+        return isinstance(suite.back_door(), MetadataBackDoor)
     if need is Need.BACK_DOOR:
         return suite.back_door() is not None
     return kind.round_trips is not ConformanceSuite.round_trips

@@ -159,9 +159,14 @@ def json_values() -> st.SearchStrategy[Any]:
     )
 
 
-def events() -> st.SearchStrategy[tuple[Any, list[str], str]]:
-    """Data, tags and the end of a key."""
-    return st.tuples(json_values(), st.lists(texts(), max_size=3), texts())
+def metadata() -> st.SearchStrategy[dict[str, Any]]:
+    """Any metadata without a NUL; often none."""
+    return st.just({}) | st.dictionaries(_text | st.sampled_from(NAMES), json_values(), max_size=3)
+
+
+def events() -> st.SearchStrategy[tuple[Any, list[str], str, dict[str, Any]]]:
+    """Data, tags, the end of a key, and metadata."""
+    return st.tuples(json_values(), st.lists(texts(), max_size=3), texts(), metadata())
 
 
 def texts() -> st.SearchStrategy[str]:

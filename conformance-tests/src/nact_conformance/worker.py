@@ -47,6 +47,11 @@ async def read(engine: PersistenceEngine, order: Order) -> None:
     say(numbers=[event.sequence_number async for event in engine.events(order["key"])])
 
 
+async def tell(engine: PersistenceEngine, order: Order) -> None:
+    """Tells the metadata of a key's events."""
+    say(metadata=[dict(event.metadata) async for event in engine.events(order["key"])])
+
+
 async def follow(engine: PersistenceEngine, order: Order) -> None:
     """Reads what is new again and again until it has so many events; tells their numbers, and which weren't whole."""
     key, numbers, torn = order["key"], [0], []
@@ -115,6 +120,7 @@ async def delete(engine: PersistenceEngine, order: Order) -> None:
 
 ORDERS: dict[str, Callable[[PersistenceEngine, Order], Awaitable[None]]] = {
     "append": append, "delete": delete, "follow": follow, "persist": persist, "read": read, "snapshots": snapshots,
+    "tell": tell,
 }  # fmt: skip
 
 

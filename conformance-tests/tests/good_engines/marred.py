@@ -44,6 +44,12 @@ class MemoryBackDoor:
         kept = self._storage.snapshots[key]
         kept[sequence_number] = msgspec.structs.replace(kept[sequence_number], data=b'{"half')
 
+    async def garble_metadata(self, key: str, sequence_number: int) -> None:
+        self._garble(key, sequence_number, b'[1,{"half]')
+
+    async def holds(self, text: str) -> bool:
+        return text in repr((self._storage.events, self._storage.snapshots))
+
     async def plant_event(self, event: PersistedEvent) -> None:
         insort(self._storage.events.setdefault(event.key, []), encoded(event), key=lambda each: each.sequence_number)
 

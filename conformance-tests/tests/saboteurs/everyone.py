@@ -19,6 +19,7 @@ from saboteurs import (
     lifecycle,
     listing,
     marred,
+    metadata,
     processes,
     resources,
     snapshots,
@@ -30,5 +31,5 @@ __all__ = ["SABOTEURS"]
 
 MODULES = (
     batches, cancellation, conflicts, deletion, emptied, endings, exactness, faults, growth, highest, histories,
-    isolation, journal, knowing, late, lifecycle, listing, marred, processes, resources, snapshots, tags,
+    isolation, journal, knowing, late, lifecycle, listing, marred, metadata, processes, resources, snapshots, tags,
 )  # fmt: skip

@@ -35,16 +35,15 @@ class ExactnessLaws:
 
     @law("E-04", guarantee=9)
     async def test_any_json_value_comes_back_as_it_was(self, trial: Trial) -> None:
-        """Generated data, tags and ends of keys: what was acknowledged comes back exactly."""
+        """Generated data, metadata, tags and ends of keys: what was acknowledged comes back exactly."""
 
-        async def check(given: tuple[Any, list[str], str]) -> None:
-            data, tags, ending = given
+        async def check(given: tuple[Any, list[str], str, dict[str, Any]]) -> None:
+            data, tags, ending, metadata = given
             key = trial.key(ending)
-            stored = event(key, 1, [data], tags=tags)
+            stored = event(key, 1, [data], tags=tags, metadata=metadata)
             await trial.client.persist(stored)
-            await trial.expect_journal(
-                key, [stored], f"data {short(data)}, tags {tags} and a key with {ending!r} come back"
-            )
+            promise = f"data {short(data)}, metadata {short(metadata)}, tags {tags} and a key with {ending!r} come back"
+            await trial.expect_journal(key, [stored], promise)
 
         await for_all(trial, values.events(), check, 40 * trial.settings.rounds)
 
