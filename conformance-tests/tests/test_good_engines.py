@@ -10,15 +10,18 @@ from good_engines.network import NetworkEngine, small_server
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistenceEngine
 from nact_conformance.findings import Outcome
 from nact_conformance.law import laws_of
-from nact_conformance.needs import ABILITIES
+from nact_conformance.needs import ABILITIES, Need
 from nact_conformance.process_storage import ProcessStorage
 from nact_conformance.running import try_law
 from nact_conformance.suite import BackDoor, ConformanceSuite, Requirements
 from nact_conformance.trial import Settings
 
 LAWS = laws_of(ConformanceSuite)
+BESIDE_ABILITIES = {Need.SECOND_CLIENT, *ABILITIES}
 QUICK_LAWS = {
-    law_id: law for law_id, law in LAWS.items() if law_id[0] in "JCITBDHKSXRN" and law_id not in {"J-04", "T-05"}
+    law_id: law
+    for law_id, law in LAWS.items()
+    if law_id[0] in "JCITBDHKSXRNO" and law_id not in {"J-04", "T-05"} and BESIDE_ABILITIES.issuperset(law.needs)
 }
 GONE = "lives in memory: other processes see nothing of it, and it dies with its own"
 

@@ -225,7 +225,7 @@ class MetadataLaws:
     async def test_metadata_of_a_snapshot_comes_back_as_it_was(self, trial: Trial) -> None:
         """Snapshots carry metadata, too, for every client, and `{}` stays `{}`."""
         key = trial.key()
-        noted = [
+        noted: list[dict[str, Any]] = [
             {},
             WHO,
             {"all": list(values.EDGES)},
