@@ -30,7 +30,7 @@ class TestMemoryEngine(ConformanceSuite):
     """The reference itself."""
 
     requirements = Requirements(
-        cannot_keep=dict.fromkeys([*(f"P-0{n}" for n in range(1, 8)), "P-11", "L-16", "N-13"], GONE)
+        cannot_keep=dict.fromkeys([*(f"P-0{n}" for n in range(1, 8)), "P-11", "L-16", "N-13", "O-12"], GONE)
     )
     store: MemoryStorage
 
@@ -69,7 +69,9 @@ class NetworkSuite(ConformanceSuite):
         return engine.round_trips if isinstance(engine, NetworkEngine) else None
 
 
-@pytest.mark.parametrize("law_id", [law_id for law_id in LAWS if law_id[0] in "FGX"])
+@pytest.mark.parametrize(
+    "law_id", [law_id for law_id, law in LAWS.items() if law_id[0] in "FGX" or Need.SERVER in law.needs]
+)
 def test_an_engine_with_a_server_keeps_the_laws_of_faults(law_id: str) -> None:
     finding = try_law(NetworkSuite(), LAWS[law_id], Settings(rounds=2))
     assert finding.outcome is Outcome.HELD, finding.told

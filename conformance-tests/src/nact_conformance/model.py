@@ -52,6 +52,7 @@ def histories(offered: set[Need]) -> st.SearchStrategy[list[Step]]:
     tags = _tags.map(tuple)
     kinds = [
         *[_step("persist", key=_keys, number=_shift, tags=tags, metadata=_metadata) for _ in range(4)],
+        _step("begin", key=_keys, number=st.integers(1, 5)),
         _step("again", key=_keys, number=st.integers(1, 4)),
         _step("events", key=_keys, number=st.integers(0, 8), limit=_limit, tags=tags),
         _step("events", key=_keys),
@@ -117,7 +118,7 @@ class Comparison:
 
     async def _call(self, step: Step) -> Call | None:
         key = self.keys[step.key]
-        if step.what in {"persist", "batch", "again"}:
+        if step.what in {"begin", "persist", "batch", "again"}:
             return await self._write(step, key)
         number, prefix = step.number, self.keys[0][:-1]
         calls: dict[str, Call] = {
@@ -134,7 +135,10 @@ class Comparison:
 
     async def _write(self, step: Step, key: str) -> Call | None:
         attempted = self._attempted[key]
-        if step.what == "again":
+        if step.what == "begin":
+            events = [PersistedEvent(key=key, sequence_number=step.number, data=None, is_deleted=True)]
+            attempted.append(events)
+        elif step.what == "again":
             if not attempted:
                 return None
             events = attempted[-min(step.number, len(attempted))]

@@ -12,6 +12,7 @@ from nact_conformance import factory as factories
 from nact_conformance.back_door import BackDoor, EmptyingBackDoor, MetadataBackDoor
 from nact_conformance.law import laws_of
 from nact_conformance.laws.batches import BatchLaws
+from nact_conformance.laws.beginnings import BeginningLaws
 from nact_conformance.laws.cancellation import CancellationLaws
 from nact_conformance.laws.conflicts import ConflictLaws
 from nact_conformance.laws.deletion import DeletionLaws
@@ -51,6 +52,7 @@ class ConformanceSuite(
     MetadataLaws,
     BatchLaws,
     DeletionLaws,
+    BeginningLaws,
     HighestLaws,
     ListingLaws,
     SnapshotLaws,

@@ -2,6 +2,7 @@
 
 from saboteurs import (
     batches,
+    beginnings,
     cancellation,
     conflicts,
     deletion,
@@ -30,6 +31,6 @@ from saboteurs.sabotage import SABOTEURS
 __all__ = ["SABOTEURS"]
 
 MODULES = (
-    batches, cancellation, conflicts, deletion, emptied, endings, exactness, faults, growth, highest, histories,
-    isolation, journal, knowing, late, lifecycle, listing, marred, metadata, processes, resources, snapshots, tags,
+    batches, beginnings, cancellation, conflicts, deletion, emptied, endings, exactness, faults, growth, highest,
+    histories, isolation, journal, knowing, late, lifecycle, listing, marred, metadata, processes, resources, snapshots, tags,
 )  # fmt: skip
