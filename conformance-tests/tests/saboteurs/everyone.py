@@ -32,5 +32,6 @@ __all__ = ["SABOTEURS"]
 
 MODULES = (
     batches, beginnings, cancellation, conflicts, deletion, emptied, endings, exactness, faults, growth, highest,
-    histories, isolation, journal, knowing, late, lifecycle, listing, marred, metadata, processes, resources, snapshots, tags,
+    histories, isolation, journal, knowing, late, lifecycle, listing, marred, metadata, processes, resources,
+    snapshots, tags,
 )  # fmt: skip
