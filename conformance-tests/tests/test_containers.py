@@ -30,7 +30,7 @@ WITHOUT_THE_EXTRA = """
 import sys
 sys.modules.update(dict.fromkeys(["docker", "testcontainers", "pymongo"]))
 from nact_conformance.law import laws_of
-from nact_conformance.running import try_law
+from nact_conformance._trying.running import try_law
 from nact_conformance.suite import ConformanceSuite
 
 class OfMemory(ConformanceSuite):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 from good_engines.files import FileEngine
-from good_engines.marred import MemoryBackDoor
+from good_engines.memory_back_door import MemoryBackDoor
 from good_engines.network import NetworkEngine, small_server
 
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistenceEngine
-from nact_conformance.findings import Outcome
+from nact_conformance._reporting.finding import Outcome
+from nact_conformance._trying.needs import ABILITIES, Need
+from nact_conformance._trying.running import try_law
+from nact_conformance._trying.trial import Settings
 from nact_conformance.law import laws_of
-from nact_conformance.needs import ABILITIES, Need
 from nact_conformance.process_storage import ProcessStorage
-from nact_conformance.running import try_law
 from nact_conformance.suite import BackDoor, ConformanceSuite, Requirements
-from nact_conformance.trial import Settings
 
 LAWS = laws_of(ConformanceSuite)
 BESIDE_ABILITIES = {Need.SECOND_CLIENT, *ABILITIES}

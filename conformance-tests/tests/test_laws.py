@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from nact_conformance._trying.trial import Trial
 from nact_conformance.law import GUARANTEES, law, laws_of
 from nact_conformance.suite import ConformanceSuite
-from nact_conformance.trial import Trial
 
 LAWS = laws_of(ConformanceSuite)
 PUBLISHED = Path(__file__).with_name("laws.txt").read_text(encoding="utf-8").splitlines()

@@ -6,7 +6,7 @@ import pytest
 from saboteurs.everyone import SABOTEURS
 from saboteurs.sabotage import LAWS, Saboteur
 
-from nact_conformance.findings import Outcome
+from nact_conformance._reporting.finding import Outcome
 
 CASES = [pytest.param(each, law, id=f"{law}-{each.name}") for each in SABOTEURS.values() for law in each.laws]
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistenceEngine
-from nact_conformance.findings import Outcome
+from nact_conformance._reporting.finding import Outcome
+from nact_conformance._trying.running import try_law
+from nact_conformance._trying.trial import Settings
 from nact_conformance.law import laws_of
-from nact_conformance.running import try_law
 from nact_conformance.suite import ConformanceSuite, Requirements
-from nact_conformance.trial import Settings
 
 LAWS = laws_of(ConformanceSuite)
 

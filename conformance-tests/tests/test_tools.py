@@ -13,12 +13,12 @@ from contextlib import suppress
 import pytest
 
 from nact.persistence import MemoryPersistenceEngine, PersistedEvent
-from nact_conformance.about import about_engine
-from nact_conformance.history import NUMBERS, History, name_events, name_numbers
-from nact_conformance.interrupting import Moment, interrupt
+from nact_conformance._reporting.versions import about_engine
+from nact_conformance._trying.cancelling import Moment, interrupt
+from nact_conformance._trying.history import NUMBERS, History, name_events, name_numbers
+from nact_conformance._trying.trial import fingerprint
 from nact_conformance.proxy import TcpProxy
 from nact_conformance.tally import Tally
-from nact_conformance.trial import fingerprint
 
 
 class Echo:

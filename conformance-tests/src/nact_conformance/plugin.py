@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from nact_conformance.reporting import Reporting
+    from nact_conformance._reporting.gathering import Reporting
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,7 +46,7 @@ class Watch:
 
     def _begin(self) -> Reporting:
         if self._reporting is None:
-            from nact_conformance.reporting import Reporting  # noqa: PLC0415 (that is what this class is for)
+            from nact_conformance._reporting.gathering import Reporting  # noqa: PLC0415 (that is what this class is for)
 
             self._reporting = Reporting(self._config)
         return self._reporting

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import msgspec
-from good_engines.marred import encoded
+from good_engines.memory_back_door import encoded
 
 from nact.errors import EngineUnavailableError, SequenceConflictError
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent

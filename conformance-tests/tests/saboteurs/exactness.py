@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import msgspec
-from good_engines.marred import decoded, encoded
+from good_engines.memory_back_door import decoded, encoded
 from good_engines.network import check_json
 
 from nact.errors import InvalidEventError

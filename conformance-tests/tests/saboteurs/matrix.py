@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from nact.persistence import MemoryPersistenceEngine
-from nact_conformance.findings import Outcome
+from nact_conformance._reporting.finding import Outcome
 from saboteurs.everyone import SABOTEURS
 from saboteurs.sabotage import LAWS, Saboteur
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import msgspec
 from good_engines.files import Change, FileEngine
-from good_engines.marred import decoded, encoded
+from good_engines.memory_back_door import decoded, encoded
 
 from nact.errors import CorruptJournalError, InvalidEventError
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent, PersistedSnapshot
 from nact.persistence.building.checks import check_batch
 from nact.persistence.building.group_commit import Outcome
 from saboteurs.conflicts import Writes
+from saboteurs.corruption import Reads
 from saboteurs.exactness import everywhere
 from saboteurs.isolation import Groups
 from saboteurs.journal import Replays
-from saboteurs.marred import Reads
 from saboteurs.sabotage import caught_by
 
 Events = AsyncIterator[PersistedEvent]

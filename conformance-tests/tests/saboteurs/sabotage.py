@@ -10,16 +10,16 @@ from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 from good_engines.files import FileEngine
-from good_engines.marred import MemoryBackDoor
+from good_engines.memory_back_door import MemoryBackDoor
 from good_engines.network import small_server
 
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistenceEngine
-from nact_conformance.findings import Finding
+from nact_conformance._reporting.finding import Finding
+from nact_conformance._trying.running import try_law
+from nact_conformance._trying.trial import Settings
 from nact_conformance.law import Law, laws_of
-from nact_conformance.running import try_law
 from nact_conformance.storage import Storage
 from nact_conformance.suite import BackDoor, ConformanceSuite
-from nact_conformance.trial import Settings
 
 Engine = TypeVar("Engine", bound=type)
 

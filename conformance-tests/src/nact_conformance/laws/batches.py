@@ -6,9 +6,9 @@ import asyncio
 
 from nact.errors import InvalidEventError, NactError, SequenceConflictError
 from nact.persistence import PersistedEvent
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 HUGE = 12_000
 

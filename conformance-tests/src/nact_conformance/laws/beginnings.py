@@ -7,11 +7,11 @@ from typing import Any
 
 from nact.errors import InvalidEventError, SequenceConflictError
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact_conformance.client import Client
+from nact_conformance._faults.fault_helpers import disarm, make, server, unless_unavailable, when_available
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.mishaps import disarm, make, server, unless_unavailable, when_available
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 NUMBERS = (1, 2, 9, 10, 1_000, 2**31 - 1, 2**31, 2**53, 2**53 + 1, 2**63 - 2)
 LAST = 2**63 - 1

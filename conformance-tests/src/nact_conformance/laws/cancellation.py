@@ -8,12 +8,12 @@ from typing import Any, cast
 
 from nact.errors import NactError
 from nact.persistence import AtomicBatches, PersistedEvent, PersistedSnapshot, SnapshotStore
-from nact_conformance.client import Client
-from nact_conformance.history import BrokenLawError
-from nact_conformance.interrupting import Interruption, Moment, interrupt
+from nact_conformance._trying.cancelling import Interruption, Moment, interrupt
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.history import BrokenLawError
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 MOST_POINTS = 60
 """A call with more await points than this is tried at the first so many."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from nact.errors import SequenceConflictError
 from nact.persistence import PersistedEvent
-from nact_conformance.client import Client
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 
 class DeletionLaws:

@@ -6,12 +6,12 @@ from typing import Any
 
 from nact.errors import InvalidEventError
 from nact.persistence import PersistedEvent
-from nact_conformance import values
-from nact_conformance.generated import for_all
-from nact_conformance.history import short
+from nact_conformance._trying import values
+from nact_conformance._trying.generated import for_all
+from nact_conformance._trying.history import short
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 
 class ExactnessLaws:

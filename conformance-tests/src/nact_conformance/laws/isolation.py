@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from nact.errors import InvalidEventError, NactError, SequenceConflictError
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.trial import Trial, event
 
 PAIRS = {
     "case": ("Key", "key", "KEY"),

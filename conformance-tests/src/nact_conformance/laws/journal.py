@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 MEGABYTE = 1_000_000
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from nact.errors import EngineClosedError, NactError
 from nact.persistence import PersistedSnapshot
-from nact_conformance.client import Client
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.needs import Need
 from nact_conformance.proxy import settle_proxies
-from nact_conformance.trial import Trial, event
 
 
 class LifecycleLaws:

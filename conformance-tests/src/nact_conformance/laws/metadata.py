@@ -10,13 +10,13 @@ import msgspec
 
 from nact.errors import CorruptJournalError, InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact_conformance import values
+from nact_conformance._trying import values
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.history import NotTriedError, short
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.back_door import MetadataBackDoor
-from nact_conformance.client import Client
-from nact_conformance.history import NotTriedError, short
 from nact_conformance.law import law
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 WHO = {"by": "ann", "why": {"ticket": 17, "tags": ["a", None, 1.0]}, "nact.commands": ["é", 2**53 + 1, -0.0]}
 DOOMED = "metadata-of-a-deleted-event-7f3c"

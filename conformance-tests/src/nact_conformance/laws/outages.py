@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Awaitable
 
 from nact.errors import EngineUnavailableError
+from nact_conformance._faults.fault_helpers import make, server, unless_unavailable, when_available
+from nact_conformance._faults.writer import Writer
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.mishaps import make, server, unless_unavailable, when_available
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
-from nact_conformance.writer import Writer
 
 
 class OutageLaws:

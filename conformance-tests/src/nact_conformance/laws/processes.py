@@ -6,12 +6,12 @@ import random
 from typing import Any
 
 from nact.errors import SequenceConflictError
-from nact_conformance.history import BrokenLawError
+from nact_conformance._faults.worker import filler
+from nact_conformance._faults.worker_process import WorkerProcess
+from nact_conformance._trying.history import BrokenLawError
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.needs import Need
-from nact_conformance.processes import WorkerProcess
-from nact_conformance.trial import Trial, event
-from nact_conformance.worker import filler
 
 SIZE = 3_000
 LARGE = 400_000

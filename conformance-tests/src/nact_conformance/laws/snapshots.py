@@ -7,10 +7,10 @@ from typing import Any
 from nact.errors import InvalidEventError
 from nact.persistence import PersistedSnapshot
 from nact.persistence.records import new_event_id
-from nact_conformance.client import Client
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 
 def snapshot(key: str, number: int, data: Any = None) -> PersistedSnapshot:

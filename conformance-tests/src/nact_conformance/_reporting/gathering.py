@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from nact_conformance.findings import Finding, Outcome
+from nact_conformance._reporting.finding import Finding, Outcome
+from nact_conformance._reporting.rendering import as_json, as_markdown, as_terminal
+from nact_conformance._reporting.verdict import Subject
 from nact_conformance.law import laws_of
-from nact_conformance.rendering import as_json, as_markdown, as_terminal
 from nact_conformance.suite import ConformanceSuite
-from nact_conformance.verdict import Subject
 
 IDENTITY = "nact_conformance_law"
 FINDING = "nact_conformance_finding"

@@ -18,16 +18,16 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from nact.persistence import PersistenceEngine
-from nact_conformance.about import about_engine
-from nact_conformance.client import Client
-from nact_conformance.findings import Finding, Outcome
-from nact_conformance.history import BrokenLawError, History, NotTriedError
-from nact_conformance.law import GUARANTEES, Law
-from nact_conformance.needs import ABILITIES, EXPECTED_OF_AUTHORS, offers
+from nact_conformance._reporting.finding import Finding, Outcome
+from nact_conformance._reporting.versions import about_engine
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.history import BrokenLawError, History, NotTriedError
+from nact_conformance._trying.law import GUARANTEES, Law
+from nact_conformance._trying.needs import ABILITIES, EXPECTED_OF_AUTHORS, gives, offers
+from nact_conformance._trying.trial import CALLS_OF_A_LAW, Settings, Trial, client_name
+from nact_conformance.author import EngineUnderTest
 from nact_conformance.storage import ServerStorage, Storage
 from nact_conformance.storages_in_use import heal, use
-from nact_conformance.suite import ConformanceSuite, given
-from nact_conformance.trial import CALLS_OF_A_LAW, Settings, Trial, client_name
 
 if TYPE_CHECKING:
     import pytest
@@ -44,7 +44,7 @@ class StorageError(Exception):
 class _Attempt:
     """One try of a law, from nothing to a finding."""
 
-    suite: ConformanceSuite
+    suite: EngineUnderTest
     law: Law
     settings: Settings
     history: History = field(default_factory=History)
@@ -104,7 +104,7 @@ class _Attempt:
 
     def _check_needs(self, engine: PersistenceEngine) -> None:
         for need in self.law.needs:
-            if not (offers(engine, need) if need in ABILITIES else given(self.suite, need)):
+            if not (offers(engine, need) if need in ABILITIES else gives(self.suite, need)):
                 raise NotTriedError(need)
 
     def finding(self, outcome: Outcome, told: str = "") -> Finding:
@@ -130,7 +130,7 @@ class _Attempt:
         return self.finding(Outcome.BROKEN, "\n".join(told))
 
 
-def try_law(suite: ConformanceSuite, law: Law, settings: Settings | None = None) -> Finding:
+def try_law(suite: EngineUnderTest, law: Law, settings: Settings | None = None) -> Finding:
     """Tries the law once, on a fresh engine, and tells what was found. Raises nothing about the engine.
 
     An event loop must not be running in this thread.
@@ -149,7 +149,7 @@ def try_law(suite: ConformanceSuite, law: Law, settings: Settings | None = None)
     return replace(finding, seconds=time.monotonic() - began)
 
 
-def _tried(suite: ConformanceSuite, law: Law, settings: Settings) -> Finding:
+def _tried(suite: EngineUnderTest, law: Law, settings: Settings) -> Finding:
     attempt = _Attempt(suite, law, settings)
     with tempfile.TemporaryDirectory(prefix="nact-law-", ignore_cleanup_errors=True) as folder:
         suite.folder = Path(folder)
@@ -181,7 +181,7 @@ def _outcome_of(missing: NotTriedError) -> Outcome:
     return Outcome.NOT_RUN if missing.need in EXPECTED_OF_AUTHORS else Outcome.NOT_TESTED
 
 
-def run_as_test(suite: ConformanceSuite, law: Law, request: pytest.FixtureRequest) -> None:
+def run_as_test(suite: EngineUnderTest, law: Law, request: pytest.FixtureRequest) -> None:
     """Tries the law as pytest's test, and hands the finding to the report."""
     import pytest  # noqa: PLC0415 (the laws can be tried without pytest)
 

@@ -18,8 +18,8 @@ from nact.persistence import (
     PersistenceEngine,
     SnapshotStore,
 )
-from nact_conformance.history import NUMBERS, BrokenLawError, History, name_numbers, name_result, short
-from nact_conformance.needs import Closable
+from nact_conformance._trying.history import NUMBERS, BrokenLawError, History, name_numbers, name_result, short
+from nact_conformance._trying.needs import Closable
 
 T = TypeVar("T")
 

@@ -6,15 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from nact_conformance.history import Entry
-
-if TYPE_CHECKING:
-    from nact_conformance.trial import Trial
+from nact_conformance._trying.history import Entry
+from nact_conformance._trying.trial import Trial
 
 T = TypeVar("T")
 

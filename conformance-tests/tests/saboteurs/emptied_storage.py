@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from good_engines.marred import encoded
+from good_engines.memory_back_door import encoded
 
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent
 from saboteurs.sabotage import caught_by

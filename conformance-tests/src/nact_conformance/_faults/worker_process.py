@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 
 from nact.persistence import PersistedEvent
-from nact_conformance.history import NUMBERS, BrokenLawError, History, name_numbers
+from nact_conformance._trying.history import NUMBERS, BrokenLawError, History, name_numbers
 
 STARTING = 60.0
 """So many seconds at least a process may take to start."""
 
 
 class WorkerProcess:
-    """A process with an engine of its own (`nact_conformance.worker`)."""
+    """A process with an engine of its own (`nact_conformance._faults.worker`)."""
 
     def __init__(
         self, name: str, process: asyncio.subprocess.Process, errors: Path, history: History, timeout: float
@@ -40,7 +40,7 @@ class WorkerProcess:
         errors = folder / f"{name.replace(' ', '-')}.stderr"
         with errors.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "nact_conformance.worker", factory, url),
+                *(sys.executable, "-m", "nact_conformance._faults.worker", factory, url),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr, limit=2**24,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(place for place in sys.path if place)},
             )  # fmt: skip

@@ -9,14 +9,14 @@ from typing import Any
 
 from nact.errors import EngineUnavailableError, OutcomeUnknownError, SequenceConflictError
 from nact.persistence import PersistedEvent
-from nact_conformance.client import Client
-from nact_conformance.history import NotTriedError
+from nact_conformance._faults.fault_helpers import make, server, unavailability, when_available
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.history import NotTriedError
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.mishaps import make, server, unavailability, when_available
-from nact_conformance.needs import Need
 from nact_conformance.proxy import ALL
 from nact_conformance.storage import RefusingStorage
-from nact_conformance.trial import Trial, event
 
 MOST_EXCHANGES = 6
 """A call with more exchanges than this is tried at the first so many."""

@@ -7,12 +7,12 @@ from typing import Any
 
 from nact.errors import CorruptJournalError, EngineUnavailableError, NactError, SequenceConflictError
 from nact.persistence import PersistedEvent
+from nact_conformance._faults.fault_helpers import unless_unavailable
+from nact_conformance._trying.history import BrokenLawError, NotTriedError
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.back_door import EmptyingBackDoor
-from nact_conformance.history import BrokenLawError, NotTriedError
 from nact_conformance.law import law
-from nact_conformance.mishaps import unless_unavailable
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 REFUSALS = (SequenceConflictError, CorruptJournalError, EngineUnavailableError)
 

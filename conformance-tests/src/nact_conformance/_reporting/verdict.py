@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nact_conformance.findings import Finding, Outcome
-from nact_conformance.law import GUARANTEES, Law
-from nact_conformance.needs import Need
+from nact_conformance._reporting.finding import Finding, Outcome
+from nact_conformance._trying.law import GUARANTEES, Law
+from nact_conformance._trying.needs import Need
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact_conformance.needs import Need
+from nact_conformance._trying.needs import Need
 
 SHOWN_FIRST, SHOWN_LAST = 12, 28
 

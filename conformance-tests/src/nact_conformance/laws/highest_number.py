@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 
-class HighestLaws:
+class HighestNumberLaws:
     """`highest_sequence_number` tells how far a journal goes."""
 
     @law("H-01", Need.HIGHEST, guarantee=10)

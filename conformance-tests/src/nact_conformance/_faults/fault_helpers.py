@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from nact.errors import EngineUnavailableError
-from nact_conformance.history import BrokenLawError, NotTriedError
-from nact_conformance.needs import Need
+from nact_conformance._trying.history import BrokenLawError, NotTriedError
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial
 from nact_conformance.storage import ServerStorage
-from nact_conformance.trial import Trial
 
 T = TypeVar("T")
 

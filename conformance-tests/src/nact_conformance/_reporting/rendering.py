@@ -6,10 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from nact_conformance.about import about_kit, about_run
-from nact_conformance.findings import Finding, Outcome
-from nact_conformance.law import GUARANTEES
-from nact_conformance.verdict import Subject
+from nact_conformance._reporting.finding import Finding, Outcome
+from nact_conformance._reporting.verdict import Subject
+from nact_conformance._reporting.versions import about_kit, about_run
+from nact_conformance._trying.law import GUARANTEES
 
 FAILED = (Outcome.BROKEN, Outcome.HELD_THOUGH_DECLARED)
 OPEN = (Outcome.REPLACED, Outcome.NOT_RUN)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from nact.errors import OutcomeUnknownError
 from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact_conformance._faults.fault_helpers import disarm, server, unavailability, unless_unavailable, when_available
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.mishaps import disarm, server, unavailability, unless_unavailable, when_available
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 MOST_EXCHANGES = 40
 """A call with more exchanges than this is tried at the first so many."""
 
 
-class FaultLaws:
+class LostMessageLaws:
     """A fault ends in success or `EngineUnavailableError`; afterwards the same client works, and nothing is lost."""
 
     @law("F-01", Need.SERVER, guarantee=4)

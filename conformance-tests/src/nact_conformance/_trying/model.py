@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from nact.errors import NactError
 from nact.persistence import MemoryPersistenceEngine, PersistedEvent, PersistedSnapshot
-from nact_conformance.client import Client
-from nact_conformance.history import BrokenLawError, History, short
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event, fingerprint
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.history import BrokenLawError, History, short
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event, fingerprint
 
 Call: TypeAlias = Callable[[Client], Awaitable[object]]
 

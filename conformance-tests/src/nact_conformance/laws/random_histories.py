@@ -7,12 +7,12 @@ import random
 
 from nact.errors import SequenceConflictError
 from nact.persistence import PersistedEvent
-from nact_conformance.client import Client
-from nact_conformance.generated import for_all
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.generated import for_all
+from nact_conformance._trying.model import CLIENTS, Comparison, Step, histories
+from nact_conformance._trying.needs import ABILITIES, Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.model import CLIENTS, Comparison, Step, histories
-from nact_conformance.needs import ABILITIES, Need
-from nact_conformance.trial import Trial, event
 
 
 class RandomHistoryLaws:

@@ -10,8 +10,8 @@ from typing import Any
 
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
-from nact_conformance.mishaps import make, server
-from nact_conformance.trial import Trial, event
+from nact_conformance._faults.fault_helpers import make, server
+from nact_conformance._trying.trial import Trial, event
 
 MOST_REQUESTS = 40
 """So many requests at most reach the server before those that are held."""

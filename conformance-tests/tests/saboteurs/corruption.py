@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import msgspec
-from good_engines.marred import decoded
+from good_engines.memory_back_door import decoded
 
 from nact.errors import CorruptJournalError
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage, PersistedEvent, PersistedSnapshot

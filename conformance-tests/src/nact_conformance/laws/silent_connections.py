@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from nact.persistence import PersistedSnapshot
-from nact_conformance.client import Client
+from nact_conformance._faults.fault_helpers import make, server, unless_unavailable, when_available
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.mishaps import make, server, unless_unavailable, when_available
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 Call = Callable[[], Awaitable[object]]
 
 
-class SilenceLaws:
+class SilentConnectionLaws:
     """A firewall forgets connections, a machine vanishes: every call ends in time, and a new connection works."""
 
     @law("F-25", Need.SERVER, Need.SECOND_CLIENT, guarantee=7)

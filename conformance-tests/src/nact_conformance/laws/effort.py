@@ -6,16 +6,16 @@ import gc
 import tracemalloc
 from collections.abc import Awaitable, Callable
 
-from nact_conformance.history import BrokenLawError, NotTriedError
+from nact_conformance._trying.history import BrokenLawError, NotTriedError
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 SHORT = 1_100
 """More events than any sensible page holds: what is longer needs no more memory."""
 
 
-class GrowthLaws:
+class EffortLaws:
     """Long journals and large batches cost what they must, and no more."""
 
     @law("G-01", guarantee=8)

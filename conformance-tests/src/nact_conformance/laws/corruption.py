@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact_conformance._trying.history import NotTriedError
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.back_door import BackDoor
-from nact_conformance.history import NotTriedError
 from nact_conformance.law import law
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 
-class MarredStorageLaws:
+class CorruptionLaws:
     """What can't be read raises `CorruptJournalError` and says where; it isn't left out, and doesn't become `None`."""
 
     @law("M-01", Need.BACK_DOOR, guarantee=8)

@@ -6,18 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from nact.errors import NactError
 from nact.persistence import PersistedEvent, PersistenceEngine
-from nact_conformance.client import Client
-from nact_conformance.history import BrokenLawError, History, NotTriedError, name_numbers, short
-from nact_conformance.needs import Need, offers
-from nact_conformance.processes import WorkerProcess
-
-if TYPE_CHECKING:
-    from nact_conformance.suite import ConformanceSuite
+from nact_conformance._faults.worker_process import WorkerProcess
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.history import BrokenLawError, History, NotTriedError, name_numbers, short
+from nact_conformance._trying.needs import Need, offers
+from nact_conformance.author import EngineUnderTest
 
 E = TypeVar("E", bound=BaseException)
 
@@ -47,7 +45,7 @@ class Settings:
 class Trial:
     """What a law's body works with: clients whose calls are noted, fresh keys, and ways to say what was promised."""
 
-    suite: ConformanceSuite
+    suite: EngineUnderTest
     settings: Settings
     client: Client
     history: History

@@ -1,8 +1,8 @@
 """A process that works with an engine of its own, on orders from the laws, until it is killed.
 
-`python -m nact_conformance.worker FACTORY URL` takes orders from its standard input and answers on its standard output,
-a line of JSON each. An acknowledgement is written before the next call begins, so that what was read from a killed
-process is what its engine had acknowledged.
+`python -m nact_conformance._faults.worker FACTORY URL` reads orders from its standard input and writes answers to its
+standard output, a line of JSON each. It writes an acknowledgement before the next call begins: what was read from a
+killed process is what its engine had acknowledged.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from nact.persistence import (
     PersistenceEngine,
     SnapshotStore,
 )
-from nact_conformance.factory import make_engine
-from nact_conformance.half_way import HalfWay
+from nact_conformance._faults.self_kill import SelfKill
+from nact_conformance.author import make_engine
 
 Order = dict[str, Any]
 
@@ -75,18 +75,14 @@ async def append(engine: PersistenceEngine, order: Order) -> None:
 
     If it is ordered to, it kills its process half-way through a call.
     """
-    key, batch, size, half_way = (
-        order["key"],
-        order.get("batch", 1),
-        order.get("size", 100),
-        HalfWay(order.get("dies_in")),
-    )
+    key, batch, size = order["key"], order.get("batch", 1), order.get("size", 100)
+    self_kill = SelfKill(order.get("dies_in"))
     highest, left = 0, order.get("count", -1)
     while left != 0:
         numbers = range(highest + 1, highest + 1 + batch)
         events = [PersistedEvent(key=key, sequence_number=n, data=filler(key, n, size)) for n in numbers]
         try:
-            with half_way.call():
+            with self_kill.call():
                 await (engine.persist(events[0]) if batch == 1 else cast("AtomicBatches", engine).persist_all(events))
         except SequenceConflictError:
             async for event in engine.events(key, after=highest):

@@ -8,12 +8,12 @@ from typing import Any
 
 from nact.errors import EngineUnavailableError, NactError, OutcomeUnknownError
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact_conformance.client import Client
-from nact_conformance.history import BrokenLawError
+from nact_conformance._faults.fault_helpers import make, server, unless_unavailable, when_available
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.history import BrokenLawError
+from nact_conformance._trying.needs import Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
-from nact_conformance.mishaps import make, server, unless_unavailable, when_available
-from nact_conformance.needs import Need
-from nact_conformance.trial import Trial, event
 
 MOST_EXCHANGES = 4
 """A call with more exchanges than this is tried at the first so many: an engine takes its time over each."""

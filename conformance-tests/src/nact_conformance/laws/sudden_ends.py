@@ -14,18 +14,18 @@ from typing import Any
 
 from nact.errors import EngineClosedError, NactError
 from nact.persistence import PersistedSnapshot, PersistenceEngine
-from nact_conformance.client import Client
-from nact_conformance.history import BrokenLawError
+from nact_conformance._trying.client import Client
+from nact_conformance._trying.history import BrokenLawError
+from nact_conformance._trying.needs import Closable, Need
+from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
 from nact_conformance.laws.lifecycle import what_is_held
-from nact_conformance.needs import Closable, Need
-from nact_conformance.trial import Trial, event
 
 MOMENTS = 12
 """An engine is closed after so many passes of the event loop, at most."""
 
 
-class EndingLaws:
+class SuddenEndLaws:
     """What ends in the middle ends in good order."""
 
     @law("L-13", Need.CLOSING, Need.SECOND_CLIENT, guarantee=1)

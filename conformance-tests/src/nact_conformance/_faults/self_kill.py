@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class HalfWay:
+class SelfKill:
     """Counts the functions that this thread calls and leaves, and kills this process half-way through a call.
 
     A moment found by a clock would lie somewhere else on a machine that is busy.

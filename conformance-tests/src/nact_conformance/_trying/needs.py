@@ -13,6 +13,9 @@ from nact.persistence import (
     PersistenceEngine,
     SnapshotStore,
 )
+from nact_conformance.author import EngineUnderTest
+from nact_conformance.back_door import EmptyingBackDoor, MetadataBackDoor
+from nact_conformance.storage import RefusingStorage, ServerStorage
 
 
 @runtime_checkable
@@ -61,3 +64,20 @@ EXPECTED_OF_AUTHORS = frozenset({Need.SECOND_CLIENT, Need.OTHER_PROCESSES})
 def offers(engine: PersistenceEngine, need: Need) -> bool:
     """Whether the engine has the ability."""
     return isinstance(engine, ABILITIES[need])
+
+
+def gives(author: EngineUnderTest, need: Need) -> bool:
+    """Whether the engine's author gave this."""
+    kind = type(author)
+    door, storage = author.back_door(), author.storage()
+    found: dict[Need, bool] = {
+        Need.SECOND_CLIENT: kind.reopen is not EngineUnderTest.reopen or storage is not None,
+        Need.OTHER_PROCESSES: storage is not None,
+        Need.SERVER: isinstance(storage, ServerStorage),
+        Need.REFUSING: isinstance(storage, RefusingStorage),
+        Need.BACK_DOOR: door is not None,
+        Need.EMPTYING: isinstance(door, EmptyingBackDoor),
+        Need.METADATA_BACK_DOOR: isinstance(door, MetadataBackDoor),
+        Need.ROUND_TRIPS: kind.round_trips is not EngineUnderTest.round_trips,
+    }
+    return found[need]

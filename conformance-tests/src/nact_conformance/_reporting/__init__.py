@@ -1,0 +1,1 @@
+"""From what was found about each law to a report and a verdict."""

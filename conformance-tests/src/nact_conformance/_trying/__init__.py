@@ -1,0 +1,1 @@
+"""Tries one law on one engine."""
