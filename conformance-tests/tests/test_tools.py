@@ -100,7 +100,7 @@ def test_a_lost_request_breaks_the_connection_before_the_server_hears_it(proxy: 
     assert echo.heard == [b"a"]
 
 
-def test_a_request_that_is_held_reaches_nobody_and_breaks_its_connection_when_it_is_dropped(
+def test_a_request_that_is_held_reaches_no_server_and_breaks_its_connection_when_it_is_dropped(
     proxy: TcpProxy, echo: Echo
 ) -> None:
     proxy.hold_requests(2)
@@ -321,7 +321,7 @@ def test_values_that_are_equal_and_not_the_same_have_other_fingerprints() -> Non
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
 
 
-def test_what_an_engine_tells_of_its_durability_stands_behind_its_name() -> None:
+def test_what_an_engine_tells_of_its_durability_follows_its_name() -> None:
     class Careful(MemoryPersistenceEngine):
         durability = "w='majority'"
 

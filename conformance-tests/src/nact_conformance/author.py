@@ -1,4 +1,4 @@
-"""What the author of an engine gives the kit: where the engine stores, how to make one, and tools for more laws."""
+"""The author's side: how to make an engine, where it stores, and tools for more laws."""
 
 from __future__ import annotations
 

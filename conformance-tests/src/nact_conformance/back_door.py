@@ -53,5 +53,5 @@ class MetadataBackDoor(BackDoor, Protocol):
         ...
 
     async def holds(self, text: str) -> bool:
-        """Whether any record holds this text, in any field: a search of all tables, collections or keys."""
+        """Returns True if any record holds this text, in any field of any table, collection or key."""
         ...

@@ -43,7 +43,7 @@ class ProcessStorage:
 
     @property
     def proxy(self) -> TcpProxy:
-        """What stands between the engine and the server."""
+        """The proxy between engines and server."""
         return self._proxy
 
     @property

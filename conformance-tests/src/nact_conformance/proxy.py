@@ -82,22 +82,22 @@ class TcpProxy:
 
     @property
     def round_trips(self) -> int:
-        """How many replies the server has given so far."""
+        """The number of replies that the server has given so far."""
         return self._tally.replies
 
     @property
     def armed(self) -> bool:
-        """Whether a request or a reply is still to be lost."""
+        """True if a request or a reply is still to be lost."""
         return self._tally.armed
 
     @property
     def lost(self) -> int:
-        """How many requests and replies were lost since it was last told which."""
+        """The number of requests and replies lost since the last order to lose some."""
         return self._tally.lost
 
     @property
     def is_holding(self) -> bool:
-        """Whether a request is being held."""
+        """True if a request is being held."""
         return self._tally.is_holding
 
     def start(self) -> None:
@@ -150,11 +150,11 @@ class TcpProxy:
         self._tally.arm(request=number, count=count)
 
     def hold_requests(self, number: int = 1) -> None:
-        """From the `number`-th request from now on nothing reaches the server. Connections stay, and nobody is told."""
+        """Holds the `number`-th request from now on, and all that follow. Connections stay, and neither end is told."""
         self._tally.hold(number)
 
     def hold_no_others(self) -> None:
-        """What is held stays held; all else is delivered from now on, on new connections and on old ones."""
+        """Delivers everything from now on, on new connections and on old ones, but what is held already."""
         self._tally.hold_no_others()
 
     def deliver_requests(self) -> None:
@@ -294,7 +294,7 @@ class TcpProxy:
         await self._was_silent(connection)
 
     async def _was_silent(self, connection: _Connection) -> bool:
-        """Whether nothing passes on this connection; returns when that is over."""
+        """Waits until something may pass on this connection. Returns True if nothing could before."""
         was_silent = False
         while self._tally.is_silent(connection.number):
             was_silent = True

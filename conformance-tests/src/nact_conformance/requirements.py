@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirements:
-    """What an engine can't keep, declared.
+    """Declares the laws that an engine can't keep.
 
     A declared law is still tried: it shows in the report with its reason, and if it holds after all, the run fails.
 
@@ -19,7 +19,7 @@ class Requirements:
     cannot_keep: Mapping[str, str] = field(default_factory=dict)
 
     def reason(self, law_id: str) -> str | None:
-        """Why the law can't be kept, or `None` when it is to be kept."""
+        """The reason why the law can't be kept; `None` if it has to be kept."""
         return self.cannot_keep.get(law_id)
 
     def check(self, known: Collection[str]) -> None:
@@ -34,7 +34,7 @@ class Requirements:
             raise ValueError(f"requirements declare laws without a reason: {', '.join(silent)}")
 
     def and_those(self, declared: Iterable[str]) -> Requirements:
-        """With those of a command line added, each as `P-02:why it can't be kept`."""
+        """These requirements and those of a command line, each as `P-02:reason`."""
         pairs = (each.partition(":") for each in declared)
         more = {law_id.strip(): reason.strip() for law_id, _, reason in pairs}
         return Requirements(cannot_keep={**self.cannot_keep, **more})

@@ -1,4 +1,4 @@
-"""What engines store to, as the fault laws handle it: started, killed, paused, cut off.
+"""Storages, as the fault laws handle them: started, killed, paused, cut off.
 
 The methods are plain functions that may block, since a storage outlives the event loop of any one law; the kit calls
 them in threads.
@@ -18,7 +18,7 @@ class Storage(Protocol):
 
     @property
     def url(self) -> str:
-        """What the engine's factory makes an engine from: `engine_from_url`, if the suite names no other."""
+        """The URL for the engine's factory, which is `engine_from_url` if the suite names no other."""
         ...
 
     @property
@@ -41,7 +41,7 @@ class ServerStorage(Storage, Protocol):
 
     @property
     def proxy(self) -> TcpProxy:
-        """What stands between the engine and the server. The URL leads through it."""
+        """The proxy between engines and server. The URL leads through it."""
         ...
 
     def kill(self) -> None:

@@ -10,7 +10,7 @@ ALL = 2**63
 
 
 class Fate(Enum):
-    """What becomes of requests that are held."""
+    """The end of requests that are held."""
 
     UNDECIDED = "they are held"
     DELIVERED = "the server gets them"
@@ -33,7 +33,7 @@ class Hold:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no connection's request is held."""
+        """True if no connection's request is held."""
         return self._held == 0
 
     def enter(self) -> None:
@@ -48,7 +48,7 @@ class Hold:
             self._over.notify_all()
 
     def wait(self, seconds: float) -> bool:
-        """Returns whether all connections have left, within so many seconds."""
+        """Returns whether all connections have left within this number of seconds."""
         with self._over:
             return self._over.wait_for(lambda: self.is_empty, seconds)
 
@@ -69,30 +69,30 @@ class Tally:
 
     @property
     def armed(self) -> bool:
-        """Whether a request or a reply is still to be lost."""
+        """True if a request or a reply is still to be lost."""
         with self._lock:
             return self._requests + 1 < self._lose_requests.stop or self.replies + 1 < self._lose_replies.stop
 
     @property
     def is_holding(self) -> bool:
-        """Whether a request is being held."""
+        """True if a request is being held."""
         hold = self._hold
         return hold is not None and not hold.is_empty
 
     def arm(self, *, request: int | None = None, reply: int | None = None, count: int = 1) -> None:
-        """So many requests, or replies, from now on, `count` are lost; if neither is given, none."""
+        """Loses `count` requests or replies, from the given one on, counted from now; none if neither is given."""
         with self._lock:
             self.lost = 0
             self._lose_requests = _from(self._requests, request, count)
             self._lose_replies = _from(self.replies, reply, count)
 
     def hold(self, request: int) -> None:
-        """The request that comes so many from now on is held, and all that come with it or after it."""
+        """Holds the `request`-th request from now on, and all that come with it or after it."""
         with self._lock:
             self._hold = Hold(self._requests + request)
 
     def hold_no_others(self) -> None:
-        """What is held stays held; nothing more will be."""
+        """Holds nothing more. What is held stays held."""
         with self._lock:
             if self._hold is not None:
                 self._hold.takes_more = False
@@ -106,7 +106,7 @@ class Tally:
             return hold
 
     def held_by(self) -> Hold | None:
-        """What is to hold that which a client sends now; it has entered there. `None` if it is delivered."""
+        """The hold for what a client sends now, which has entered it; `None` if it is delivered."""
         with self._lock:
             hold = self._hold
             if hold is None or not hold.takes_more or self._requests < hold.first:
@@ -131,7 +131,7 @@ class Tally:
             self._silent_up_to = 0
 
     def is_silent(self, connection: int) -> bool:
-        """Whether nothing passes on the connection of this number."""
+        """True if nothing passes on the connection of this number."""
         return connection <= self._silent_up_to
 
     def passes_request(self) -> bool:

@@ -26,7 +26,7 @@ class Change(msgspec.Struct, array_like=True):
 
 
 class FileEngine:
-    """Applies the file's changes to a copy in memory. Whoever holds the file's lock has the newest copy."""
+    """Applies the file's changes to a copy in memory. The holder of the file's lock has the newest copy."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)

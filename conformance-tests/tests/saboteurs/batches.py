@@ -63,7 +63,7 @@ class SkipsWhatIsTaken(MemoryPersistenceEngine):
 
 
 @caught_by("B-05")
-class AcceptsBatchesBehindGaps(Writes):
+class AcceptsBatchesAfterGaps(Writes):
     """Checks the numbers within a batch, not the one before it."""
 
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:

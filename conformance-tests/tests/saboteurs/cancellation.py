@@ -135,7 +135,7 @@ class TakesSnapshotsInTwoSteps(MemoryPersistenceEngine):
 
 @caught_by("X-10")
 class WritesGhosts(MemoryPersistenceEngine):
-    """Goes on with a write that was cancelled, and tells nobody who reads meanwhile."""
+    """Goes on with a write that was cancelled, and doesn't tell readers meanwhile."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         super().__init__(storage)

@@ -209,7 +209,7 @@ class LooksForRetriesTooEarly(Writes):
 
 @caught_by("C-14", "B-15")
 class StoresTombstones(Writes):
-    """Stores a tombstone that somebody persists."""
+    """Stores a tombstone as an event like any other."""
 
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
         await super().persist_all([msgspec.structs.replace(event, is_deleted=False) for event in events])
@@ -217,7 +217,7 @@ class StoresTombstones(Writes):
 
 @caught_by("C-15")
 class TrustsItsMemory(Writes):
-    """Accepts the number behind its own last one, whatever others stored meanwhile."""
+    """Accepts the number after its own last one, whatever others stored meanwhile."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         super().__init__(storage)

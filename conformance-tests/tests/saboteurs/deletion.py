@@ -122,7 +122,7 @@ class DeletesByPrefix(Deletes):
 
 @caught_by("D-08", "O-19")
 class YieldsTombstonesInEveryWindow(Replays):
-    """Yields the tombstone also when the window begins behind it."""
+    """Yields the tombstone also when the window begins after it."""
 
     async def events(self, key: str, *, after: int = 0, **window: Any) -> Events:
         journal = self._storage.events.get(key, [])
@@ -213,7 +213,7 @@ class TagsItsTombstones(Deletes):
 
 @caught_by("D-15", "O-07")
 class CountsLivingEventsForBatches(Deletes):
-    """Expects a batch to begin behind the number of events that are left."""
+    """Expects a batch to begin after the number of events that are left."""
 
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
         if len(events) > 1 and self.of(events[0].key) and self.of(events[0].key)[0].is_deleted:

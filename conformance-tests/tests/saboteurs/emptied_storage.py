@@ -11,7 +11,7 @@ from saboteurs.sabotage import caught_by
 
 
 @caught_by("M-10", "M-11")
-class GoesOnBehindAGap(MemoryPersistenceEngine):
+class GoesOnAfterAGap(MemoryPersistenceEngine):
     """Remembers the last number that it stored, and doesn't ask the storage for the event before the next."""
 
     def __init__(self, storage: MemoryStorage) -> None:

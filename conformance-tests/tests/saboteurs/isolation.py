@@ -113,7 +113,7 @@ class Groups(MemoryPersistenceEngine):
 
 @caught_by("I-02", "I-03", "B-14")
 class FailsNeighboursInAGroup(Groups):
-    """Gives everybody in a group the first error, as one transaction does."""
+    """Gives every write of a group the first error, as one transaction does."""
 
     async def write(self, batch: Sequence[Sequence[PersistedEvent]]) -> Sequence[Outcome]:
         for events in batch:

@@ -92,7 +92,7 @@ class RepeatsTheSeamOfPages(Replays):
 
 @caught_by("J-05", "J-08")
 class IncludesAfter(MemoryPersistenceEngine):
-    """Begins a window with the event `after`, not behind it."""
+    """Begins a window with the event `after`, not after it."""
 
     def events(self, key: str, *, after: int = 0, **window: Any) -> Events:
         return super().events(key, after=max(0, after - 1), **window)

@@ -55,7 +55,7 @@ class OpensAtAWriteOnly(Opens):
 
 @caught_by("L-03")
 class OpensForOneAtATime(Opens):
-    """Raises for those who come while it opens."""
+    """Raises for calls that come while it opens."""
 
     opening = False
 
@@ -145,7 +145,7 @@ class ClosesItForEverybody(MemoryPersistenceEngine):
 
     def _check_open(self) -> None:
         if vars(self._storage).get("closed"):
-            raise EngineClosedError("somebody closed it")
+            raise EngineClosedError("it was closed")
 
     async def aclose(self) -> None:
         vars(self._storage)["closed"] = True

@@ -1,1 +1,1 @@
-"""What goes wrong on purpose: servers and processes that die, requests that are lost."""
+"""Faults on purpose: servers and processes that die, requests that are lost."""

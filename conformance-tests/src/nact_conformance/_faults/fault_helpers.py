@@ -1,4 +1,4 @@
-"""What the fault laws have in common: the server, and calls that may meet its absence."""
+"""Helpers of the fault laws: they reach the server, and make calls that may find it gone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def server(trial: Trial) -> ServerStorage:
 
 
 def disarm(trial: Trial) -> bool:
-    """Whether the call had ended before the exchange that was to be lost: then all of its exchanges were tried."""
+    """Returns True if the call ended before the exchange that was to be lost: then all of its exchanges were tried."""
     proxy = server(trial).proxy
     was_armed = proxy.armed
     proxy.disarm()
@@ -52,7 +52,7 @@ async def unavailability(call: Awaitable[object]) -> EngineUnavailableError | No
 
 
 async def unless_unavailable(call: Awaitable[T]) -> T | None:
-    """What the call returned; `None` if it raised EngineUnavailableError."""
+    """The call's result; `None` if it raised EngineUnavailableError."""
     try:
         return await call
     except EngineUnavailableError:

@@ -1,4 +1,4 @@
-"""A process that kills itself half-way through a call: by the work that the call has done, not by the clock."""
+"""A process that kills itself in the middle of a call: by the work that the call has done, not by the clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 class SelfKill:
-    """Counts the functions that this thread calls and leaves, and kills this process half-way through a call.
+    """Counts the functions that this thread calls and leaves, and kills this process in the middle of a call.
 
     A moment found by a clock would lie somewhere else on a machine that is busy.
 

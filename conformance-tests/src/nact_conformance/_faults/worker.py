@@ -53,7 +53,7 @@ async def tell(engine: PersistenceEngine, order: Order) -> None:
 
 
 async def follow(engine: PersistenceEngine, order: Order) -> None:
-    """Reads what is new again and again until it has so many events; tells their numbers, and which weren't whole."""
+    """Reads what is new until it has `count` events. Tells their numbers, and which of them weren't whole."""
     key, numbers, torn = order["key"], [0], []
     while numbers[-1] < order["count"]:
         async for event in engine.events(key, after=numbers[-1]):
@@ -73,7 +73,7 @@ async def persist(engine: PersistenceEngine, order: Order) -> None:
 async def append(engine: PersistenceEngine, order: Order) -> None:
     """Appends events or batches, as many as ordered or for ever; reads again after a conflict.
 
-    If it is ordered to, it kills its process half-way through a call.
+    If it is ordered to, it kills its process in the middle of a call.
     """
     key, batch, size = order["key"], order.get("batch", 1), order.get("size", 100)
     self_kill = SelfKill(order.get("dies_in"))

@@ -16,7 +16,7 @@ from nact.persistence import PersistedEvent
 from nact_conformance._trying.history import NUMBERS, BrokenLawError, History, name_numbers
 
 STARTING = 60.0
-"""So many seconds at least a process may take to start."""
+"""Seconds that a process may take to start, at least."""
 
 
 class WorkerProcess:
@@ -100,13 +100,13 @@ class WorkerProcess:
         return await self.kill()
 
     async def kill(self) -> list[dict[str, Any]]:
-        """Ends the process with SIGKILL, now. Returns the acknowledgements that it had given and nobody had heard."""
+        """Ends the process with SIGKILL, now. Returns the acknowledgements that weren't read yet."""
         if self._process.returncode is None:
             self._process.kill()
         return await self.death()
 
     async def death(self) -> list[dict[str, Any]]:
-        """Returns when the process was killed, by whomever: the acknowledgements that nobody had heard yet."""
+        """Returns when the process has died: the acknowledgements that weren't read yet."""
         unheard = []
         while (answer := await self._next_line(self._timeout)) is not None:
             unheard.append(answer)

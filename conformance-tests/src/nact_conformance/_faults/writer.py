@@ -14,13 +14,13 @@ from nact_conformance._faults.fault_helpers import make, server
 from nact_conformance._trying.trial import Trial, event
 
 MOST_REQUESTS = 40
-"""So many requests at most reach the server before those that are held."""
+"""The number of requests that reach the server before those that are held, at most."""
 
 GRACE = 0.1
 """Seconds for an engine that doesn't wait for the server's answer to acknowledge what never reached it."""
 
 PATIENCE = 2.0
-"""Seconds in which an engine that is writing sends so many requests."""
+"""Seconds within which an engine that is writing sends that number of requests."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +40,7 @@ class Writer:
     _acknowledged: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def killed_at_random(self) -> list[PersistedEvent]:
-        """What comes next when the server was killed, at a random moment, and started again.
+        """Kills the server at a random moment, and starts it again. Returns the events that come next.
 
         It was in flight and its outcome isn't known, or it wasn't attempted yet.
         """
@@ -55,7 +55,7 @@ class Writer:
         """Like that, but some moments before the kill requests no longer reach the server.
 
         The first that doesn't is one of the first forty; in a batch of forty it isn't the first, so that a batch which
-        is sent in parts arrives in part. Whatever is acknowledged from then on is a promise that nobody can keep.
+        is sent in parts arrives in part. Whatever is acknowledged from then on is a promise that can't be kept.
         """
         storage = server(self.trial)
         self._hold = random.randint(2, MOST_REQUESTS)  # noqa: S311

@@ -1,4 +1,4 @@
-"""What was found about an engine: one finding for each law."""
+"""A finding says what became of one law."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Outcome(Enum):
-    """What became of a law. The value is how reports call it."""
+    """The possible ends of a trial. The value is its name in reports."""
 
     HELD = "held"
     BROKEN = "broken"
@@ -21,13 +21,13 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What became of one law.
+    """The end of one law's trial, with the reason.
 
     Attributes:
         law_id: The law.
-        outcome: What became of it.
-        told: Why, in words; empty for a law that held.
-        seconds: How long it took.
+        outcome: The end of its trial.
+        told: The reason, in words; empty for a law that held.
+        seconds: The time that it took.
         engine: The engine's class, distribution and version, empty where none could be made.
         server: The server's version, empty where there is none.
     """
@@ -45,5 +45,5 @@ class Finding:
 
     @classmethod
     def from_json(cls, value: dict[str, object]) -> Finding:
-        """What `as_json` was made from."""
+        """The finding that `as_json` was made from."""
         return cls(**{**value, "outcome": Outcome(value["outcome"])})  # type: ignore[arg-type]

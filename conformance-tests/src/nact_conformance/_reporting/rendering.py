@@ -44,7 +44,7 @@ def as_markdown(subjects: Sequence[Subject]) -> str:
 
 
 def _standing(subject: Subject, guarantee: int) -> str:
-    """How it stands with a guarantee, in a line."""
+    """A line about one guarantee."""
     counts = Counter(
         subject.finding(law_id).outcome for law_id in subject.law_ids if subject.guarantee_of(law_id) == guarantee
     )

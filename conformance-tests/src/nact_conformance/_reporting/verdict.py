@@ -12,10 +12,10 @@ from nact_conformance._trying.needs import Need
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is said of an engine as a whole.
+    """The judgement on an engine as a whole.
 
     Attributes:
-        conformant: Whether every law that concerns the engine was tried, and holds or was declared.
+        conformant: True if every law that concerns the engine was tried, and holds or was declared.
         words: The verdict in words.
     """
 
@@ -44,7 +44,7 @@ class Subject:
             self.findings[finding.law_id] = finding
 
     def finding(self, law_id: str) -> Finding:
-        """What was found about this law."""
+        """The finding about this law."""
         told = "deselected, skipped, or the session ended before"
         return self.findings.get(law_id) or Finding(law_id=law_id, outcome=Outcome.NOT_RUN, told=told)
 

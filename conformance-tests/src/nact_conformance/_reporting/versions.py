@@ -1,4 +1,4 @@
-"""What a report is about: names and versions."""
+"""Names and versions for a report: of the engine, the system and the kit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _about_class(kind: type) -> str:
 
 
 def _distributions(top: str) -> list[str]:
-    """What a module is installed by. One that is installed from its folder lists no modules, but its engines."""
+    """The distributions that a module comes from. One that is installed from its folder lists only its engines."""
     if found := metadata.packages_distributions().get(top):
         return sorted(set(found))
     engines = metadata.entry_points(group="nact.engines")
@@ -32,7 +32,7 @@ def _distributions(top: str) -> list[str]:
 
 
 def about_run() -> dict[str, str]:
-    """When it is, and on what Python and system."""
+    """The date, and the Python and system of this run."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": f"{platform.python_implementation()} {platform.python_version()}",

@@ -2,7 +2,7 @@
 
 A coroutine tells its event loop at each await point what it waits for. Driving it by hand shows these points, so that
 each of them can be tried: cancelled while it waits, or in the very moment in which what it waits for is there. The
-second is where connections leak: the resource has been handed out, and nobody is left to take it.
+second is where connections leak: the resource has been handed out, and its taker is gone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 
 class Moment(Enum):
-    """When a call is cancelled at an await point."""
+    """The moment at an await point in which a call is cancelled."""
 
     WHILE_IT_WAITS = "while it waits"
     AS_THE_WAIT_ENDS = "as the wait ends"
@@ -23,12 +23,12 @@ class Moment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """What became of a call that was to be cancelled.
+    """The end of a call that was to be cancelled.
 
     Attributes:
-        reached: Whether the call has so many await points; if not, it wasn't cancelled.
-        cancelled: Whether it ended with `CancelledError`.
-        error: What else it raised.
+        reached: True if the call came to that await point; if not, it wasn't cancelled.
+        cancelled: True if it ended with `CancelledError`.
+        error: Another error that it raised.
     """
 
     reached: bool

@@ -30,10 +30,10 @@ class Client:
     It has the methods of every ability; a law calls only those that it needs, and so the engine has.
 
     Args:
-        name: How the history calls it.
+        name: Its name in the history.
         engine: The engine.
-        history: Where the calls are noted.
-        timeout: How many seconds a call may take.
+        history: Takes notes of the calls.
+        timeout: Seconds that a call may take.
     """
 
     def __init__(self, name: str, engine: PersistenceEngine, history: History, timeout: float) -> None:
@@ -81,7 +81,7 @@ class Client:
             await self.call("break off a replay", cast("Any", replay).aclose())
 
     async def rest(self, replay: AsyncIterator[PersistedEvent]) -> list[PersistedEvent]:
-        """What is left of a replay."""
+        """The rest of a replay."""
         return await self.call("rest of a replay", self._collect(replay))
 
     # --- abilities ---------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ T = TypeVar("T")
 PHASES = (Phase.explicit, Phase.generate, Phase.shrink)
 
 SECONDS_TO_SHRINK = 3.0
-"""So long a smaller value that breaks the law is looked for, once there is one."""
+"""Seconds for which a smaller value is looked for, once one breaks the law."""
 
 
 class _EnoughError(BaseException):
@@ -28,7 +28,7 @@ class _EnoughError(BaseException):
 
 @dataclass(slots=True)
 class _Search:
-    """What was found so far: the failure with the shortest history."""
+    """The failure with the shortest history so far."""
 
     trial: Trial
     smallest: Exception | None = None

@@ -1,4 +1,4 @@
-"""What happened while a law was tried, and the error that says that the law doesn't hold."""
+"""The calls made while a law is tried, and the error that says that the law doesn't hold."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class BrokenLawError(AssertionError):
 
 
 class NotTriedError(Exception):
-    """The law can't be tried, because this isn't there."""
+    """The law can't be tried: one of its needs isn't met."""
 
     def __init__(self, need: Need) -> None:
         super().__init__(need)
@@ -35,7 +35,7 @@ class NotTriedError(Exception):
 
     @property
     def why(self) -> str:
-        """What is missing."""
+        """The need that isn't met."""
         return self.need.value
 
 
@@ -121,7 +121,7 @@ def name_events(events: Iterable[PersistedEvent]) -> str:
 
 
 def name_result(result: object) -> str:
-    """What a call returned, in few words."""
+    """A call's result in few words."""
     if result is None:
         return "done"
     if isinstance(result, PersistedEvent):

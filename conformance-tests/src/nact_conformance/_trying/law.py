@@ -24,7 +24,7 @@ GUARANTEES = {
     12: "Upgrades are safe",
     13: "A well-behaved library",
 }
-"""What the laws make concrete. The first twelve are nact's; the last is what any asyncio library owes its user."""
+"""The guarantees that laws make concrete. The first twelve are nact's; the last concerns any asyncio library."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Law:
         id: Never changes, never means anything else, as in `J-07`.
         name: The test's name.
         guarantee: The number of the guarantee that it belongs to, a key of `GUARANTEES`.
-        needs: What there has to be for it to be tried.
+        needs: The conditions for it to be tried.
         why: The law in full, and why it matters.
         body: Tries it.
     """

@@ -189,7 +189,7 @@ async def _outcome(client: Client, call: Call) -> object:
 
 
 def _comparable(outcome: object) -> object:
-    """What of an outcome is promised: of errors the class, of tombstones that they are there, keys in any order."""
+    """The promised part of an outcome: the class of an error, the number of a tombstone, keys in any order."""
     if isinstance(outcome, NactError):
         return type(outcome)
     if isinstance(outcome, PersistedEvent):

@@ -1,4 +1,4 @@
-"""What a law may need: an ability of the engine, or something that only the engine's author can give."""
+"""The needs of laws: abilities of the engine, and tools that only its author can give."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Closable(Protocol):
 
 
 class Need(Enum):
-    """What there has to be for a law to be tried. The value is how the report calls it."""
+    """A condition for a law to be tried. The value is its name in reports."""
 
     # Abilities of the engine, found by isinstance.
     BATCHES = "AtomicBatches"
@@ -62,12 +62,12 @@ EXPECTED_OF_AUTHORS = frozenset({Need.SECOND_CLIENT, Need.OTHER_PROCESSES})
 
 
 def offers(engine: PersistenceEngine, need: Need) -> bool:
-    """Whether the engine has the ability."""
+    """Returns True if the engine has the ability."""
     return isinstance(engine, ABILITIES[need])
 
 
 def gives(author: EngineUnderTest, need: Need) -> bool:
-    """Whether the engine's author gave this."""
+    """Returns True if the engine's author gave this."""
     kind = type(author)
     door, storage = author.back_door(), author.storage()
     found: dict[Need, bool] = {

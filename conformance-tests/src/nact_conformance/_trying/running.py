@@ -81,7 +81,7 @@ class _Attempt:
             self.told = str(self.history)  # before the clients are closed
 
     def _unheard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """An error that nobody awaited: logged as ever, unless the law broke off and left its calls alone."""
+        """Logs an error that was never awaited, unless the law broke off and left its calls alone."""
         if not self.is_broken:
             loop.default_exception_handler(context)
 
@@ -111,7 +111,7 @@ class _Attempt:
         return Finding(law_id=self.law.id, outcome=outcome, told=told, engine=self.engine, server=self.server)
 
     def broken(self, error: BaseException) -> Finding:
-        """What is told of a broken law: what it says, what was promised, what happened, and the history of it."""
+        """The finding about a broken law: its sentence, the promise, what happened, and the history."""
         law, self.is_broken = self.law, True
         told = [
             f"{law.id} is broken: {law.sentence}",
@@ -169,7 +169,7 @@ def _tried(suite: EngineUnderTest, law: Law, settings: Settings) -> Finding:
 
 
 def _forget_what_it_left() -> None:
-    """A law that broke off leaves calls that nobody awaits. Their warnings are not the next test's to fail by."""
+    """Collects the calls that a broken-off law left: their warnings mustn't fail the next test."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         gc.collect()

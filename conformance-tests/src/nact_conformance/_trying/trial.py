@@ -20,20 +20,20 @@ from nact_conformance.author import EngineUnderTest
 E = TypeVar("E", bound=BaseException)
 
 BATCH = 100
-"""How many events `Trial.fill` persists together, if it can."""
+"""The size of the batches in which `Trial.fill` persists events, if it can."""
 
 CALLS_OF_A_LAW = 8
-"""A law may take so many times as long as one call: on a machine that is slow, all of it is."""
+"""The time limit of a law, in time limits of a call: on a slow machine, all of a law is slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How hard the laws try.
+    """The effort with which laws are tried.
 
     Attributes:
-        rounds: How often the laws of chance (kills, races, cuts, generated data) try again; each its own multiple.
-        timeout: How many seconds one call on an engine may take before it counts as hanging.
-        law_timeout: How many seconds a law may take.
+        rounds: A factor for the laws of chance (kills, races, cuts, generated data): how often each of them tries.
+        timeout: Seconds that one call on an engine may take before it counts as hanging.
+        law_timeout: Seconds that a law may take.
     """
 
     rounds: int = 4
@@ -43,7 +43,7 @@ class Settings:
 
 @dataclass
 class Trial:
-    """What a law's body works with: clients whose calls are noted, fresh keys, and ways to say what was promised."""
+    """A law's tools: clients whose calls are noted, fresh keys, and checks of what was promised."""
 
     suite: EngineUnderTest
     settings: Settings
@@ -58,7 +58,7 @@ class Trial:
     # --- what to work with -------------------------------------------------------------------------------------
 
     def key(self, ending: str = "") -> str:
-        """A key that nobody has used yet; it ends with `ending`."""
+        """A fresh key, which ends with `ending`."""
         self._keys += 1
         return f"law-{self._run}-{self._keys}{ending}"
 
@@ -76,7 +76,7 @@ class Trial:
         return client
 
     def offers(self, need: Need) -> bool:
-        """Whether the engine has this ability."""
+        """Returns True if the engine has this ability."""
         return offers(self.client.engine, need)
 
     async def fill(self, key: str, count: int, *, data: Any = None) -> list[PersistedEvent]:
@@ -200,7 +200,7 @@ class Trial:
         self.expect_events(await (client or self.client).events(key), promised, promise)
 
     async def outcomes(self, calls: Iterable[Awaitable[object]]) -> list[object]:
-        """What becomes of calls made at once: their results, or the errors of nact that they raised."""
+        """Makes calls at once. Returns their results, or the errors of nact that they raised."""
         results = await asyncio.gather(*calls, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, NactError):

@@ -136,7 +136,7 @@ REFUSED: tuple[Any, ...] = (
         dt.date(2020, 1, 1),
     ),
 )
-"""What isn't a JSON value, though many encoders make one of it."""
+"""Values that aren't JSON, though many encoders make JSON of them."""
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30).map(lambda text: text.replace("\0", ""))
 _leaves = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 EXTRA = "nact-conformance[containers]"
-"""What has to be installed for containers; the rest of the kit works without it."""
+"""The packages that containers need; the rest of the kit works without them."""
 
 for name in ("docker", "testcontainers", "pymongo"):
     if find_spec(name) is None:

@@ -69,7 +69,7 @@ class ContainerStorage:
 
     @property
     def proxy(self) -> TcpProxy:
-        """What stands between engines and the server."""
+        """The proxy between engines and server."""
         return self._proxy
 
     @property
@@ -145,7 +145,7 @@ class ContainerStorage:
         self._docker().client.networks.get("bridge").connect(self._docker())
 
     def run(self, *command: str) -> str:
-        """What a command in the container prints.
+        """Runs a command in the container, and returns its output.
 
         Raises:
             NotReadyError: It failed; says what it printed.

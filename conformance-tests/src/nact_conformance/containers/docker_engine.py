@@ -1,4 +1,4 @@
-"""Whether there is a Docker engine."""
+"""Finds out if there is a Docker engine."""
 
 from __future__ import annotations
 

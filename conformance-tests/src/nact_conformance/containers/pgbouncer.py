@@ -61,7 +61,7 @@ class PgBouncerStorage:
 
     @property
     def proxy(self) -> TcpProxy:
-        """What stands between engines and PgBouncer."""
+        """The proxy between engines and PgBouncer."""
         return self._running().proxy
 
     def start(self) -> None:

@@ -50,23 +50,23 @@ class BatchLaws:
 
     @law("B-04", Need.BATCHES, guarantee=5)
     async def test_a_batch_with_a_taken_number_stores_nothing(self, trial: Trial) -> None:
-        """If the first numbers of a batch are another writer's, the rest isn't stored behind them."""
+        """If the first numbers of a batch are another writer's, the rest isn't stored after them."""
         key = trial.key()
         stored = await trial.fill(key, 3)
         for first in (1, 2, 3):
             call = trial.client.persist_all(batch(key, first, 4))
-            await trial.refused(SequenceConflictError, call, f"a batch from {first} behind 3 events is refused")
+            await trial.refused(SequenceConflictError, call, f"a batch from {first} is refused after 3 events")
             await trial.expect_journal(key, stored, f"a refused batch from {first} stored nothing")
 
     @law("B-05", Need.BATCHES, guarantee=5)
-    async def test_a_batch_behind_a_gap_stores_nothing(self, trial: Trial) -> None:
+    async def test_a_batch_after_a_gap_stores_nothing(self, trial: Trial) -> None:
         """A batch that doesn't begin with the next number is refused whole."""
         key = trial.key()
         call = trial.client.persist_all(batch(key, 2, 2))
         await trial.refused(SequenceConflictError, call, "a batch from 2 of a new key is refused")
         stored = await trial.fill(key, 2)
         call = trial.client.persist_all(batch(key, 4, 2))
-        await trial.refused(SequenceConflictError, call, "a batch from 4 behind 2 events is refused")
+        await trial.refused(SequenceConflictError, call, "a batch from 4 is refused after 2 events")
         await trial.expect_journal(key, stored, "refused batches stored nothing")
 
     @law("B-06", Need.BATCHES, guarantee=5)
@@ -112,7 +112,7 @@ class BatchLaws:
 
     @law("B-09", Need.BATCHES, guarantee=4)
     async def test_a_batch_is_recognised_by_all_of_its_events(self, trial: Trial) -> None:
-        """A batch that shares its first event with the journal, but not the others, is somebody else's: a conflict."""
+        """A batch of which the journal has the first event, but not the others, is another writer's: a conflict."""
         key = trial.key()
         stored = batch(key, 1, 3)
         await trial.client.persist_all(stored)
@@ -130,7 +130,7 @@ class BatchLaws:
 
     @law("B-11", Need.BATCHES, guarantee=5)
     async def test_a_huge_batch_is_refused_whole(self, trial: Trial) -> None:
-        """Where a batch has to go in parts, those before the fault must not stay."""
+        """If a batch travels in parts, those before the fault must not stay."""
         key = trial.key()
         events = [*batch(key, 1, HUGE - 1), event(key, HUGE, {1: "an int key"})]
         await trial.refused(InvalidEventError, trial.client.persist_all(events), "bad data at the end is refused")

@@ -16,13 +16,13 @@ from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
 
 MOST_POINTS = 60
-"""A call with more await points than this is tried at the first so many."""
+"""The number of await points of a call at which it is tried, at most."""
 
 READERS = 12
-"""So many keys are read at once."""
+"""The number of keys that are read at once."""
 
 MOST_PASSES = 12
-"""Reads are cancelled when the event loop has gone round from no times to so many."""
+"""Reads are cancelled after 0 to this many passes of the event loop."""
 
 Begin = Callable[[], Coroutine[Any, Any, object]]
 

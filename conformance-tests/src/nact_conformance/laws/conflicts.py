@@ -25,7 +25,7 @@ class ConflictLaws:
 
     @law("C-02", guarantee=2)
     async def test_a_taken_number_is_refused(self, trial: Trial) -> None:
-        """Nobody overwrites history: the event that was there first stays, whatever comes later."""
+        """History isn't overwritten: the event that was there first stays, whatever comes later."""
         key = trial.key()
         stored = await trial.fill(key, 3)
         for number in (3, 2, 1):
@@ -40,7 +40,7 @@ class ConflictLaws:
         stored = await trial.fill(key, 2)
         for number in (4, 5, 12, 2**53):
             call = trial.client.persist(event(key, number))
-            await trial.refused(SequenceConflictError, call, f"event {number} behind 2 events is refused")
+            await trial.refused(SequenceConflictError, call, f"event {number} is refused after 2 events")
         await trial.expect_journal(key, stored, "refused events aren't stored")
 
     @law("C-04", guarantee=2)

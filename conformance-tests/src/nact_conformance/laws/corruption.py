@@ -1,4 +1,4 @@
-"""M: a marred storage is reported. What a buggy or an older writer left is planted through the back door."""
+"""M: corruption is reported. The back door plants what a buggy or an older writer would leave."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nact_conformance.law import law
 
 
 class CorruptionLaws:
-    """What can't be read raises `CorruptJournalError` and says where; it isn't left out, and doesn't become `None`."""
+    """An unreadable record raises `CorruptJournalError` with its place. It isn't left out, nor made `None`."""
 
     @law("M-01", Need.BACK_DOOR, guarantee=8)
     async def test_a_missing_event_is_reported(self, trial: Trial) -> None:
@@ -48,16 +48,16 @@ class CorruptionLaws:
         error = await trial.refused(CorruptJournalError, trial.client.rest(replay), promise)
         _expect_place(trial, error, key, 4)
         trial.expect(await trial.client.numbers(key, limit=3), [1, 2, 3], "the window before it can be read")
-        trial.expect(await trial.client.numbers(key, after=4), [5, 6], "the window behind it can be read")
+        trial.expect(await trial.client.numbers(key, after=4), [5, 6], "the window after it can be read")
 
     @law("M-04", Need.BACK_DOOR, guarantee=6)
-    async def test_a_marred_key_does_not_fail_the_others(self, trial: Trial) -> None:
+    async def test_a_damaged_key_does_not_fail_the_others(self, trial: Trial) -> None:
         """One key's trouble stays its own."""
         key, other = trial.key(), trial.key()
         await trial.fill(key, 3)
         await trial.fill(other, 3)
         await _back_door(trial).garble_event(key, 2)
-        await trial.refused(CorruptJournalError, trial.client.events(key), "the marred key is reported")
+        await trial.refused(CorruptJournalError, trial.client.events(key), "the damaged key is reported")
         trial.expect(await trial.client.numbers(other), [1, 2, 3], "the other key is read")
         await trial.client.persist(event(other, 4))
 
@@ -115,12 +115,12 @@ class CorruptionLaws:
 
     @law("M-09", Need.BACK_DOOR, guarantee=2)
     async def test_a_hole_that_a_window_leaves_out_does_not_fail_it(self, trial: Trial) -> None:
-        """What is asked for is checked: a window behind the hole, and a filter by tags, aren't failed by it."""
+        """Only what is asked for is checked: a window after the hole, and a filter by tags, don't fail for it."""
         key = trial.key()
         for number in range(1, 7):
             await trial.client.persist(event(key, number, tags=["t"] if number in {2, 6} else []))
         await _back_door(trial).remove_event(key, 4)
-        trial.expect(await trial.client.numbers(key, after=4), [5, 6], "a window behind the hole is read")
+        trial.expect(await trial.client.numbers(key, after=4), [5, 6], "a window after the hole is read")
         trial.expect(await trial.client.numbers(key, limit=3), [1, 2, 3], "a window before the hole is read")
         found = [each.sequence_number for each in await trial.client.events(key, tags=["t"])]
         trial.expect(found, [2, 6], "numbers that a filter leaves out aren't missing")

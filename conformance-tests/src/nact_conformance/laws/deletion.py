@@ -11,7 +11,7 @@ from nact_conformance.law import law
 
 
 class DeletionLaws:
-    """After `delete_events(key, up_to=n)` a tombstone stands at n, and what was behind it is unchanged."""
+    """After `delete_events(key, up_to=n)` a tombstone stands at n, and what follows it is unchanged."""
 
     @law("D-01", Need.DELETION, guarantee=10)
     async def test_deletion_leaves_a_tombstone_in_place_of_the_last(self, trial: Trial) -> None:
@@ -96,7 +96,7 @@ class DeletionLaws:
 
     @law("D-08", Need.DELETION, guarantee=2)
     async def test_windows_over_a_deleted_prefix_are_windows(self, trial: Trial) -> None:
-        """A window may begin inside what was deleted: it has the tombstone if that is behind `after`, then the rest."""
+        """A window may begin inside what was deleted: it has the tombstone if that follows `after`, then the rest."""
         key = trial.key()
         await trial.fill(key, 8)
         await trial.client.delete_events(key, up_to=5)
@@ -121,7 +121,7 @@ class DeletionLaws:
 
     @law("D-10", Need.DELETION, Need.SECOND_CLIENT, guarantee=10)
     async def test_a_deletion_outlives_its_client(self, trial: Trial) -> None:
-        """What was deleted stays deleted, and the numbers go on, for a client that knows nothing of it."""
+        """Deleted events stay deleted, and the numbers go on, for a client that knows nothing of it."""
         key = trial.key()
         await trial.fill(key, 5)
         await trial.client.delete_events(key, up_to=5)
@@ -178,7 +178,7 @@ class DeletionLaws:
 
     @law("D-14", Need.DELETION, guarantee=2)
     async def test_a_filter_by_tags_yields_no_tombstone(self, trial: Trial) -> None:
-        """A tombstone carries no tags, so no filter finds it; the events behind it are found."""
+        """A tombstone carries no tags, so no filter finds it; the events after it are found."""
         key = trial.key()
         await _tagged(trial, key, 5)
         await trial.client.delete_events(key, up_to=3)
@@ -199,7 +199,7 @@ class DeletionLaws:
 
     @law("D-16", Need.DELETION, guarantee=10)
     async def test_a_long_prefix_is_deleted_whole(self, trial: Trial) -> None:
-        """Thousands of events are deleted as three are: none of them stays behind in a page that was left out."""
+        """Thousands of events are deleted as three are: none of them is left in a page that was passed over."""
         key = trial.key()
         stored = await trial.fill(key, 3_000 if trial.offers(Need.BATCHES) else 600)
         up_to = len(stored) - 7

@@ -87,7 +87,7 @@ async def _first(trial: Trial, key: str) -> None:
 
 
 async def _peak(call: Awaitable[object]) -> int:
-    """How many bytes Python had at most while the call ran, above what it had before."""
+    """The most memory, in bytes, that Python used while the call ran, above that before."""
     gc.collect()
     began_here = not tracemalloc.is_tracing()
     if began_here:

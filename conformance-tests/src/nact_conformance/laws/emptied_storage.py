@@ -1,4 +1,4 @@
-"""M: a storage is emptied under open engines. The module `marred` has the rest of M."""
+"""M: a storage is emptied under open engines. The module `corruption` has the rest of M."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class EmptiedStorageLaws:
     """TRUNCATE, FLUSHDB, a dropped table: what an engine remembers of a storage isn't what the storage holds."""
 
     @law("M-10", Need.EMPTYING, Need.SECOND_CLIENT, guarantee=2)
-    async def test_no_event_is_stored_behind_what_was_emptied(self, trial: Trial) -> None:
+    async def test_no_event_is_stored_after_a_gap_left_by_emptying(self, trial: Trial) -> None:
         """The event before it is gone: a writer that goes on gets an error, and leaves no journal that begins later."""
-        await _expect_nothing_behind_a_gap(trial, "emptied", _door(trial).empty)
+        await _expect_nothing_after_a_gap(trial, "emptied", _door(trial).empty)
 
     @law("M-11", Need.EMPTYING, Need.SECOND_CLIENT, guarantee=2)
-    async def test_no_event_is_stored_behind_what_was_dropped(self, trial: Trial) -> None:
+    async def test_no_event_is_stored_after_a_gap_left_by_dropping(self, trial: Trial) -> None:
         """A database that makes a missing table by itself makes it without what keeps numbers dense."""
-        await _expect_nothing_behind_a_gap(trial, "dropped", _door(trial).drop)
+        await _expect_nothing_after_a_gap(trial, "dropped", _door(trial).drop)
 
     @law("M-12", Need.EMPTYING, Need.SECOND_CLIENT, guarantee=3)
     async def test_a_number_has_one_winner_after_the_storage_was_emptied(self, trial: Trial) -> None:
@@ -50,7 +50,7 @@ def _door(trial: Trial) -> EmptyingBackDoor:
     return door
 
 
-async def _expect_nothing_behind_a_gap(trial: Trial, what: str, empty: Emptying) -> None:
+async def _expect_nothing_after_a_gap(trial: Trial, what: str, empty: Emptying) -> None:
     for count in (1, 5):
         key, client = trial.key(), await trial.another_client()  # after a drop, one may have to be opened anew
         for number in range(1, count + 1):
@@ -61,7 +61,7 @@ async def _expect_nothing_behind_a_gap(trial: Trial, what: str, empty: Emptying)
             if trial.offers(Need.BATCHES):
                 batch = [event(key, count + 1), event(key, count + 2)]
                 await _refused(client.persist_all(batch), f"a batch from {count + 1} on, which follows nothing")
-        promise = f"after the storage was {what}, nothing is stored behind a gap"
+        promise = f"after the storage was {what}, nothing is stored after a gap"
         trial.expect(await _found(trial, key), [], promise)
 
 
@@ -90,7 +90,7 @@ async def _try_for_two_winners(trial: Trial, what: str, empty: Emptying) -> None
 
 
 async def _found(trial: Trial, key: str) -> list[PersistedEvent]:
-    """What a client that opens now finds; nothing, if the storage has no place for journals any more."""
+    """The events that a newly opened client finds; none, if the storage has no place for journals any more."""
     fresh = await trial.another_client()
     return await unless_unavailable(fresh.events(key)) or []
 

@@ -15,7 +15,7 @@ from nact_conformance.law import law
 
 
 class ExactnessLaws:
-    """What comes back is equal and of the same types, or was refused before anything was stored."""
+    """Values come back equal and of the same types, or are refused before anything is stored."""
 
     @law("E-01", guarantee=9)
     async def test_json_values_come_back_as_they_were(self, trial: Trial) -> None:
@@ -105,7 +105,7 @@ class ExactnessLaws:
             await trial.expect_journal(stored.key, [stored], f"created_at={time} comes back")
 
     @law("E-10", guarantee=9)
-    async def test_what_was_stored_is_nobodys_to_change(self, trial: Trial) -> None:
+    async def test_stored_data_is_independent_of_what_was_given(self, trial: Trial) -> None:
         """Data that the writer changes afterwards, or a reader changes, stay in the journal as they were persisted."""
         key, data = trial.key(), {"names": ["Ada"], "age": 36}
         await trial.client.persist(event(key, 1, data))
@@ -140,7 +140,7 @@ class ExactnessLaws:
 
     @law("E-13", Need.SECOND_CLIENT, guarantee=9)
     async def test_another_client_reads_the_same_values(self, trial: Trial) -> None:
-        """What is exact comes from the storage, not from what the writing client remembers."""
+        """Exact values come from the storage, not from the memory of the client that wrote them."""
         key, other = trial.key(), await trial.another_client()
         data = [*values.EDGES, *(text for text in values.TEXTS if len(text) < 1_000)]
         stored = [event(key, number, [datum], tags=["a", "é"]) for number, datum in enumerate(data, 1)]

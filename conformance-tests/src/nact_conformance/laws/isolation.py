@@ -50,7 +50,7 @@ ODD_KEYS = (
 
 
 class IsolationLaws:
-    """What happens to one key is nothing to the others."""
+    """One key's trouble doesn't touch the others."""
 
     @law("I-01", guarantee=6)
     async def test_each_key_has_a_journal_of_its_own(self, trial: Trial) -> None:

@@ -14,7 +14,7 @@ class JournalLaws:
 
     @law("J-01", guarantee=9)
     async def test_an_event_comes_back_as_it_was_persisted(self, trial: Trial) -> None:
-        """Every field of an event comes back: key, number, data, tags, time and id. Each is somebody's truth."""
+        """Every field of an event comes back: key, number, data, tags, time and id. An application relies on each."""
         key = trial.key()
         stored = event(key, 1, {"name": "Ada", "born": 1815}, tags=["b", "a"], created_at=1_234_567_890_123)
         await trial.client.persist(stored)
@@ -42,7 +42,7 @@ class JournalLaws:
         trial.expect_numbers(numbers, range(1, count + 1), f"events(key) yields 1 to {count}, in order")
 
     @law("J-05", guarantee=2)
-    async def test_a_window_begins_behind_after(self, trial: Trial) -> None:
+    async def test_a_window_begins_after_its_bound(self, trial: Trial) -> None:
         """`after` is the last number already known: it isn't repeated, and its successor isn't left out."""
         key = trial.key()
         stored = await trial.fill(key, 6)
@@ -51,12 +51,12 @@ class JournalLaws:
             trial.expect_events(found, stored[after:], f"after={after} yields {after + 1} to 6")
 
     @law("J-06", guarantee=2)
-    async def test_nothing_is_behind_the_last_event(self, trial: Trial) -> None:
+    async def test_nothing_comes_after_the_last_event(self, trial: Trial) -> None:
         """A reader that is up to date, or ahead, gets nothing and no error."""
         key = trial.key()
         await trial.fill(key, 3)
         for after in (3, 4, 1000, 2**31, 2**53, 2**63 - 1):
-            trial.expect(await trial.client.numbers(key, after=after), [], f"nothing is behind {after}")
+            trial.expect(await trial.client.numbers(key, after=after), [], f"nothing comes after {after}")
 
     @law("J-07", guarantee=2)
     async def test_a_limit_of_zero_yields_nothing(self, trial: Trial) -> None:
@@ -71,11 +71,11 @@ class JournalLaws:
         key = trial.key()
         await trial.fill(key, 4)
         found = [await trial.client.numbers(key, after=after, limit=1) for after in range(5)]
-        trial.expect(found, [[1], [2], [3], [4], []], "limit=1 yields the first event behind `after`")
+        trial.expect(found, [[1], [2], [3], [4], []], "limit=1 yields the first event after `after`")
 
     @law("J-09", guarantee=2)
     async def test_windows_of_any_size_join_to_the_journal(self, trial: Trial) -> None:
-        """Reading in windows, each behind the last, gives the whole journal. A limit beyond its end is no error."""
+        """Reading in windows, each after the last, gives the whole journal. A limit beyond its end is no error."""
         key = trial.key()
         await trial.fill(key, 11)
         for size in (1, 2, 3, 5, 10, 11, 12, 1_000_000):
@@ -106,7 +106,7 @@ class JournalLaws:
 
     @law("J-12", Need.SECOND_CLIENT, guarantee=1)
     async def test_another_client_reads_what_was_acknowledged(self, trial: Trial) -> None:
-        """What persist acknowledged is in the storage: a second client reads it at once."""
+        """An acknowledged event is in the storage: a second client reads it at once."""
         key, other = trial.key(), await trial.another_client()
         for number in range(1, 11):
             stored = event(key, number)
@@ -197,10 +197,10 @@ class JournalLaws:
 
     @law("J-20", guarantee=2)
     async def test_a_window_beyond_64_bits_means_what_it_says(self, trial: Trial) -> None:
-        """Nothing is behind 2**64, and a limit of 2**64 is no limit: a driver's own error would be a riddle."""
+        """Nothing comes after 2**64, and a limit of 2**64 is no limit. Neither is an error of the driver."""
         key = trial.key()
         await trial.fill(key, 3)
         for bound in (2**63, 2**64, 10**30):
-            trial.expect(await trial.client.numbers(key, after=bound), [], f"nothing is behind {bound}")
+            trial.expect(await trial.client.numbers(key, after=bound), [], f"nothing comes after {bound}")
             found = await trial.client.numbers(key, limit=bound)
             trial.expect(found, [1, 2, 3], f"limit={bound} yields all there is")

@@ -1,4 +1,4 @@
-"""F: what an error says of the outcome is proven. The module `faults` says what else is in F."""
+"""F: what an error says of the outcome is proven. The module `lost_messages` says what else is in F."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from nact_conformance.proxy import ALL
 from nact_conformance.storage import RefusingStorage
 
 MOST_EXCHANGES = 6
-"""A call with more exchanges than this is tried at the first so many."""
+"""The number of exchanges of a call at which it is tried, at most."""
 
 NEIGHBOURS = 3
 LOOK = 0.005
 
 MOST_OF_NEIGHBOURS = 12
-"""An engine that sends and asks one by one has so many exchanges with its neighbours."""
+"""The number of exchanges, with the neighbours' included, of an engine that sends one by one."""
 
 
 class KnownOutcomeLaws:

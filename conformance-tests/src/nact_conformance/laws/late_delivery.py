@@ -1,4 +1,4 @@
-"""F: requests arrive late, when their client has given up. The module `faults` says what else is in F."""
+"""F: requests arrive late, when their client has given up. The module `lost_messages` says what else is in F."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
 
 MOST_EXCHANGES = 4
-"""A call with more exchanges than this is tried at the first so many: an engine takes its time over each."""
+"""The number of exchanges of a call at which it is tried, at most: an engine takes its time over each."""
 
 LOOK = 0.005
 
@@ -24,7 +24,7 @@ Begin = Callable[[], Coroutine[Any, Any, None]]
 
 
 class LateDeliveryLaws:
-    """The network may deliver what nobody waits for any more. What a read has told by then stays true."""
+    """The network may deliver a request after its caller has given up. What a read has told by then stays true."""
 
     @law("F-17", Need.SERVER, Need.SECOND_CLIENT, guarantee=7)
     async def test_a_cancelled_event_that_arrives_late_contradicts_no_read(self, trial: Trial) -> None:
@@ -82,7 +82,7 @@ class LateDeliveryLaws:
 
 
 async def _hold(trial: Trial, exchange: int, begin: Begin) -> bool:
-    """Whether a request of the call is held. Then the call was cancelled, and all other requests are delivered."""
+    """Returns True if a request of the call is held: the call is cancelled, and other requests are delivered."""
     proxy = server(trial).proxy
     proxy.hold_requests(exchange)
     writing = asyncio.ensure_future(begin())
@@ -101,7 +101,7 @@ async def _hold(trial: Trial, exchange: int, begin: Begin) -> bool:
 
 
 async def _ended(trial: Trial, call: Coroutine[Any, Any, None]) -> Exception | None:
-    """What the call raised by itself, if it did; one that is still under way near the limit of the kit is cancelled."""
+    """The error that the call raised by itself, if any. A call still under way near the kit's limit is cancelled."""
     writing = asyncio.ensure_future(call)
     await asyncio.wait([writing], timeout=0.9 * trial.settings.timeout)
     writing.cancel()

@@ -31,7 +31,7 @@ class LifecycleLaws:
 
     @law("L-02", Need.SECOND_CLIENT, guarantee=13)
     async def test_an_engine_opens_itself_at_its_first_use(self, trial: Trial) -> None:
-        """Whatever comes first, a read or a write, opens: nobody calls a setup."""
+        """Whatever comes first, a read or a write, opens: there is no setup to call."""
         key = trial.key()
         await trial.client.persist(event(key, 1))
         reader, writer = await trial.another_client(), await trial.another_client()
@@ -176,7 +176,7 @@ async def _expect_closed(trial: Trial, client: Client) -> None:
 
 
 async def what_is_held() -> dict[str, int]:
-    """How many tasks, threads, files and sockets this process has."""
+    """The numbers of tasks, threads, files and sockets that this process has."""
     for _ in range(3):  # what was closed goes away in the loop's next passes
         await asyncio.sleep(0)
     await asyncio.to_thread(settle_proxies)  # the kit's own ends of the connections that are closed

@@ -79,7 +79,7 @@ class ListingLaws:
 
     @law("K-07", Need.LISTING, guarantee=9)
     async def test_odd_keys_are_listed_as_they_are(self, trial: Trial) -> None:
-        """What is listed can be read: separators, quotes and emoji come back as they were given."""
+        """A listed key can be read: separators, quotes and emoji come back as they were given."""
         prefix = trial.key()
         keys = [
             prefix + ending

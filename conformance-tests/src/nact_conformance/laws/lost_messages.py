@@ -1,4 +1,7 @@
-"""F: acknowledgements and requests are lost. The module `outages` has the rest of F."""
+"""F: acknowledgements and requests are lost.
+
+The modules `outages`, `late_delivery`, `known_outcomes` and `silent_connections` have the rest of F.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
 
 MOST_EXCHANGES = 40
-"""A call with more exchanges than this is tried at the first so many."""
+"""The number of exchanges of a call at which it is tried, at most."""
 
 
 class LostMessageLaws:

@@ -150,7 +150,7 @@ class MetadataLaws:
 
     @law("N-12", Need.SECOND_CLIENT, guarantee=1)
     async def test_another_client_reads_the_same_metadata(self, trial: Trial) -> None:
-        """What comes back is in the storage, not in the client that wrote it."""
+        """Metadata is in the storage, not in the client that wrote it."""
         key, other = trial.key(), await trial.another_client()
         stored = [event(key, number, metadata=each) for number, each in enumerate([WHO, {}, {"a": 1e22}], 1)]
         for each in stored:
@@ -208,7 +208,7 @@ class MetadataLaws:
 
     @law("N-16", Need.METADATA_BACK_DOOR, Need.DELETION, guarantee=10)
     async def test_deleted_metadata_is_in_no_record(self, trial: Trial) -> None:
-        """What was to be erased is erased: no record of the storage holds it, also none that the engine hides."""
+        """Erasure is complete: no record of the storage holds the metadata, not even one that the engine hides."""
         key, door = trial.key(), _back_door(trial)
         for number in range(1, 4):
             await trial.client.persist(event(key, number, metadata={"by": DOOMED + str(number), "é": [DOOMED]}))
@@ -269,7 +269,7 @@ class MetadataLaws:
 
     @law("N-20", Need.SNAPSHOTS, guarantee=11)
     async def test_metadata_of_a_snapshot_is_no_living_dict(self, trial: Trial) -> None:
-        """What its taker changes afterwards, or a reader in what it got, isn't in the storage."""
+        """A later change of the dict, or of a snapshot that was read, doesn't reach the storage."""
         key = trial.key()
         metadata: dict[str, Any] = {"names": ["Ada"]}
         await trial.client.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data=1, metadata=metadata))

@@ -1,4 +1,4 @@
-"""F: the server dies, freezes or can't be reached. The module `faults` has the rest of F."""
+"""F: the server dies, freezes or can't be reached. The module `lost_messages` has the rest of F."""
 
 from __future__ import annotations
 

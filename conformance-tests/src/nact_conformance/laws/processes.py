@@ -18,7 +18,7 @@ LARGE = 400_000
 
 
 class ProcessLaws:
-    """What was acknowledged survives SIGKILL of the process that wrote it, and processes that race don't spoil it."""
+    """Acknowledged writes survive SIGKILL of their process, and races between processes don't spoil them."""
 
     @law("P-01", Need.OTHER_PROCESSES, guarantee=1)
     async def test_another_process_reads_what_was_acknowledged(self, trial: Trial) -> None:
@@ -60,7 +60,7 @@ class ProcessLaws:
             if turn:
                 answers = await _killed_while(trial, random.randint(1, 12), "append", **batches)  # noqa: S311
             else:
-                answers = await _died_half_way(trial, **batches)
+                answers = await _died_within_a_call(trial, **batches)
             count = await _expect_whole(trial, key, answers[-1]["acked"][-1], in_flight=size)
             trial.expect(count % size, 0, f"the journal holds whole batches of {size} (it holds {count} events)")
 
@@ -81,7 +81,7 @@ class ProcessLaws:
 
     @law("P-05", Need.OTHER_PROCESSES, Need.DELETION, guarantee=10)
     async def test_acknowledged_deletions_survive_the_kill_of_their_process(self, trial: Trial) -> None:
-        """What was deleted stays deleted, a tombstone stands in its place, and nothing else is missing."""
+        """Deleted events stay deleted, a tombstone stands in their place, and nothing else is missing."""
         for _ in range(max(1, trial.settings.rounds // 2)):
             key = trial.key()
             await trial.fill(key, 60)
@@ -92,7 +92,7 @@ class ProcessLaws:
             promise = "a tombstone at the last number whose deletion was acknowledged, or at the next"
             trial.expect_one_of(first, (acknowledged, min(60, acknowledged + 1)), promise)
             numbers = [each.sequence_number for each in events]
-            trial.expect(numbers, list(range(numbers[0], 61)), "behind the tombstone nothing is missing")
+            trial.expect(numbers, list(range(numbers[0], 61)), "after the tombstone nothing is missing")
             dead = [each.sequence_number for each in events if each.is_deleted]
             trial.expect(dead, numbers[:1], "one tombstone, at the last number deleted")
 
@@ -145,7 +145,7 @@ class ProcessLaws:
 
     @law("P-09", Need.OTHER_PROCESSES, guarantee=4)
     async def test_an_event_of_a_killed_process_can_be_persisted_again(self, trial: Trial) -> None:
-        """The writer died and nobody knows whether its event was stored: the same event again settles it."""
+        """The writer died, and its event may be stored or not: the same event again settles it."""
         for turn in range(trial.settings.rounds):
             key = trial.key()
             stored = event(key, 1, "from a process that dies")
@@ -160,7 +160,7 @@ class ProcessLaws:
     @law("P-10", Need.OTHER_PROCESSES, guarantee=6)
     async def test_a_killed_process_does_not_block_the_others(self, trial: Trial) -> None:
         """A lock that a process held dies with it: other processes, and other keys, go on."""
-        await _died_half_way(trial, key=trial.key(), size=SIZE)
+        await _died_within_a_call(trial, key=trial.key(), size=SIZE)
         await trial.client.persist(event(trial.key(), 1))
         workers: list[WorkerProcess] = []
         for turn in range(trial.settings.rounds + 2):
@@ -197,15 +197,15 @@ async def _killed_while(trial: Trial, count: int, do: str, **what: object) -> li
     return heard + await worker.kill_at_work()
 
 
-async def _died_half_way(trial: Trial, **what: object) -> list[dict[str, Any]]:
-    """The acknowledgements of a process that killed itself half-way through a call, with nobody else at work."""
+async def _died_within_a_call(trial: Trial, **what: object) -> list[dict[str, Any]]:
+    """The acknowledgements of a process that killed itself in the middle of a call, with no other at work."""
     worker = await trial.process()
     worker.order("append", dies_in=4, **what)
     return await worker.death()
 
 
 async def _expect_whole(trial: Trial, key: str, acknowledged: int, in_flight: int) -> int:
-    """How many events the journal has; it has all that were acknowledged, none torn, and none that was never sent."""
+    """The number of events in the journal: all that were acknowledged, none torn, none that was never sent."""
     events = await trial.client.events(key)
     numbers = [each.sequence_number for each in events]
     trial.expect_numbers(numbers, range(1, len(events) + 1), "the journal is dense")

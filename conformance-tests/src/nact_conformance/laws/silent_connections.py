@@ -1,4 +1,4 @@
-"""F: connections fall silent, and neither end is told. The module `faults` says what else is in F."""
+"""F: connections fall silent, and neither end is told. The module `lost_messages` says what else is in F."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class SnapshotLaws:
 
     @law("S-10", Need.SNAPSHOTS, guarantee=11)
     async def test_a_snapshot_and_the_tail_are_the_whole(self, trial: Trial) -> None:
-        """Recovery from any snapshot and the events behind it gives the state that full replay gives."""
+        """Recovery from any snapshot and the events after it gives the state that full replay gives."""
         key, total = trial.key(), 0
         for number in range(1, 21):
             await trial.client.persist(event(key, number, number * number))
@@ -137,7 +137,7 @@ class SnapshotLaws:
 
     @law("S-11", Need.SNAPSHOTS, guarantee=11)
     async def test_a_snapshot_is_not_the_living_state(self, trial: Trial) -> None:
-        """What the actor does to its state afterwards isn't in the snapshot, nor what a reader does to what it got."""
+        """A later change of the actor's state, or of a snapshot that was read, doesn't reach the storage."""
         key, state = trial.key(), {"names": ["Ada"]}
         await trial.client.take_snapshot(snapshot(key, 1, state))
         state["names"].append("Bob")

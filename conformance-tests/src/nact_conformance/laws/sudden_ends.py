@@ -22,11 +22,11 @@ from nact_conformance.law import law
 from nact_conformance.laws.lifecycle import what_is_held
 
 MOMENTS = 12
-"""An engine is closed after so many passes of the event loop, at most."""
+"""The number of passes of the event loop after which an engine is closed, at most."""
 
 
 class SuddenEndLaws:
-    """What ends in the middle ends in good order."""
+    """Work that is ended in the middle ends in good order."""
 
     @law("L-13", Need.CLOSING, Need.SECOND_CLIENT, guarantee=1)
     async def test_whatever_is_under_way_at_closing_is_done_or_told(self, trial: Trial) -> None:
@@ -176,7 +176,7 @@ class _InTwoLoops:
 
 
 async def _forked(trial: Trial, engine: PersistenceEngine, key: str) -> str:
-    """What a child process was told that persists with its parent's engine: `done`, or the name of an error."""
+    """The outcome of a persist with the parent's engine in a child process: `done`, or the name of an error."""
     reader, writer = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python warns of forks beside threads: that is what this is about
