@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Watch:
-    """Sees whether laws are among the tests; only then is the report's code imported."""
+    """Looks for laws among the tests, and imports the report's code only if there are some."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config

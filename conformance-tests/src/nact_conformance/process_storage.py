@@ -1,4 +1,4 @@
-"""A server that runs as a plain child process: for fault laws where there are no containers."""
+"""A server that runs as a child process, for fault laws without containers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A TCP proxy that loses acknowledgements: it can cut a connection after the server did the work, or before.
 
-It can also hold requests on their way, and deliver them when their client has long given up: as a network does. And it
-can let connections fall silent, of which neither end is told.
+It can also hold requests, and deliver them long after their client has given up, as a network does. And it can let
+connections fall silent without telling either end.
 
 It knows no protocol. A *request* begins with the first bytes that a client sends after it was last answered, a *reply*
 with the first bytes that the server sends after a request. That suffices to lose exactly the n-th of them.
@@ -29,7 +29,7 @@ _running: set[TcpProxy] = set()
 
 
 def settle_proxies() -> None:
-    """Returns when no proxy of this process holds a connection any more that its client has closed."""
+    """Returns when the proxies of this process have closed all connections whose clients are gone."""
     for proxy in list(_running):
         proxy.settle()
 
@@ -56,13 +56,13 @@ class _Connection:
 
 
 class TcpProxy:
-    """Stands between clients and one server, in a thread of its own. Its methods can be called from any thread.
+    """A proxy between clients and one server, in its own thread. Its methods can be called from any thread.
 
     Args:
         host: Where the server listens.
         port: Its port.
-        tally: If it is given, this proxy counts together with the others that have it: those before the other nodes of
-            a cluster. What is asked of one of them about requests and replies is then said of all.
+        tally: Shared by the proxies of a cluster's nodes, which then count together: an order to one of them, about
+            requests or replies, is an order to all.
     """
 
     def __init__(self, host: str, port: int, *, tally: Tally | None = None) -> None:
@@ -120,7 +120,7 @@ class TcpProxy:
             self._thread = self._loop = None
 
     def retarget(self, host: str, port: int) -> None:
-        """New connections go to this server."""
+        """Sends new connections to this server."""
         self._target = (host, port)
 
     def cut(self) -> None:
@@ -136,16 +136,16 @@ class TcpProxy:
         self._await(self._settle)
 
     def lose_reply(self, number: int = 1, *, count: int = 1) -> None:
-        """The `number`-th reply from now on isn't delivered: its connection breaks, after the server did the work.
+        """Loses the `number`-th reply from now on: its connection breaks, after the server did the work.
 
-        Nor are those after it, until `count` are lost (`ALL` for as many as come, until `disarm`).
+        Goes on with those after it until `count` are lost (`ALL`: as many as come, until `disarm`).
         """
         self._tally.arm(reply=number, count=count)
 
     def lose_request(self, number: int = 1, *, count: int = 1) -> None:
-        """The `number`-th request from now on isn't delivered: its connection breaks, and the server never sees it.
+        """Loses the `number`-th request from now on: its connection breaks, and the server never sees it.
 
-        Nor are those after it, until `count` are lost.
+        Goes on with those after it until `count` are lost.
         """
         self._tally.arm(request=number, count=count)
 
@@ -158,7 +158,7 @@ class TcpProxy:
         self._tally.hold_no_others()
 
     def deliver_requests(self) -> None:
-        """Ends `hold_requests`: the server gets what was held, also where the client has closed its connection since.
+        """Ends `hold_requests`: the server gets what was held, even if the client has closed its connection since.
 
         Returns when the server has answered each request whose client is gone, or has closed its connection.
 
@@ -174,14 +174,14 @@ class TcpProxy:
         self._tally.decide(Fate.DROPPED)
 
     def silence(self) -> None:
-        """Nothing passes any more on the connections that there are, in no direction, and neither end is told.
+        """Lets nothing pass on the present connections, in either direction, without telling either end.
 
-        New connections work. `disarm` breaks the silent ones on which something was sent.
+        New connections work. `disarm` breaks the silent connections on which something was sent.
         """
         self._tally.silence()
 
     def disarm(self) -> None:
-        """Nothing more will be lost, held or silent."""
+        """Ends all losses, holds and silences."""
         self._tally.arm()
         self._tally.decide(Fate.DROPPED)
         self._tally.silence_no_more()

@@ -1,4 +1,4 @@
-"""The one place where an engine's author declares what the engine can't keep, and why."""
+"""Declares the laws that an engine can't keep, and why, in one place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirements:
-    """Declares the laws that an engine can't keep.
+    """The laws that an engine can't keep, with reasons.
 
     A declared law is still tried: it shows in the report with its reason, and if it holds after all, the run fails.
 

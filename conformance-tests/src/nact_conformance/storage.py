@@ -1,7 +1,7 @@
 """Storages, as the fault laws handle them: started, killed, paused, cut off.
 
-The methods are plain functions that may block, since a storage outlives the event loop of any one law; the kit calls
-them in threads.
+The methods are plain functions that may block: a storage outlives the event loop of any one law. The kit calls them in
+threads.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class RefusingStorage(ServerStorage, Protocol):
     """
 
     def refuse_reads(self) -> None:
-        """From now on, the server answers what an engine reads with an error. What it writes, it goes on to store."""
+        """Makes the server answer reads with errors. It goes on to store writes."""
         ...
 
     def allow_reads(self) -> None:

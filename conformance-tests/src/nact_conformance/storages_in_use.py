@@ -1,4 +1,4 @@
-"""The storages that were started for laws: each once for a whole test session, and stopped at its end."""
+"""Starts storages for laws, each once for a whole test session, and stops them at its end."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ _started: list[Storage] = []
 
 
 def use(storage: Storage) -> None:
-    """Returns when the storage accepts work; it is stopped by `stop_all`."""
+    """Starts the storage, and returns when it accepts work. `stop_all` stops it."""
     storage.start()
     if storage not in _started:
         _started.append(storage)
 
 
 def heal(storage: ServerStorage) -> None:
-    """Returns when the server is as a test that harms it has to leave it: running, and reached."""
+    """Undoes what a test did to the server: returns when it runs, and can be reached."""
     storage.resume()
     storage.start()
     storage.proxy.disarm()

@@ -1,4 +1,4 @@
-"""Which requests and replies a proxy loses or holds, and which connections it lets fall silent."""
+"""Decides which requests and replies a proxy loses or holds, and which connections fall silent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Fate(Enum):
 
 
 class Hold:
-    """Requests that are held together, from some request on. Several proxies may hold some of them.
+    """Requests that are held together, from one request on. Several proxies may hold some of them.
 
     Args:
         first: The first request to be held, as `Tally` counts them.
@@ -37,12 +37,12 @@ class Hold:
         return self._held == 0
 
     def enter(self) -> None:
-        """A connection's request is held from now on."""
+        """Notes that a connection's request is held."""
         with self._over:
             self._held += 1
 
     def leave(self) -> None:
-        """That connection's request was delivered and answered, or dropped."""
+        """Notes that a connection's request was delivered and answered, or dropped."""
         with self._over:
             self._held -= 1
             self._over.notify_all()
@@ -54,7 +54,7 @@ class Hold:
 
 
 class Tally:
-    """Counts requests and replies, and tells which of them are to be lost. Several proxies may share one."""
+    """Counts requests and replies, and decides which of them to lose. Several proxies may share one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -98,7 +98,7 @@ class Tally:
                 self._hold.takes_more = False
 
     def decide(self, fate: Fate) -> Hold | None:
-        """Ends `hold`. Returns what was held."""
+        """Ends `hold`. Returns the requests that were held."""
         with self._lock:
             hold, self._hold = self._hold, None
             if hold is not None:
@@ -121,7 +121,7 @@ class Tally:
             return self._connections
 
     def silence(self) -> None:
-        """All connections up to now are silent."""
+        """Silences all connections up to now."""
         with self._lock:
             self._silent_up_to = self._connections
 

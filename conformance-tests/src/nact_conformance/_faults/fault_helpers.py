@@ -36,13 +36,13 @@ def disarm(trial: Trial) -> bool:
     return was_armed
 
 
-async def make(trial: Trial, words: str, act: Callable[[], None]) -> None:
+async def inflict(trial: Trial, words: str, act: Callable[[], None]) -> None:
     """Does something to the server, and notes it in the history."""
     await asyncio.to_thread(act)
     trial.history.note(words)
 
 
-async def unavailability(call: Awaitable[object]) -> EngineUnavailableError | None:
+async def unavailable_error(call: Awaitable[object]) -> EngineUnavailableError | None:
     """The error, if the call raised EngineUnavailableError."""
     try:
         await call
@@ -60,7 +60,7 @@ async def unless_unavailable(call: Awaitable[T]) -> T | None:
 
 
 async def when_available(trial: Trial, begin: Callable[[], Awaitable[T]]) -> T:
-    """Makes the call until it isn't answered with EngineUnavailableError any more."""
+    """Repeats the call until it no longer raises EngineUnavailableError."""
     seconds = trial.settings.timeout
     for _ in range(round(seconds / PAUSE)):
         try:

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 class SelfKill:
     """Counts the functions that this thread calls and leaves, and kills this process in the middle of a call.
 
-    A moment found by a clock would lie somewhere else on a machine that is busy.
+    A clock would find another moment on a busy machine.
 
     Args:
-        dies_in: Which call isn't to end, from 2 on: the one before it shows how much work a call is. `None` for never.
+        dies_in: The number of the call to die in, from 2 on: the call before it measures the work. `None` for never.
     """
 
     def __init__(self, dies_in: int | None) -> None:
@@ -26,7 +26,7 @@ class SelfKill:
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """A call is made meanwhile."""
+        """The context of one call."""
         if self._dies_in is None:
             yield
             return

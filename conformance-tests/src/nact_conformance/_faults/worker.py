@@ -38,7 +38,7 @@ def say(**answer: object) -> None:
 
 
 def filler(key: str, number: int, size: int) -> str:
-    """Data that show whether they are whole, and whose they are."""
+    """Data by which a reader sees its key, its number and whether it is whole."""
     return (f"{key}/{number} " * (size // 8 + 1))[:size]
 
 

@@ -36,7 +36,7 @@ class WorkerProcess:
     async def start(
         cls, name: str, *, factory: str, url: str, folder: Path, history: History, timeout: float
     ) -> WorkerProcess:
-        """A new process, which finds what this one can import. Await `ready` before giving orders that are to race."""
+        """Starts a process with this one's import path. Await `ready` before you give orders that are to race."""
         errors = folder / f"{name.replace(' ', '-')}.stderr"
         with errors.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
@@ -47,7 +47,7 @@ class WorkerProcess:
         return cls(name, process, errors, history, timeout)
 
     async def ready(self) -> None:
-        """Returns when the process waits for orders. How long a Python takes to start says nothing of the engine."""
+        """Returns when the process waits for orders. The time that Python takes to start isn't the engine's."""
         await self.answer(max(self._timeout, STARTING))
 
     def order(self, do: str, **what: object) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
-from nact_conformance._faults.fault_helpers import make, server
+from nact_conformance._faults.fault_helpers import inflict, server
 from nact_conformance._trying.trial import Trial, event
 
 MOST_REQUESTS = 40
@@ -28,7 +28,7 @@ class Writer:
     """Persists a key's events one after another, or in batches of `size`, until its server is killed.
 
     Attributes:
-        stored: What was acknowledged.
+        stored: The acknowledged events.
     """
 
     trial: Trial
@@ -42,17 +42,17 @@ class Writer:
     async def killed_at_random(self) -> list[PersistedEvent]:
         """Kills the server at a random moment, and starts it again. Returns the events that come next.
 
-        It was in flight and its outcome isn't known, or it wasn't attempted yet.
+        They were in flight and their outcome is unknown, or they weren't attempted yet.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
         writing = await self._begin()
         await asyncio.sleep(max(1.0, 20 / self.size) * (loop.time() - began) * random.random())  # noqa: S311
-        await make(self.trial, "the server is killed and started again", server(self.trial).restart)
+        await inflict(self.trial, "the server is killed and started again", server(self.trial).restart)
         return await self._end(writing)
 
     async def killed_before_it_is_heard(self) -> list[PersistedEvent]:
-        """Like that, but some moments before the kill requests no longer reach the server.
+        """Does the same, but some moments before the kill, requests no longer reach the server.
 
         The first that doesn't is one of the first forty; in a batch of forty it isn't the first, so that a batch which
         is sent in parts arrives in part. Whatever is acknowledged from then on is a promise that can't be kept.
@@ -61,13 +61,13 @@ class Writer:
         self._hold = random.randint(2, MOST_REQUESTS)  # noqa: S311
         writing = await self._begin()
         await _either(writing, self._held())
-        await make(self.trial, "requests are lost on their way, and the server is killed", storage.kill)
+        await inflict(self.trial, "requests are lost on their way, and the server is killed", storage.kill)
         storage.proxy.drop_requests()
-        await make(self.trial, "the server is started again", storage.start)
+        await inflict(self.trial, "the server is started again", storage.start)
         return await self._end(writing)
 
     async def _begin(self) -> asyncio.Task[list[PersistedEvent]]:
-        """A task that writes, when it was acknowledged once or has ended."""
+        """Starts a task that writes. Returns it when one write was acknowledged, or when it has ended."""
         self._killed = False
         self._acknowledged.clear()
         writing = asyncio.create_task(self._write())

@@ -1,1 +1,1 @@
-"""From what was found about each law to a report and a verdict."""
+"""Makes a report and a verdict of the findings."""

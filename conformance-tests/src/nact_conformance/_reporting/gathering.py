@@ -18,7 +18,7 @@ FINDING = "nact_conformance_finding"
 
 
 class Reporting:
-    """From pytest's reports to the kit's. Works as well in the controller of pytest-xdist, which collects nothing."""
+    """Makes the kit's reports of pytest's. Works in the controller of pytest-xdist, too, which collects nothing."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -26,7 +26,7 @@ class Reporting:
         self._is_worker = hasattr(config, "workerinput")
 
     def identify(self, items: list[pytest.Item]) -> None:
-        """Marks the tests that are laws, so that their reports say so whatever becomes of them."""
+        """Marks the tests that are laws, so that the report of each names its law, however it ends."""
         for item in items:
             suite = getattr(item, "cls", None)
             if isinstance(suite, type) and issubclass(suite, ConformanceSuite):
@@ -44,7 +44,7 @@ class Reporting:
         item.user_properties.insert(0, (IDENTITY, identity))
 
     def take(self, report: pytest.TestReport) -> None:
-        """Takes in what became of a law."""
+        """Records the end of a law's trial."""
         properties = dict(report.user_properties)
         identity = cast("dict[str, Any]", properties[IDENTITY])
         name = str(identity["subject"])
@@ -64,7 +64,7 @@ class Reporting:
             subject.take(Finding(law_id=identity["law"], outcome=Outcome.NOT_RUN, told=told))
 
     def finish(self, session: pytest.Session) -> None:
-        """Writes the files, and makes the exit status say whether every engine is conformant."""
+        """Writes the files, and sets the exit status: 0 only if every engine is conformant."""
         if self._is_worker:
             return
         subjects = list(self._subjects.values())
@@ -100,7 +100,7 @@ def _last_line(report: pytest.TestReport) -> str:
 
 
 def _replaced(suite: type[ConformanceSuite]) -> list[str]:
-    """The laws in whose place the suite has something else."""
+    """The ids of laws that the suite has overridden."""
     there = [getattr(getattr(suite, law.name, None), "law", None) for law in laws_of(ConformanceSuite).values()]
     kept = {found.id for found in there if found is not None}
     return [law_id for law_id in laws_of(ConformanceSuite) if law_id not in kept]

@@ -16,7 +16,7 @@ OPEN = (Outcome.REPLACED, Outcome.NOT_RUN)
 
 
 def as_terminal(subject: Subject) -> Iterable[str]:
-    """The table of guarantees, what there is to say about single laws, and the verdict."""
+    """The table of guarantees, remarks on single laws, and the verdict."""
     yield f"engine: {subject.engine}"
     if subject.server:
         yield f"server: {subject.server}"
@@ -62,7 +62,7 @@ def _line(subject: Subject, finding: Finding) -> str:
 
 
 def _happened(finding: Finding) -> str:
-    """Of a broken law only what happened: the test's failure tells the rest."""
+    """The line of a broken law that says what happened. The test's failure tells the rest."""
     lines = finding.told.splitlines()
     return next(
         (line.removeprefix("happened: ") for line in lines if line.startswith("happened: ")), lines[0] if lines else ""

@@ -1,4 +1,4 @@
-"""From findings to a verdict."""
+"""Judges an engine by the findings about it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Verdict:
 
 @dataclass(slots=True)
 class Subject:
-    """One engine under test, and what was found.
+    """One engine under test, and the findings about it.
 
     Attributes:
         name: The suite's node id.
         laws: Every law, by its id.
-        findings: What was found, by the law's id. A law without a finding wasn't run.
+        findings: The findings, by the law's id. A law without one wasn't run.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Subject:
     findings: dict[str, Finding] = field(default_factory=dict)
 
     def take(self, finding: Finding) -> None:
-        """Takes in a finding. One that says that the law was replaced, or broken before (a rerun), stays."""
+        """Records a finding, unless there is one that says that the law was replaced or is broken (before a rerun)."""
         known = self.findings.get(finding.law_id)
         if known is None or known.outcome not in {Outcome.REPLACED, Outcome.BROKEN}:
             self.findings[finding.law_id] = finding
@@ -74,7 +74,7 @@ class Subject:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict: refused when a law that concerns the engine wasn't tried."""
+        """The verdict. None is given if a law that concerns the engine wasn't tried."""
         if broken := self.those(Outcome.BROKEN, Outcome.HELD_THOUGH_DECLARED):
             return Verdict(False, f"NOT CONFORMANT: {_laws(len(broken))} failed")
         if absent := self.those(Outcome.NOT_RUN, Outcome.REPLACED):

@@ -1,8 +1,8 @@
-"""Cancels a call at one of its await points, exactly.
+"""Cancels a call at exactly one of its await points.
 
-A coroutine tells its event loop at each await point what it waits for. Driving it by hand shows these points, so that
-each of them can be tried: cancelled while it waits, or in the very moment in which what it waits for is there. The
-second is where connections leak: the resource has been handed out, and its taker is gone.
+At each await point a coroutine yields to its event loop the future that it waits for. Driven by hand, it shows these
+points, and can be cancelled at each: while it waits, or at the very moment in which the future is done. Connections
+leak at the second: the resource has been handed out, and its taker is gone.
 """
 
 from __future__ import annotations

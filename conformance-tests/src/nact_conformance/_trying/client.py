@@ -27,7 +27,7 @@ T = TypeVar("T")
 class Client:
     """One client of the storage: an engine, with a name for the history.
 
-    It has the methods of every ability; a law calls only those that it needs, and so the engine has.
+    It has the methods of every ability. A law calls only those of the abilities that it needs.
 
     Args:
         name: Its name in the history.
@@ -65,7 +65,7 @@ class Client:
         return [event.sequence_number for event in await self.events(key, after=after, limit=limit)]
 
     async def replay(self, key: str, *, after: int = 0) -> AsyncIterator[PersistedEvent]:
-        """A replay that the law reads step by step with `next`. It is closed with the client at the latest."""
+        """Begins a replay that the law reads step by step with `next`. The client closes it at the latest."""
         replay = self.engine.events(key, after=after)
         if hasattr(replay, "aclose"):
             await self._held.enter_async_context(aclosing(cast("Any", replay)))
@@ -104,7 +104,7 @@ class Client:
         return await self.call(f"highest_sequence_number of {short(key)}", call)
 
     async def keys(self, prefix: str = "") -> list[str]:
-        """All keys that begin so."""
+        """All keys that begin with `prefix`."""
         listing = cast("KeyListing", self.engine).keys(prefix=prefix)
         return await self.call(f"keys with prefix {short(prefix)}", self._collect(listing))
 
@@ -146,10 +146,10 @@ class Client:
     # --- how calls are made ------------------------------------------------------------------------------------
 
     async def call(self, words: str, awaitable: Awaitable[T], numbers: str = "") -> T:
-        """Awaits with the time limit, and notes what came of it.
+        """Awaits the call with the time limit, and notes its end.
 
         Raises:
-            BrokenLawError: If it neither returned nor raised in time, or raised what isn't in the contract.
+            BrokenLawError: If it neither returned nor raised in time, or raised an error that isn't in the contract.
         """
         limit = asyncio.timeout(self.timeout)
         try:

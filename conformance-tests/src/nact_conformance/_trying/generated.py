@@ -1,4 +1,4 @@
-"""Laws that hold for all values: Hypothesis makes these, and finds the smallest one that breaks the law."""
+"""Tries laws on generated values. Hypothesis makes them, and finds the smallest one that breaks the law."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ class _Search:
 async def for_all(
     trial: Trial, values: st.SearchStrategy[T], check: Callable[[T], Awaitable[None]], count: int
 ) -> None:
-    """Awaits `check(value)` for `count` values. Each has a history of its own, so that of the smallest is told.
+    """Awaits `check(value)` for `count` values. Each has its own history; a failure shows that of the smallest.
 
-    Hypothesis is no coroutine: it works in a thread, and sends each value to this event loop.
+    Hypothesis isn't asynchronous. It runs in a thread, and sends each value to this event loop.
     """
     loop, search = asyncio.get_running_loop(), _Search(trial)
 

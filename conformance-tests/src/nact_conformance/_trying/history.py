@@ -15,7 +15,7 @@ NUMBERS = "\0"
 
 
 class BrokenLawError(AssertionError):
-    """The engine doesn't keep the law: what was promised isn't what happened."""
+    """The engine breaks the law: the promise and the event differ."""
 
     def __init__(self, promised: str, happened: str) -> None:
         super().__init__(promised, happened)
@@ -41,7 +41,7 @@ class NotTriedError(Exception):
 
 @dataclass(slots=True)
 class Entry:
-    """A call, or several that differ in their numbers only, and what came of it."""
+    """A call, or several that differ in their numbers only, with the result."""
 
     client: str
     call: str
@@ -62,7 +62,7 @@ class Entry:
 
 @dataclass(slots=True)
 class History:
-    """The calls made on engines and what came of them, in the order in which they ended."""
+    """The calls made on engines with their results, in the order in which they ended."""
 
     entries: list[Entry] = field(default_factory=list)
 

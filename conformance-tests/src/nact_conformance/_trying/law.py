@@ -32,12 +32,12 @@ class Law:
     """One law: a sentence that holds for an engine or doesn't.
 
     Attributes:
-        id: Never changes, never means anything else, as in `J-07`.
+        id: As in `J-07`. It never changes, and never means anything else.
         name: The test's name.
         guarantee: The number of the guarantee that it belongs to, a key of `GUARANTEES`.
         needs: The conditions for it to be tried.
         why: The law in full, and why it matters.
-        body: Tries it.
+        body: The coroutine function that tries it.
     """
 
     id: str

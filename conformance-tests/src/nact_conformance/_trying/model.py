@@ -48,7 +48,7 @@ def _step(what: str, **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]
 
 
 def histories(offered: set[Need]) -> st.SearchStrategy[list[Step]]:
-    """Histories that use what is offered; short and simple ones first."""
+    """Histories that use the offered abilities, short and simple ones first."""
     tags = _tags.map(tuple)
     kinds = [
         *[_step("persist", key=_keys, number=_shift, tags=tags, metadata=_metadata) for _ in range(4)],
@@ -77,7 +77,7 @@ def histories(offered: set[Need]) -> st.SearchStrategy[list[Step]]:
 
 @dataclass
 class Comparison:
-    """One history, done twice: by the engine under test, and by the reference."""
+    """Runs one history twice: on the engine under test, and on the reference."""
 
     trial: Trial
     clients: list[Client]
@@ -94,7 +94,7 @@ class Comparison:
         self._attempted = {key: [] for key in self.keys}
 
     async def run(self, steps: list[Step]) -> None:
-        """Does every step, and at last compares everything.
+        """Runs every step, and finally compares everything.
 
         Raises:
             BrokenLawError: Where the engine and the reference differ.

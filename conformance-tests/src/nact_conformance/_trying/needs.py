@@ -20,7 +20,7 @@ from nact_conformance.storage import RefusingStorage, ServerStorage
 
 @runtime_checkable
 class Closable(Protocol):
-    """An engine that can be closed. One that holds nothing needn't be."""
+    """An engine that can be closed. An engine that holds no resources needn't be."""
 
     async def aclose(self) -> None:
         """Closes the engine, after the writes in flight. Can be called again."""

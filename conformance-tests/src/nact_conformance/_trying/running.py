@@ -1,4 +1,4 @@
-"""Tries a law on a suite's engine, in an event loop of its own, and tells what was found."""
+"""Tries a law on a suite's engine, in its own event loop, and returns the finding."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Kind = type[BaseException] | None
 
 
 class StorageError(Exception):
-    """The storage doesn't start, so nothing can be said of the engine."""
+    """The storage doesn't start, which says nothing about the engine."""
 
 
 @dataclass(slots=True)
@@ -131,7 +131,7 @@ class _Attempt:
 
 
 def try_law(suite: EngineUnderTest, law: Law, settings: Settings | None = None) -> Finding:
-    """Tries the law once, on a fresh engine, and tells what was found. Raises nothing about the engine.
+    """Tries the law once, on a fresh engine, and returns the finding. Errors of the engine are part of it.
 
     An event loop must not be running in this thread.
 

@@ -31,7 +31,7 @@ class MongoStorage(ContainerStorage):
         image_name: What to run; if not given, the server that is supported.
         replica_set: Whether it is a replica set of one member, which listens on the same port inside and outside, so
             that its name holds for both; or stands alone.
-        query: Of the URL for engines, behind `directConnection=true`.
+        query: Of the URL for engines, after `directConnection=true`.
     """
 
     def __init__(self, image_name: str | None = None, *, replica_set: bool, query: str = "") -> None:

@@ -25,12 +25,12 @@ ignore_startup_parameters = extra_float_digits
 class PgBouncerStorage:
     """A Postgres server behind PgBouncer in transaction mode, with four connections to it.
 
-    What kills or freezes does that to the server; what cuts off, and the proxy, are between engines and PgBouncer.
+    `kill` and `pause` reach the server. `cut_off` and the proxy stand between engines and PgBouncer.
 
     Args:
         server: The server, which only this uses.
         query: Of the URL for engines.
-        prepared_statements: How many PgBouncer remembers for each client; 0 as it was before 1.21.
+        prepared_statements: The number that PgBouncer remembers for each client; 0, as before 1.21.
     """
 
     def __init__(self, server: PostgresStorage, *, query: str = "", prepared_statements: int = 0) -> None:

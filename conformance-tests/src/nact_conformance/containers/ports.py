@@ -11,7 +11,7 @@ _FIRST, _LAST = 20_000, 32_000
 
 
 def free_port(*above: int) -> int:
-    """A port that is free now, as are those that lie so far above it; these, too, are none that kernels give away."""
+    """A free port, with free neighbours at the given distances; none of them is one that kernels give away."""
     while True:
         port = random.randint(_FIRST, _LAST - max(above, default=0))  # noqa: S311 (it is no secret)
         with ExitStack() as taken:

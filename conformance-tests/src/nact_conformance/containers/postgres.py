@@ -10,7 +10,7 @@ class PostgresStorage(ContainerStorage):
     """A Postgres server, with a database `test` for a user `test` whose password is `test`.
 
     Args:
-        image_name: What to run; if not given, the newest server that is supported.
+        image_name: The image to run; if not given, the newest server that is supported.
         query: Of the URL for engines: `?schema=laws`, say.
         settings: Of the server: `log_statement=all`, say.
     """
@@ -33,10 +33,10 @@ class PostgresStorage(ContainerStorage):
         return f"postgresql://test:test@127.0.0.1:{self.port}/test"
 
     def answer(self, host: str, port: int) -> str:
-        """The version of the server that answers there, as seen from this one's container.
+        """The version of the server that answers at this place, as seen from this one's container.
 
         Raises:
-            NotReadyError: None does.
+            NotReadyError: No server answers.
         """
         # Over TCP: the server that runs while the image makes its database listens on a socket alone.
         connect = f"host={host} port={port} user=test password=test dbname=test connect_timeout=2"

@@ -1,4 +1,4 @@
-"""Removes this process's containers when it is gone, however it went: where Ryuk, which would, is switched off."""
+"""Removes this process's containers when it ends, however it ends: used where Ryuk is switched off."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ for container in client.containers.list(all=True, filters={"label": sys.argv[1]}
 
 @cache
 def start_reaper() -> None:
-    """Starts a process that does so when its standard input closes; what is sent to this process group passes it by."""
+    """Starts a process that does so when its standard input closes. Signals to this process group don't reach it."""
     if testcontainers_config.ryuk_disabled:
         command = [sys.executable, "-c", _REAPER, f"{LABEL_SESSION_ID}={SESSION_ID}"]
         child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)

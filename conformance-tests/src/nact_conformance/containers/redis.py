@@ -15,7 +15,7 @@ class RedisStorage(ContainerStorage):
     """A Redis server.
 
     Args:
-        image_name: What to run; if not given, the newest server that is supported.
+        image_name: The image to run; if not given, the newest server that is supported.
         options: The server's options.
         query: Of the URL for engines: `?protocol=3`, say.
         program: The name of the server's program, and of its shell without the `-server` in it.
@@ -44,7 +44,7 @@ class RedisStorage(ContainerStorage):
         return f"redis://127.0.0.1:{self.port}/0"
 
     def refuse_reads(self) -> None:
-        """Refuses new connections: what a user may not read, scripts that write may not read either."""
+        """Refuses new connections. Without the right to read, a user's scripts couldn't write either."""
         self.run(self._shell, "ACL", "SETUSER", "kit", "on", "nopass", "~*", "&*", "+@all")
         self._switch_default_user("off")
 

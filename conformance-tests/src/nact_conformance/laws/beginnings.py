@@ -7,7 +7,7 @@ from typing import Any
 
 from nact.errors import InvalidEventError, SequenceConflictError
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact_conformance._faults.fault_helpers import disarm, make, server, unless_unavailable, when_available
+from nact_conformance._faults.fault_helpers import disarm, inflict, server, unless_unavailable, when_available
 from nact_conformance._trying.client import Client
 from nact_conformance._trying.needs import Need
 from nact_conformance._trying.trial import Trial, event
@@ -197,7 +197,7 @@ class BeginningLaws:
         """SIGKILL of the database: a copy that was acknowledged begins as it did."""
         first = dead(trial.key(), 7)
         await trial.client.persist(first)
-        await make(trial, "the server is killed and started again", server(trial).restart)
+        await inflict(trial, "the server is killed and started again", server(trial).restart)
         found = await when_available(trial, lambda: trial.client.events(first.key))
         trial.expect_events(found, [first], "the tombstone survives the kill of the server")
         await when_available(trial, lambda: trial.client.persist(event(first.key, 8)))

@@ -9,7 +9,7 @@ from typing import Any
 
 from nact.errors import EngineUnavailableError, OutcomeUnknownError, SequenceConflictError
 from nact.persistence import PersistedEvent
-from nact_conformance._faults.fault_helpers import make, server, unavailability, when_available
+from nact_conformance._faults.fault_helpers import inflict, server, unavailable_error, when_available
 from nact_conformance._trying.client import Client
 from nact_conformance._trying.history import NotTriedError
 from nact_conformance._trying.needs import Need
@@ -40,7 +40,7 @@ class KnownOutcomeLaws:
             for exchange in range(1, MOST_EXCHANGES if lost != ALL else 2):
                 each = event(key, len(stored) + 1)
                 proxy.lose_reply(exchange, count=lost)
-                error = await unavailability(trial.client.persist(each))
+                error = await unavailable_error(trial.client.persist(each))
                 count = proxy.lost
                 proxy.disarm()
                 trial.history.note(f"(of that call, {count} replies from number {exchange} on were lost)")
@@ -58,13 +58,13 @@ class KnownOutcomeLaws:
         second = event(key, 2)
         proxy.lose_reply()
         proxy.hold_requests(2)
-        writing = asyncio.ensure_future(unavailability(trial.client.persist(second)))
+        writing = asyncio.ensure_future(unavailable_error(trial.client.persist(second)))
         while not proxy.is_holding and not writing.done():  # noqa: ASYNC110 (the proxy lives in another thread)
             await asyncio.sleep(LOOK)
-        await make(trial, "a reply was lost, and the network is cut", server(trial).cut_off)
+        await inflict(trial, "a reply was lost, and the network is cut", server(trial).cut_off)
         error = await writing
         proxy.disarm()
-        await make(trial, "the network is mended", server(trial).reconnect)
+        await inflict(trial, "the network is mended", server(trial).reconnect)
         await _expect_that_known_is_true(trial, trial.client, second, error)
 
     @law("F-23", Need.REFUSING, guarantee=4)
@@ -77,7 +77,7 @@ class KnownOutcomeLaws:
             each = event(key, highest + 1)
             async with _refused_reads(trial):
                 proxy.lose_reply(exchange)
-                error = await unavailability(trial.client.persist(each))
+                error = await unavailable_error(trial.client.persist(each))
             count = proxy.lost
             proxy.disarm()
             await _expect_that_known_is_true(trial, trial.client, each, error)
@@ -125,7 +125,7 @@ class KnownOutcomeLaws:
                 await other.delete_events(key, up_to=3)
                 await _expect_no_denial(trial, writing)
             else:
-                await make(trial, "what was held is delivered", server(trial).proxy.deliver_requests)
+                await inflict(trial, "what was held is delivered", server(trial).proxy.deliver_requests)
                 await asyncio.gather(writing, return_exceptions=True)
 
 
@@ -186,7 +186,7 @@ async def _interrupted(
 
 async def _expect_no_denial(trial: Trial, writing: asyncio.Future[None]) -> None:
     """Lets the call go on. Returns unless it says that its event, which was stored, was not."""
-    await make(trial, "what was held is delivered", server(trial).proxy.deliver_requests)
+    await inflict(trial, "what was held is delivered", server(trial).proxy.deliver_requests)
     (outcome,) = await asyncio.gather(writing, return_exceptions=True)
     promise = "the event was stored before it was deleted: an error mustn't say that it wasn't"
     is_unsure = isinstance(outcome, OutcomeUnknownError)
@@ -200,8 +200,8 @@ async def _refused_reads(trial: Trial) -> AsyncIterator[None]:
     storage = trial.suite.storage()
     if not isinstance(storage, RefusingStorage):
         raise NotTriedError(Need.REFUSING)
-    await make(trial, "the server refuses reads", storage.refuse_reads)
+    await inflict(trial, "the server refuses reads", storage.refuse_reads)
     try:
         yield
     finally:
-        await make(trial, "the server allows reads", storage.allow_reads)
+        await inflict(trial, "the server allows reads", storage.allow_reads)

@@ -8,7 +8,7 @@ from typing import Any
 
 from nact.errors import EngineUnavailableError, NactError, OutcomeUnknownError
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact_conformance._faults.fault_helpers import make, server, unless_unavailable, when_available
+from nact_conformance._faults.fault_helpers import inflict, server, unless_unavailable, when_available
 from nact_conformance._trying.client import Client
 from nact_conformance._trying.history import BrokenLawError
 from nact_conformance._trying.needs import Need
@@ -47,9 +47,9 @@ class LateDeliveryLaws:
         late = event(key, 2, "late")
         server(trial).proxy.hold_requests()
         outcome = await _ended(trial, trial.client.persist(late))
-        await make(trial, "other requests are delivered", server(trial).proxy.hold_no_others)
+        await inflict(trial, "other requests are delivered", server(trial).proxy.hold_no_others)
         if isinstance(outcome, EngineUnavailableError) and not isinstance(outcome, OutcomeUnknownError):
-            await make(trial, "what was held arrives late", server(trial).proxy.deliver_requests)
+            await inflict(trial, "what was held arrives late", server(trial).proxy.deliver_requests)
             numbers = await when_available(trial, lambda: trial.client.numbers(key))
             trial.expect(numbers, [1], f"{outcome}: so nothing is stored, nor will be")
         await _expect_the_read_stays_true(trial, key, 1, [late])
@@ -75,7 +75,7 @@ class LateDeliveryLaws:
             if not await _hold(trial, exchange, lambda: trial.client.take_snapshot(late)):  # noqa: B023
                 break
             await when_available(trial, lambda: trial.client.take_snapshot(newer))  # noqa: B023
-            await make(trial, "what was held arrives late", server(trial).proxy.deliver_requests)
+            await inflict(trial, "what was held arrives late", server(trial).proxy.deliver_requests)
             for client in (trial.client, await trial.another_client()):
                 found = await when_available(trial, lambda: client.latest_snapshot(key))  # noqa: B023
                 trial.expect(found and found.data, newer.data, "the latest snapshot is still that of 7")
@@ -114,7 +114,7 @@ async def _ended(trial: Trial, call: Coroutine[Any, Any, None]) -> Exception | N
 async def _expect_the_read_stays_true(trial: Trial, key: str, stored: int, late: list[PersistedEvent]) -> None:
     """Reads, lets what is held arrive, and returns if the journal says the same as before and can be continued."""
     told = await unless_unavailable(trial.client.numbers(key))
-    await make(trial, "what was held arrives late", server(trial).proxy.deliver_requests)
+    await inflict(trial, "what was held arrives late", server(trial).proxy.deliver_requests)
     fresh = await trial.another_client()
     allowed = [stored, stored + len(late)] if told is None else [len(told)]
     for client in (trial.client, fresh):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from nact.errors import OutcomeUnknownError
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact_conformance._faults.fault_helpers import disarm, server, unavailability, unless_unavailable, when_available
+from nact_conformance._faults.fault_helpers import disarm, server, unavailable_error, unless_unavailable, when_available
 from nact_conformance._trying.needs import Need
 from nact_conformance._trying.trial import Trial, event
 from nact_conformance.law import law
@@ -90,7 +90,7 @@ class LostMessageLaws:
             for lose_one in lose:
                 key = trial.key()
                 lose_one(exchange)
-                error = await unavailability(trial.client.persist(event(key, 1)))
+                error = await unavailable_error(trial.client.persist(event(key, 1)))
                 finished = disarm(trial)
                 if error is None or isinstance(error, OutcomeUnknownError):
                     continue

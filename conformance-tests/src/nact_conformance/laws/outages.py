@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from nact.errors import EngineUnavailableError
-from nact_conformance._faults.fault_helpers import make, server, unless_unavailable, when_available
+from nact_conformance._faults.fault_helpers import inflict, server, unless_unavailable, when_available
 from nact_conformance._faults.writer import Writer
 from nact_conformance._trying.needs import Need
 from nact_conformance._trying.trial import Trial, event
@@ -23,14 +23,14 @@ class OutageLaws:
         await trial.fill(key, count, data="x" * 300)
         replay = await trial.client.replay(key)
         first = await trial.client.next(replay)
-        await make(trial, "the network is cut", server(trial).cut_off)
+        await inflict(trial, "the network is cut", server(trial).cut_off)
         rest = await unless_unavailable(trial.client.rest(replay))
         if rest is not None:
             numbers = [each.sequence_number for each in rest]
             trial.expect_numbers(
                 [1, *numbers] if first else [], range(1, count + 1), "a replay that is cut off raises, or yields all"
             )
-        await make(trial, "the network is mended", server(trial).reconnect)
+        await inflict(trial, "the network is mended", server(trial).reconnect)
         whole = await when_available(trial, lambda: trial.client.numbers(key))
         trial.expect_numbers(whole, range(1, count + 1), "afterwards a replay is whole")
 
@@ -67,14 +67,14 @@ class OutageLaws:
         """Reads and writes raise EngineUnavailableError, not the driver's error; later the same client works again."""
         key = trial.key()
         stored = await trial.fill(key, 2)
-        await make(trial, "the network is cut", server(trial).cut_off)
+        await inflict(trial, "the network is cut", server(trial).cut_off)
         third = event(key, 3)
         writes = ("persist", lambda: trial.client.persist(third))
         reads = ("events", lambda: trial.client.events(key))
         # An engine may try for long: all of them do so at the same time, and a second time.
         for calls in ((writes, reads), (writes, reads, writes, reads)):
             await trial.at_once(_unavailable(trial, name, call()) for name, call in calls)
-        await make(trial, "the network is mended", server(trial).reconnect)
+        await inflict(trial, "the network is mended", server(trial).reconnect)
         await when_available(trial, lambda: trial.client.persist(third))
         await trial.expect_journal(key, [*stored, third], "when the network is back, the same client works")
 
@@ -82,10 +82,10 @@ class OutageLaws:
     async def test_an_engine_that_could_not_open_opens_later(self, trial: Trial) -> None:
         """A program may start before its database: the first calls raise, and a later one opens."""
         key, other = trial.key(), await trial.another_client()
-        await make(trial, "the network is cut", server(trial).cut_off)
+        await inflict(trial, "the network is cut", server(trial).cut_off)
         calls = {"the first persist": other.persist(event(key, 1)), "the first events": other.events(key)}
         await trial.at_once(_unavailable(trial, name, call) for name, call in calls.items())
-        await make(trial, "the network is mended", server(trial).reconnect)
+        await inflict(trial, "the network is mended", server(trial).reconnect)
         mine = event(key, 1, "later")
         await when_available(trial, lambda: other.persist(mine))
         await trial.expect_journal(key, [mine], "what raised before wasn't stored; the later event is", client=other)
@@ -96,14 +96,14 @@ class OutageLaws:
         key = trial.key()
         await trial.fill(key, 1)
         second = event(key, 2)
-        await make(trial, "the server freezes", server(trial).pause)
+        await inflict(trial, "the server freezes", server(trial).pause)
         calls = [trial.client.engine.persist(second), trial.client.numbers(key)]
         tasks = [asyncio.ensure_future(call) for call in calls]
         await asyncio.wait(tasks, timeout=0.2)
         for task in tasks:
             task.cancel()
         _, hanging = await asyncio.wait(tasks, timeout=trial.settings.timeout / 2)
-        await make(trial, "the server goes on", server(trial).resume)
+        await inflict(trial, "the server goes on", server(trial).resume)
         trial.expect(len(hanging), 0, "calls that are cancelled while the server is frozen end")
         await when_available(trial, lambda: trial.client.persist(second))
         trial.expect(await trial.client.numbers(key), [1, 2], "when the server goes on, the event is stored once")
@@ -114,10 +114,10 @@ class OutageLaws:
         key = trial.key()
         first = event(key, 1)
         await trial.client.events(key)
-        await make(trial, "the server freezes", server(trial).pause)
+        await inflict(trial, "the server freezes", server(trial).pause)
         write = asyncio.ensure_future(unless_unavailable(trial.client.persist(first)))
         await asyncio.wait([write], timeout=0.2)
-        await make(trial, "the server goes on", server(trial).resume)
+        await inflict(trial, "the server goes on", server(trial).resume)
         await write
         await when_available(trial, lambda: trial.client.persist(first))
         await trial.expect_journal(key, [first], "the event is stored once")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from nact.persistence import PersistedSnapshot
-from nact_conformance._faults.fault_helpers import make, server, unless_unavailable, when_available
+from nact_conformance._faults.fault_helpers import inflict, server, unless_unavailable, when_available
 from nact_conformance._trying.client import Client
 from nact_conformance._trying.needs import Need
 from nact_conformance._trying.trial import Trial, event
@@ -24,7 +24,7 @@ class SilentConnectionLaws:
         calls = [(need, choose) for need, choose in _CALLS if need is None or trial.offers(need)]
         keys = [trial.key() for _ in calls]
         clients = [await _connected(trial, key) for key in keys]
-        await make(trial, "all connections fall silent; new ones work", server(trial).proxy.silence)
+        await inflict(trial, "all connections fall silent; new ones work", server(trial).proxy.silence)
         begin = [choose(client, key) for (_, choose), client, key in zip(calls, clients, keys, strict=True)]
         await trial.at_once(unless_unavailable(call()) for call in begin)
         await trial.at_once(when_available(trial, call) for call in begin)
@@ -38,7 +38,7 @@ class SilentConnectionLaws:
         """`aclose` says farewell and doesn't wait for an answer for ever: idle, or with a call under way."""
         key = trial.key()
         idle, writing, deleting = [await _connected(trial, key if turn == 0 else trial.key()) for turn in range(3)]
-        await make(trial, "all connections fall silent; new ones work", server(trial).proxy.silence)
+        await inflict(trial, "all connections fall silent; new ones work", server(trial).proxy.silence)
         calls = [asyncio.ensure_future(writing.persist(event(key, 4)))]
         if trial.offers(Need.DELETION):
             calls.append(asyncio.ensure_future(deleting.delete_events(key, up_to=1)))
