@@ -33,7 +33,7 @@ async def drive(counter, key):
 async def main():
     async with start(configure_persistence(SqlitePersistenceEngine(sys.argv[1]))) as system:
         counters = {
-            f"counter{n}": spawn_persistent(system, count, f"counter{n}", initial_state=0, snapshot_every=10,
+            f"counter{n}": spawn_persistent(system, count, key=f"counter{n}", initial_state=0, snapshot_every=10,
                                             retention=Retention(2, delete_events=True))
             for n in range(100)
         }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nact.errors import EngineClosedError, EngineUnavailableError, InvalidEventError, OutcomeUnknownError
+from nact.errors import EngineClosedError, EngineUnavailableError, OutcomeUnknownError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_persistence_sqlite import SqlitePersistenceEngine, _sql
 
@@ -151,7 +151,7 @@ async def test_bounds_that_are_no_int_are_refused(engine: SqlitePersistenceEngin
         engine.delete_snapshots(key, up_to=bound),
         engine.delete_events(key, up_to=bound),
     ):
-        with pytest.raises(InvalidEventError):
+        with pytest.raises(TypeError):
             await use
 
 

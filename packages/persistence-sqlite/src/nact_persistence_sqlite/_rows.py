@@ -9,7 +9,7 @@ import msgspec
 from nact.errors import CorruptJournalError, InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.building import json_data
-from nact.persistence.building.checks import check_tags
+from nact.persistence.building.checks import check_snapshot, check_tags
 from nact.persistence.records import is_unicode
 
 EventRow: TypeAlias = tuple[str, int, int, str, int, str, str]
@@ -50,10 +50,10 @@ def snapshot_row(snapshot: PersistedSnapshot) -> SnapshotRow:
     """The row that holds the snapshot.
 
     Raises:
+        TypeError: It isn't a `PersistedSnapshot`.
         InvalidEventError: It couldn't be read back exactly.
     """
-    if not isinstance(snapshot, PersistedSnapshot):
-        raise InvalidEventError(f"expected a PersistedSnapshot, not {snapshot!r}")
+    check_snapshot(snapshot)
     text = json_data.encode(snapshot.data).decode()
     return snapshot.key, snapshot.sequence_number, _checked_time(snapshot.created_at), text, snapshot.event_id
 
