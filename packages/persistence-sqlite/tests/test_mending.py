@@ -54,7 +54,7 @@ async def test_an_event_whose_data_was_replaced_counts(tmp_path: Path) -> None:
 
 async def test_an_event_that_was_marked_deleted_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    await journal(path, "UPDATE event_journal SET data = NULL, tags = '[]', is_deleted = 1 " + EVENT)
+    await journal(path, "UPDATE event_journal SET data = NULL, tags = '[]', metadata = NULL, is_deleted = 1 " + EVENT)
     assert await balance(path, skip_deleted=True) == 101
     with pytest.raises(ActorStoppedError):
         await balance(path)

@@ -53,7 +53,7 @@ async def test_the_next_page_is_fetched_while_this_one_is_consumed() -> None:
 
     async def fetch(after: int) -> Page:
         asked.append(after)
-        return Page(after, [(after + 1, b"null", b"[]", 0, 0, b"id")], is_last=after == 5)
+        return Page(after, [(after + 1, b"null", b"[]", 0, 0, b"id", None)], is_last=after == 5)
 
     stream = pages(0, None, fetch)
     await anext(stream)
@@ -70,7 +70,7 @@ async def test_a_replay_that_is_given_up_fetches_no_further() -> None:
         asked.append(asyncio.current_task())
         if after:
             await asyncio.Event().wait()
-        return Page(after, [(after + 1, b"null", b"[]", 0, 0, b"id")], is_last=False)
+        return Page(after, [(after + 1, b"null", b"[]", 0, 0, b"id", None)], is_last=False)
 
     stream = pages(0, None, fetch)
     await anext(stream)

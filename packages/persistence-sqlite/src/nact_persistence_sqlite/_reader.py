@@ -39,7 +39,7 @@ class Reader:
             cursor = connection.execute(self._sql.page, (key, after, count))
             for row in cursor:
                 rows.append(row)
-                room -= len(row[1] or b"") if type(row[1]) is bytes else 0
+                room -= sum(len(text) for text in (row[1], row[6]) if type(text) is bytes)
                 if room <= 0:
                     break
             cursor.close()

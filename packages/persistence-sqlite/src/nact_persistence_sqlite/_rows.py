@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -10,19 +11,19 @@ from nact.errors import CorruptJournalError, InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.building import json_data
 from nact.persistence.building.checks import check_snapshot, check_tags
-from nact.persistence.records import is_unicode
+from nact.persistence.records import JsonValue, is_unicode
 
-EventRow: TypeAlias = tuple[str, int, int, str, int, str, str]
-"""persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id: the order of an INSERT."""
+EventRow: TypeAlias = tuple[str, int, int, str | None, int, str, str, str | None]
+"""persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id, metadata: the order of an INSERT."""
 
-SnapshotRow: TypeAlias = tuple[str, int, int, str, str | None]
-"""persistence_key, sequence_nr, created_at, data, event_id."""
+SnapshotRow: TypeAlias = tuple[str, int, int, str, str | None, str | None]
+"""persistence_key, sequence_nr, created_at, data, event_id, metadata."""
 
-StoredEvent: TypeAlias = tuple[int, bytes | None, bytes, int, int, bytes]
-"""sequence_nr, data, tags, created_at, is_deleted, event_id: as they are read, text still in UTF-8."""
+StoredEvent: TypeAlias = tuple[int, bytes | None, bytes, int, int, bytes, bytes | None]
+"""sequence_nr, data, tags, created_at, is_deleted, event_id, metadata: as they are read, text still in UTF-8."""
 
-StoredSnapshot: TypeAlias = tuple[int, bytes, int, bytes | None]
-"""sequence_nr, data, created_at, event_id (of snapshots that earlier releases took, None)."""
+StoredSnapshot: TypeAlias = tuple[int, bytes, int, bytes | None, bytes | None]
+"""sequence_nr, data, created_at, event_id (of snapshots that earlier releases took, None), metadata."""
 
 _decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -39,10 +40,11 @@ def event_row(event: PersistedEvent) -> EventRow:
         event.key,
         event.sequence_number,
         _checked_time(event.created_at),
-        json_data.encode(event.data).decode(),
-        0,
+        None if event.is_deleted else json_data.encode(event.data).decode(),
+        int(event.is_deleted),
         json_data.encode(list(event.tags)).decode() if event.tags else "[]",
         event.event_id,
+        _encoded_metadata(event.metadata) if event.metadata else None,
     )
 
 
@@ -54,8 +56,19 @@ def snapshot_row(snapshot: PersistedSnapshot) -> SnapshotRow:
         InvalidEventError: It couldn't be read back exactly.
     """
     check_snapshot(snapshot)
-    text = json_data.encode(snapshot.data).decode()
-    return snapshot.key, snapshot.sequence_number, _checked_time(snapshot.created_at), text, snapshot.event_id
+    return (
+        snapshot.key,
+        snapshot.sequence_number,
+        _checked_time(snapshot.created_at),
+        json_data.encode(snapshot.data).decode(),
+        snapshot.event_id,
+        _encoded_metadata(snapshot.metadata) if snapshot.metadata else None,
+    )
+
+
+def size_of(row: EventRow | SnapshotRow) -> int:
+    """The length of its texts, roughly in bytes: for the bounds of a batch."""
+    return len(row[3] or "") + len(row[-1] or "")
 
 
 def stored_tags(key: str, row: StoredEvent) -> tuple[str, ...]:
@@ -78,7 +91,7 @@ def stored_event(key: str, row: StoredEvent, tags: tuple[str, ...]) -> Persisted
     Raises:
         CorruptJournalError: It can't be read.
     """
-    number, data, _, created_at, is_deleted, event_id = row
+    number, data, _, created_at, is_deleted, event_id, metadata = row
     try:
         if type(created_at) is not int or (is_deleted != 0 and is_deleted != 1):  # noqa: PLR1714 - often
             raise ValueError("created_at or is_deleted isn't such a number")
@@ -90,6 +103,7 @@ def stored_event(key: str, row: StoredEvent, tags: tuple[str, ...]) -> Persisted
             created_at=created_at,
             is_deleted=is_deleted == 1,
             event_id=event_id.decode(),
+            metadata={} if metadata is None or is_deleted else _decoded_metadata(metadata),
         )
     except (ValueError, AttributeError) as error:
         raise CorruptJournalError(f"the row can't be decoded: {error}", key, number) from error
@@ -101,7 +115,7 @@ def stored_snapshot(key: str, row: StoredSnapshot) -> PersistedSnapshot:
     Raises:
         CorruptJournalError: It can't be read.
     """
-    number, data, created_at, event_id = row
+    number, data, created_at, event_id, metadata = row
     try:
         return PersistedSnapshot(
             key=key,
@@ -109,6 +123,7 @@ def stored_snapshot(key: str, row: StoredSnapshot) -> PersistedSnapshot:
             data=_decoded(data),
             created_at=created_at,
             event_id=None if event_id is None else event_id.decode(),
+            metadata={} if metadata is None else _decoded_metadata(metadata),
         )
     except (ValueError, AttributeError) as error:
         raise CorruptJournalError(f"the snapshot can't be decoded: {error}", key, number) from error
@@ -118,6 +133,17 @@ def _decoded(data: bytes | None) -> object:
     if type(data) is not bytes:
         raise ValueError(f"data is {data!r}, and not JSON text")
     return json_data.decode(data)
+
+
+def _encoded_metadata(metadata: Mapping[str, JsonValue]) -> str | None:
+    text = json_data.encode_metadata(metadata)
+    return None if text is None else text.decode()
+
+
+def _decoded_metadata(text: bytes) -> dict[str, JsonValue]:
+    if type(text) is not bytes:
+        raise ValueError(f"metadata is {text!r}, and not JSON text")
+    return json_data.decode_metadata(text)
 
 
 def _checked_time(created_at: int) -> int:

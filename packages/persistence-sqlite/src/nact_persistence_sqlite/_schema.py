@@ -1,4 +1,4 @@
-"""The tables: made once, by whoever comes first, and checked by everybody else."""
+"""The tables: made by the first engine that opens the file, and checked by every other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nact_persistence_sqlite._sql import Statements
 
 
 def prepare(connection: sqlite3.Connection, path: str, sql: Statements, *, create: bool) -> None:
-    """Makes the tables that are missing, if `create`, and the columns that tables of earlier releases lack.
+    """Makes the tables that are missing, if `create`, and the columns and the trigger that earlier releases lack.
 
     Does nothing, not even write, when all is there.
 
@@ -26,16 +26,37 @@ def prepare(connection: sqlite3.Connection, path: str, sql: Statements, *, creat
             f"{path}: there is no table {sql.event_table} or {sql.snapshot_table} of nact's in it; "
             "restore the file, or make a new engine with create_if_not_exists=True",
         )
-    connection.execute("BEGIN IMMEDIATE")  # one starter at a time; the others find the tables made
+    connection.execute("BEGIN IMMEDIATE")  # one starter at a time; the others find all of it there
     for table in _missing(connection, path, sql):
         _create(connection, path, sql, table)
-    if not _is_complete(connection, sql):
-        connection.execute(sql.add_snapshot_event_id)
+    _complete(connection, sql)
     connection.execute("COMMIT")
 
 
 def _is_complete(connection: sqlite3.Connection, sql: Statements) -> bool:
-    return connection.execute(_sql.HAS_COLUMN, (sql.snapshot_table, "event_id")).fetchone() is not None
+    return not _missing_columns(connection, sql) and _has_trigger(connection, sql)
+
+
+def _complete(connection: sqlite3.Connection, sql: Statements) -> None:
+    for table, column in _missing_columns(connection, sql):
+        connection.execute(_sql.add_column(table, column))
+    if not _has_trigger(connection, sql):
+        connection.execute(sql.drop_trigger)
+        connection.execute(sql.create_trigger)
+
+
+def _missing_columns(connection: sqlite3.Connection, sql: Statements) -> list[tuple[str, str]]:
+    there = {
+        (table, column)
+        for table in (sql.event_table, sql.snapshot_table)
+        for (column,) in connection.execute(_sql.COLUMNS, (table,)).fetchall()
+    }
+    return [missing for missing in sql.later_columns if missing not in there]
+
+
+def _has_trigger(connection: sqlite3.Connection, sql: Statements) -> bool:
+    row = connection.execute(_sql.TRIGGER, (sql.trigger,)).fetchone()
+    return row is not None and "NEW.is_deleted" in row[0]  # earlier releases' refuses what begins with a tombstone
 
 
 def _missing(connection: sqlite3.Connection, path: str, sql: Statements) -> list[str]:
@@ -65,6 +86,5 @@ def _create(connection: sqlite3.Connection, path: str, sql: Statements, table: s
             f"{path}: nact made the table {table} in it, and it was dropped. Restore the file; or, to begin anew, "
             f"delete its row from {_sql.SCHEMA_TABLE}"
         )
-    for statement in sql.create_event_table if table == sql.event_table else sql.create_snapshot_table:
-        connection.execute(statement)
+    connection.execute(sql.create_event_table if table == sql.event_table else sql.create_snapshot_table)
     connection.execute(_sql.RECORD_VERSION, (table, _sql.SCHEMA_VERSION))

@@ -7,13 +7,15 @@ from __future__ import annotations
 from functools import cached_property
 
 MAX_ROWS = 1024
-"""At most so many rows in one INSERT: 7 parameters each stay far below SQLite's limit of 32,766 (from 3.32 on)."""
+"""The most rows of one INSERT: `PARAMETERS` for each stay far below SQLite's limit of 32,766 (from 3.32 on)."""
 
 OLDEST = (3, 24, 0)
 """The first SQLite that knows `ON CONFLICT ... DO UPDATE`."""
 
-_COLUMNS = "persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id"
-_PARAMETERS = 7
+_COLUMNS = "persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id, metadata"
+PARAMETERS = 8
+"""Of one row of an INSERT."""
+_ROW = f"({', '.join('?' * PARAMETERS)})"
 _SIZES = sorted({2**n for n in range(11)} | {3 * 2**n for n in range(9)})  # 1, 2, 3, 4, 6, 8, 12, ... 768, 1024
 
 SCHEMA_TABLE = "nact_schema"
@@ -27,13 +29,14 @@ CREATE_SCHEMA_TABLE = (
 SCHEMA_VERSIONS = f'SELECT table_name, version FROM "{SCHEMA_TABLE}" WHERE table_name IN (?, ?)'
 RECORD_VERSION = f'INSERT INTO "{SCHEMA_TABLE}" (table_name, version) VALUES (?, ?)'
 USER_VERSION = "PRAGMA user_version"
-HAS_COLUMN = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"
+COLUMNS = "SELECT name FROM pragma_table_info(?)"
+TRIGGER = "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ? COLLATE NOCASE"
 HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
 
 
 def rows_at_once(parameters: int) -> int:
-    """How many rows one INSERT may have where a statement may have so many parameters: 999 before SQLite 3.32."""
-    return max((size for size in _SIZES if size * _PARAMETERS <= parameters), default=1)
+    """The most rows of an INSERT where a statement may have this many parameters: 999 before SQLite 3.32."""
+    return max((size for size in _SIZES if size * PARAMETERS <= parameters), default=1)
 
 
 class Statements:
@@ -49,10 +52,8 @@ class Statements:
     # --- schema ----------------------------------------------------------------------------------------------
 
     @property
-    def create_event_table(self) -> tuple[str, str]:
-        """The journal, and the trigger by which it is dense whoever writes to it."""
-        return (
-            f"""CREATE TABLE {self._events} (
+    def create_event_table(self) -> str:
+        return f"""CREATE TABLE {self._events} (
   ordering INTEGER PRIMARY KEY AUTOINCREMENT,
   persistence_key TEXT NOT NULL,
   sequence_nr INTEGER NOT NULL,
@@ -61,32 +62,51 @@ class Statements:
   is_deleted INTEGER NOT NULL DEFAULT 0,
   tags TEXT NOT NULL DEFAULT '[]',
   event_id TEXT NOT NULL,
+  metadata TEXT,
   UNIQUE (persistence_key, sequence_nr)
-)""",
-            f"""CREATE TRIGGER {quoted(self.event_table + "_next")} BEFORE INSERT ON {self._events}
-WHEN NEW.sequence_nr <> 1 + coalesce(
-  (SELECT max(sequence_nr) FROM {self._events} WHERE persistence_key = NEW.persistence_key), 0)
-BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key'); END""",
-        )
+)"""
 
     @property
-    def create_snapshot_table(self) -> tuple[str]:
-        return (
-            f"""CREATE TABLE {self._snapshots} (
+    def trigger(self) -> str:
+        """The name of the trigger that keeps the journal dense, whoever writes to it."""
+        return f"{self.event_table}_next"
+
+    @property
+    def create_trigger(self) -> str:
+        """Refuses a number that isn't the next one, and a tombstone that isn't the first record of its key."""
+        return f"""CREATE TRIGGER {quoted(self.trigger)} BEFORE INSERT ON {self._events}
+WHEN CASE WHEN NEW.is_deleted
+  THEN EXISTS (SELECT 1 FROM {self._events} WHERE persistence_key = NEW.persistence_key)
+  ELSE NEW.sequence_nr <> 1 + coalesce(
+    (SELECT max(sequence_nr) FROM {self._events} WHERE persistence_key = NEW.persistence_key), 0)
+END
+BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key'); END"""
+
+    @property
+    def drop_trigger(self) -> str:
+        return f"DROP TRIGGER IF EXISTS {quoted(self.trigger)}"
+
+    @property
+    def create_snapshot_table(self) -> str:
+        return f"""CREATE TABLE {self._snapshots} (
   ordering INTEGER PRIMARY KEY,
   persistence_key TEXT NOT NULL,
   sequence_nr INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   data TEXT NOT NULL,
   event_id TEXT,
+  metadata TEXT,
   UNIQUE (persistence_key, sequence_nr)
-)""",
-        )
+)"""
 
     @property
-    def add_snapshot_event_id(self) -> str:
-        """For tables that earlier releases made. Those go on writing to them, and leave it NULL."""
-        return f"ALTER TABLE {self._snapshots} ADD COLUMN event_id TEXT"
+    def later_columns(self) -> tuple[tuple[str, str], ...]:
+        """Tables, and columns that tables of earlier releases lack. Those go on writing to them, and leave it NULL."""
+        return (
+            (self.event_table, "metadata"),
+            (self.snapshot_table, "event_id"),
+            (self.snapshot_table, "metadata"),
+        )
 
     # --- writing ---------------------------------------------------------------------------------------------
 
@@ -99,7 +119,7 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
         size = next(size for size in _SIZES if size >= count)
         text = self._inserts.get(size)
         if text is None:
-            rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * size)
+            rows = ", ".join([_ROW] * size)
             text = f"INSERT INTO {self._events} ({_COLUMNS}) SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL"
             self._inserts[size] = text
         return text, size
@@ -118,7 +138,7 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
     @cached_property
     def bury(self) -> str:
         return (
-            f"UPDATE {self._events} SET is_deleted = 1, data = NULL, tags = '[]' "
+            f"UPDATE {self._events} SET is_deleted = 1, data = NULL, tags = '[]', metadata = NULL "
             "WHERE persistence_key = ? AND sequence_nr = ? AND NOT is_deleted"
         )
 
@@ -133,9 +153,10 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
     @cached_property
     def put_snapshot(self) -> str:
         return (
-            f"INSERT INTO {self._snapshots} (persistence_key, sequence_nr, created_at, data, event_id) "
-            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (persistence_key, sequence_nr) DO UPDATE "
-            "SET created_at = excluded.created_at, data = excluded.data, event_id = excluded.event_id"
+            f"INSERT INTO {self._snapshots} (persistence_key, sequence_nr, created_at, data, event_id, metadata) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (persistence_key, sequence_nr) DO UPDATE "
+            "SET created_at = excluded.created_at, data = excluded.data, event_id = excluded.event_id, "
+            "metadata = excluded.metadata"
         )
 
     @cached_property
@@ -147,7 +168,7 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
     @cached_property
     def page(self) -> str:
         return (
-            f"SELECT sequence_nr, data, tags, created_at, is_deleted, event_id FROM {self._events} "
+            f"SELECT sequence_nr, data, tags, created_at, is_deleted, event_id, metadata FROM {self._events} "
             "WHERE persistence_key = ? AND sequence_nr > ? ORDER BY sequence_nr LIMIT ?"
         )
 
@@ -158,7 +179,7 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
     @cached_property
     def latest_snapshot(self) -> str:
         return (
-            f"SELECT sequence_nr, data, created_at, event_id FROM {self._snapshots} "
+            f"SELECT sequence_nr, data, created_at, event_id, metadata FROM {self._snapshots} "
             "WHERE persistence_key = ? AND sequence_nr <= ? ORDER BY sequence_nr DESC LIMIT 1"
         )
 
@@ -171,6 +192,10 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
             f"UNION ALL SELECT ({least} > k.name) FROM k WHERE k.name IS NOT NULL) "
             "SELECT name FROM k WHERE name IS NOT NULL LIMIT ?"
         )
+
+
+def add_column(table: str, column: str) -> str:
+    return f"ALTER TABLE {quoted(table)} ADD COLUMN {column} TEXT"
 
 
 def quoted(identifier: str) -> str:

@@ -14,11 +14,11 @@ from nact_persistence_sqlite import _sql
 from nact_persistence_sqlite._database import Database
 from nact_persistence_sqlite._errors import REFUSED
 from nact_persistence_sqlite._rows import EventRow, SnapshotRow
-from nact_persistence_sqlite._sql import MAX_ROWS, Statements
+from nact_persistence_sqlite._sql import MAX_ROWS, PARAMETERS, Statements
 
-_NO_ROW = (None,) * 7
+_NO_ROW = (None,) * PARAMETERS
 _DELETED_AT_ONCE = 5000
-_PARAMETERS_OF_MAX_ROWS = MAX_ROWS * 7
+_PARAMETERS_OF_MAX_ROWS = MAX_ROWS * PARAMETERS
 
 
 @dataclass(slots=True)
@@ -197,12 +197,13 @@ class Writer:
             outcome = InvalidEventError(f"the database refused it: {refused}")
         else:
             key, first = item.rows[0][:2]
+            is_tombstone = item.rows[0][4]
             stored = connection.execute(self._sql.stored_ids, (key, first, item.rows[-1][1])).fetchall()
             if stored == [(row[1], row[6]) for row in item.rows]:
                 self._touch(connection)  # whoever wrote it may have died before it was synced
                 return None
             highest = connection.execute(self._sql.highest, (key,)).fetchone()[0] or 0
-            if highest + 1 != first:
+            if highest if is_tombstone else highest + 1 != first:
                 outcome = SequenceConflictError(key, first, highest)
             else:
                 outcome = InvalidEventError(f"the database refused event {first} of key {key!r}: {refused}")

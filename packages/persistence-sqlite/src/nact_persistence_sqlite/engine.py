@@ -18,7 +18,7 @@ from nact_persistence_sqlite import _settings
 from nact_persistence_sqlite._database import File
 from nact_persistence_sqlite._reader import Page
 from nact_persistence_sqlite._replay import decoded, pages
-from nact_persistence_sqlite._rows import event_row, snapshot_row, stored_snapshot
+from nact_persistence_sqlite._rows import event_row, size_of, snapshot_row, stored_snapshot
 from nact_persistence_sqlite._sql import Statements
 from nact_persistence_sqlite._threads import Threads
 from nact_persistence_sqlite._writer import Append, DeleteEvents, DeleteSnapshots, PutSnapshot
@@ -130,7 +130,7 @@ class SqlitePersistenceEngine:
         self._threads.check_usable()
         check_batch((event,))
         row = event_row(event)
-        await self._threads.write(Append((row,)), len(row[3]))
+        await self._threads.write(Append((row,)), size_of(row))
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ class SqlitePersistenceEngine:
         check_batch(events)
         rows = [event_row(event) for event in events]
         if rows:
-            await self._threads.write(Append(rows), sum(len(row[3]) for row in rows))
+            await self._threads.write(Append(rows), sum(map(size_of, rows)))
 
     # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------
 
@@ -178,7 +178,7 @@ class SqlitePersistenceEngine:
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
         self._threads.check_usable()
         row = snapshot_row(snapshot)
-        await self._threads.write(PutSnapshot(row), len(row[3]))
+        await self._threads.write(PutSnapshot(row), size_of(row))
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
         self._threads.check_usable()
