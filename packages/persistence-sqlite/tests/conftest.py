@@ -35,7 +35,7 @@ def key() -> str:
 
 @pytest.fixture
 async def engine(path: Path) -> AsyncIterator[SqlitePersistenceEngine]:
-    engine = SqlitePersistenceEngine(path, busy_timeout=30)
+    engine = SqlitePersistenceEngine(path, timeout=30)
     yield engine
     await engine.aclose()
 

@@ -29,7 +29,7 @@ Numbered = Callable[..., list[PersistedEvent]]
 
 @pytest.fixture
 async def engine(path: Path) -> AsyncIterator[SqlitePersistenceEngine]:
-    engine = SqlitePersistenceEngine(path, busy_timeout=0.05)
+    engine = SqlitePersistenceEngine(path, timeout=0.05)
     yield engine
     await engine.aclose()
 
@@ -148,7 +148,7 @@ async def test_a_file_that_is_locked_when_it_is_opened(
 ) -> None:
     (event,) = numbered("k", 1, 1)
     shell.execute("BEGIN EXCLUSIVE")
-    engine = SqlitePersistenceEngine(path, busy_timeout=0.05)
+    engine = SqlitePersistenceEngine(path, timeout=0.05)
     error = await refusal(engine, "k", event, path)
     assert isinstance(error, EngineUnavailableError)
     assert not isinstance(error, OutcomeUnknownError)
@@ -175,7 +175,7 @@ async def test_starters_that_are_in_each_others_way_try_again() -> None:
             return ("wal",)
 
     contended = Contended()
-    file = File("x.db", Statements("e", "s"), "FULL", busy_timeout=30, create=True)
+    file = File("x.db", Statements("e", "s"), "FULL", timeout=30, create=True)
     Database(file, writes=True)._use_write_ahead_log(cast("sqlite3.Connection", contended))
     assert contended.left == 0
 

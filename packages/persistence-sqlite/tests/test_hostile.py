@@ -180,7 +180,7 @@ async def test_openings_that_fail_together_are_told_the_same(tmp_path: Path) -> 
 async def test_a_read_in_doubt_is_told_that_the_engine_was_closed(
     path: Path, key: str, numbered: Numbered, shell: sqlite3.Connection
 ) -> None:
-    engine = SqlitePersistenceEngine(path, busy_timeout=30)
+    engine = SqlitePersistenceEngine(path, timeout=30)
     await engine.persist(numbered(key, 1, 1)[0])
     shell.execute("BEGIN IMMEDIATE")
     write = asyncio.create_task(engine.persist(numbered(key, 2, 2)[0]))

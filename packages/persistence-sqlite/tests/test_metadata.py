@@ -140,7 +140,7 @@ import asyncio, sys
 from nact.persistence import PersistedEvent
 from nact_persistence_sqlite import SqlitePersistenceEngine
 async def main():
-    async with SqlitePersistenceEngine(sys.argv[1], busy_timeout=60) as engine:
+    async with SqlitePersistenceEngine(sys.argv[1], timeout=60) as engine:
         event = PersistedEvent(key=sys.argv[2], sequence_number=1, data=None, metadata={"by": sys.argv[2]})
         await engine.persist(event)
 print("ready", flush=True)

@@ -24,7 +24,7 @@ import asyncio, sys
 from nact.persistence import PersistedEvent
 from nact_persistence_sqlite import SqlitePersistenceEngine
 async def main():
-    async with SqlitePersistenceEngine(sys.argv[1], busy_timeout=60) as engine:
+    async with SqlitePersistenceEngine(sys.argv[1], timeout=60) as engine:
         await engine.persist(PersistedEvent(key=sys.argv[2], sequence_number=1, data=None))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -52,7 +52,7 @@ from nact.errors import SequenceConflictError
 from nact.persistence import PersistedEvent
 from nact_persistence_sqlite import SqlitePersistenceEngine
 async def main():
-    async with SqlitePersistenceEngine(sys.argv[1], busy_timeout=60) as engine:
+    async with SqlitePersistenceEngine(sys.argv[1], timeout=60) as engine:
         print("ready", flush=True)
         sys.stdin.readline()
         number = 1

@@ -102,8 +102,9 @@ async def test_the_file_may_be_shared_with_tables_of_the_user(
 
 async def test_several_journals_fit_in_one_file(path: Path, numbered: Numbered) -> None:
     names = [("event_journal", "snapshot_store"), ("o'brien's \"events\"", "select"), ("ünï", "snapshot_store")]
-    for events, snapshots in names:
-        async with SqlitePersistenceEngine(path, event_table=events, snapshot_table=snapshots) as engine:
+    prefixed = [("", *pair) for pair in names] + [("two ", *names[0]), ('Two"_', *names[0])]
+    for prefix, events, snapshots in prefixed:
+        async with SqlitePersistenceEngine(path, prefix=prefix, event_table=events, snapshot_table=snapshots) as engine:
             assert await engine.highest_sequence_number("k") == 0
             await engine.persist_all(numbered("k", 1, 3))
             await engine.delete_events("k", up_to=2)

@@ -145,7 +145,7 @@ from nact.persistence import PersistedEvent
 from nact_persistence_sqlite import SqlitePersistenceEngine
 async def main():
     is_deleted = sys.argv[2] == "tombstone"
-    async with SqlitePersistenceEngine(sys.argv[1], busy_timeout=60) as engine:
+    async with SqlitePersistenceEngine(sys.argv[1], timeout=60) as engine:
         print("ready", flush=True)
         sys.stdin.readline()
         for n in range(40):

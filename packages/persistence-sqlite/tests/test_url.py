@@ -26,12 +26,12 @@ def test_a_url_names_a_file(url: str, path: Path) -> None:
 
 def test_options_follow_a_question_mark() -> None:
     engine = engine_from_url(
-        "sqlite:///x.db?synchronous=normal&busy_timeout=0.5&page_size=7&event_table=e%20v"
-        "&snapshot_table=s&create_if_not_exists=false"
+        "sqlite:///x.db?synchronous=normal&timeout=0.5&page_size=7&event_table=e%20v"
+        "&snapshot_table=s&prefix=p%26_&create_if_not_exists=false"
     )
     file = engine._threads._writer._database._file
-    assert (file.synchronous, file.busy_timeout, file.create, engine._page_size) == ("NORMAL", 0.5, False, 7)
-    assert (file.sql.event_table, file.sql.snapshot_table) == ("e v", "s")
+    assert (file.synchronous, file.timeout, file.create, engine._page_size) == ("NORMAL", 0.5, False, 7)
+    assert (file.sql.event_table, file.sql.snapshot_table) == ("p&_e v", "p&_s")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_options_follow_a_question_mark() -> None:
         ("sqlite:///", "memory://"),
         ("sqlite:///:memory:", "MemoryPersistenceEngine"),
         ("sqlite:///x.db#1", "%23"),
-        ("sqlite:///x.db?color=red", "'color'.*busy_timeout"),
+        ("sqlite:///x.db?color=red", "'color'.*timeout"),
         ("sqlite:///x.db?synchronous", "name=value"),
         ("sqlite:///x.db?page_size=1&page_size=2", "twice"),
         ("sqlite:///x.db?page_size=many", "page_size.*'many'"),

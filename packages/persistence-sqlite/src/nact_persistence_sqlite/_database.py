@@ -24,7 +24,7 @@ class File:
     path: str
     sql: Statements
     synchronous: str
-    busy_timeout: float
+    timeout: float
     create: bool
     opened: Opened | None = None
     """Which files they were when it was last opened."""
@@ -121,7 +121,7 @@ class Database:
             f"file:{quote(os.fsencode(self._file.path))}?mode={mode}",
             uri=True,
             isolation_level=None,  # transactions are ours
-            timeout=self._file.busy_timeout,
+            timeout=self._file.timeout,
         )
         try:
             if self._writes:
@@ -146,7 +146,7 @@ class Database:
 
     def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
         """Several starters that change the mode at once get in each other's way, and SQLite doesn't wait for them."""
-        deadline = time.monotonic() + self._file.busy_timeout
+        deadline = time.monotonic() + self._file.timeout
         mode = None
         while mode is None:
             try:

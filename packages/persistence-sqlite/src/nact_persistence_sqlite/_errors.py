@@ -16,7 +16,7 @@ _CORRUPT = {
     sqlite3.SQLITE_FORMAT: "its format is unknown; restore it from a backup",
 }
 _UNAVAILABLE = {
-    sqlite3.SQLITE_BUSY: "another connection kept it locked for longer than busy_timeout; end its transaction",
+    sqlite3.SQLITE_BUSY: "another connection kept it locked for longer than timeout; end its transaction",
     sqlite3.SQLITE_LOCKED: "another connection kept a table locked; end its transaction",
     sqlite3.SQLITE_FULL: "the disk, or the database's max_page_count, is full; make room",
     sqlite3.SQLITE_READONLY: "it is read-only; let this process write to the file and its folder",

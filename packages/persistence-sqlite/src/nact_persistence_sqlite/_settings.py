@@ -11,32 +11,38 @@ _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 _LONGEST_WAIT = 86_400
 
 
-def checked_path(path: str | os.PathLike[str]) -> str:
+def checked_source(source: str | os.PathLike[str]) -> str:
     """The absolute path: a later change of the working directory changes nothing."""
-    text = os.fspath(path)
+    text = os.fspath(source)
     if not isinstance(text, str):
-        raise TypeError(f"path must be a str or a path of str, not {path!r}")
+        raise TypeError(f"source must be a str or a path of str, not {source!r}")
     if text.startswith((":memory:", "file:")):
         raise ValueError(
-            f"path must name a file, not {text!r}; for a journal in memory use nact.persistence.MemoryPersistenceEngine"
+            f"source must name a file, not {text!r}; "
+            "for a journal in memory use nact.persistence.MemoryPersistenceEngine"
         )
     if not text or "\0" in text:
-        raise ValueError(f"path must name a file, not {text!r}")
+        raise ValueError(f"source must name a file, not {text!r}")
     if os.path.basename(text) in {"", ".", ".."}:  # noqa: PTH119 - Path drops what is looked for
-        raise ValueError(f"path must name a file, and {text!r} is a folder")
+        raise ValueError(f"source must name a file, and {text!r} is a folder")
     return os.path.abspath(text)  # noqa: PTH100 - Path.absolute() keeps the ".." in it
 
 
-def checked_tables(event_table: str, snapshot_table: str) -> None:
-    """Returns if the two can be names of tables."""
+def checked_tables(prefix: str, event_table: str, snapshot_table: str) -> tuple[str, str]:
+    """The names of both tables, with the prefix."""
+    if not isinstance(prefix, str):
+        raise TypeError(f"prefix must be a str, not {prefix!r}")
     named: dict[str, object] = {"event_table": event_table, "snapshot_table": snapshot_table}
-    for name, table in named.items():
-        if not isinstance(table, str) or not table or "\0" in table or table.lower().startswith(("sqlite_", "nact_")):
+    for argument, name in named.items():
+        table = prefix + name if isinstance(name, str) and name else ""
+        if not table or "\0" in table or table.lower().startswith(("sqlite_", "nact_")):
             raise ValueError(
-                f"{name} must be the name of a table, not beginning with 'sqlite_' or 'nact_', not {table!r}"
+                f"{argument} must be the name of a table, not beginning with 'sqlite_' or 'nact_', "
+                f"not {(table or name)!r}"
             )
     if event_table.lower() == snapshot_table.lower():
         raise ValueError(f"event_table and snapshot_table must be two names, not both {event_table!r}")
+    return prefix + event_table, prefix + snapshot_table
 
 
 def checked_synchronous(synchronous: object) -> str:
@@ -45,9 +51,9 @@ def checked_synchronous(synchronous: object) -> str:
     return synchronous.upper()
 
 
-def checked_busy_timeout(seconds: object) -> float:
+def checked_timeout(seconds: object) -> float:
     if not isinstance(seconds, int | float) or not math.isfinite(seconds) or not 0 <= seconds <= _LONGEST_WAIT:
-        raise ValueError(f"busy_timeout must be a number of seconds from 0 to {_LONGEST_WAIT}, not {seconds!r}")
+        raise ValueError(f"timeout must be a number of seconds from 0 to {_LONGEST_WAIT}, not {seconds!r}")
     return float(seconds)
 
 

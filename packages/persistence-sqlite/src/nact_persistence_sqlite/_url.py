@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from nact.persistence.building.url_options import BOOLEAN, COUNT, NAME, SECONDS, Option, read_options
 from nact_persistence_sqlite.engine import SqlitePersistenceEngine
 
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-
-
-def _boolean(text: str) -> bool:
-    return _BOOLEANS[text.lower()]
-
-
-_OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "busy_timeout": (float, "a number of seconds"),
-    "create_if_not_exists": (_boolean, "true or false"),
-    "event_table": (str, "a name"),
-    "page_size": (int, "a whole number"),
-    "snapshot_table": (str, "a name"),
-    "synchronous": (str, "one of OFF, NORMAL, FULL, EXTRA"),
+_OPTIONS = {
+    "create_if_not_exists": BOOLEAN,
+    "event_table": NAME,
+    "page_size": COUNT,
+    "prefix": NAME,
+    "snapshot_table": NAME,
+    "synchronous": Option(str, "one of OFF, NORMAL, FULL, EXTRA"),
+    "timeout": SECONDS,
 }
 
 
@@ -82,21 +76,13 @@ def _check_path(path: str) -> None:
 
 
 def _options(query: str) -> dict[str, Any]:
-    options: dict[str, Any] = {}
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError:
         raise ValueError(
             "the options of the URL must be name=value, joined by & (a '?' in a path is written %3F)"
         ) from None
-    for name, text in pairs:
-        if name not in _OPTIONS:
-            raise ValueError(f"the URL has the option {name!r}; there are: {', '.join(sorted(_OPTIONS))}")
-        if name in options:
-            raise ValueError(f"the URL has the option {name!r} twice")
-        convert, expected = _OPTIONS[name]
-        try:
-            options[name] = convert(text)
-        except (ValueError, KeyError) as error:
-            raise ValueError(f"the option {name} must be {expected}, not {text!r}") from error
+    options, unknown = read_options(pairs, _OPTIONS, decode=str)  # parse_qsl has decoded them
+    if unknown:
+        raise ValueError(f"the URL has the option {unknown[0][0]!r}; there are: {', '.join(_OPTIONS)}")
     return options

@@ -33,38 +33,40 @@ class SqlitePersistenceEngine:
     Used by one event loop at a time, and by one process: after a fork, make a new one.
 
     Args:
-        path: The file. A relative path is taken from the working directory of now.
-        create_if_not_exists: Make the file and the tables at first use. Its folder must exist.
+        source: The path of the file. A relative path is resolved now, from the current working directory.
+        create_if_not_exists: Make the file and the tables at first use. The folder must exist.
+        prefix: Goes before the names of both tables.
         event_table: The table of events.
         snapshot_table: The table of snapshots.
-        synchronous: When SQLite waits for the disk. With `"FULL"` what was persisted survives a loss of power;
-            with `"NORMAL"` the death of this process, but a loss of power may take the last events.
-        busy_timeout: How many seconds to wait for another process that keeps the file locked.
-        page_size: How many events a replay reads at once, at most.
+        synchronous: When SQLite waits for the disk. With `"FULL"`, what was persisted survives a loss of power. With
+            `"NORMAL"` it survives the death of this process, but a loss of power may take the last events.
+        timeout: Seconds that a statement waits for another process that keeps the file locked.
+        page_size: The most events that a replay reads at once.
 
     Raises:
-        ValueError: One of these can't be.
+        TypeError: `source` isn't a path of `str`, or `prefix` isn't a `str`.
+        ValueError: An argument is invalid.
     """
 
     protocol_versions: ClassVar[tuple[int, ...]] = (1,)
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        source: str | os.PathLike[str],
         *,
         create_if_not_exists: bool = True,
+        prefix: str = "",
         event_table: str = "event_journal",
         snapshot_table: str = "snapshot_store",
         synchronous: str = "FULL",
-        busy_timeout: float = 5.0,
+        timeout: float = 5.0,
         page_size: int = 1000,
     ) -> None:
-        _settings.checked_tables(event_table, snapshot_table)
         file = File(
-            path=_settings.checked_path(path),
-            sql=Statements(event_table, snapshot_table),
+            path=_settings.checked_source(source),
+            sql=Statements(*_settings.checked_tables(prefix, event_table, snapshot_table)),
             synchronous=_settings.checked_synchronous(synchronous),
-            busy_timeout=_settings.checked_busy_timeout(busy_timeout),
+            timeout=_settings.checked_timeout(timeout),
             create=create_if_not_exists,
         )
         self._path = file.path
