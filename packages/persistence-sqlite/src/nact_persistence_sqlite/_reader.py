@@ -39,7 +39,11 @@ class Reader:
             cursor = connection.execute(self._sql.page, (key, after, count))
             for row in cursor:
                 rows.append(row)
-                room -= sum(len(text) for text in (row[1], row[6]) if type(text) is bytes)
+                data, metadata = row[1], row[6]
+                if type(data) is bytes:
+                    room -= len(data)
+                if type(metadata) is bytes:
+                    room -= len(metadata)
                 if room <= 0:
                     break
             cursor.close()

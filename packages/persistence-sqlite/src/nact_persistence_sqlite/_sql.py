@@ -12,10 +12,9 @@ MAX_ROWS = 1024
 OLDEST = (3, 24, 0)
 """The first SQLite that knows `ON CONFLICT ... DO UPDATE`."""
 
-_COLUMNS = "persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id, metadata"
-PARAMETERS = 8
-"""Of one row of an INSERT."""
-_ROW = f"({', '.join('?' * PARAMETERS)})"
+_COLUMNS = ("persistence_key", "sequence_nr", "created_at", "data", "is_deleted", "tags", "event_id", "metadata")
+PARAMETERS = len(_COLUMNS)
+"""Of one row of an INSERT, at most: without metadata there is one less."""
 _SIZES = sorted({2**n for n in range(11)} | {3 * 2**n for n in range(9)})  # 1, 2, 3, 4, 6, 8, 12, ... 768, 1024
 
 SCHEMA_TABLE = "nact_schema"
@@ -47,7 +46,7 @@ class Statements:
         self.snapshot_table = snapshot_table
         self._events = quoted(event_table)
         self._snapshots = quoted(snapshot_table)
-        self._inserts: dict[int, str] = {}
+        self._inserts: dict[tuple[int, int], str] = {}
 
     # --- schema ----------------------------------------------------------------------------------------------
 
@@ -110,18 +109,21 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
 
     # --- writing ---------------------------------------------------------------------------------------------
 
-    def insert_events(self, count: int) -> tuple[str, int]:
-        """An INSERT of at least `count` rows, and of how many. Rows whose key is NULL are left out.
+    def insert_events(self, count: int, columns: int) -> tuple[str, int]:
+        """An INSERT of at least `count` rows with the first columns, and its size. Rows whose key is NULL are left out.
 
-        One statement is one step, and Python gives up its lock at every step: see docs/adr. A few sizes, so
-        that the statements stay prepared.
+        One statement is one step, and Python gives up its lock at every step: see docs/adr/0006. There are a few sizes,
+        so that the statements stay prepared.
         """
         size = next(size for size in _SIZES if size >= count)
-        text = self._inserts.get(size)
+        text = self._inserts.get((size, columns))
         if text is None:
-            rows = ", ".join([_ROW] * size)
-            text = f"INSERT INTO {self._events} ({_COLUMNS}) SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL"
-            self._inserts[size] = text
+            rows = ", ".join([f"({', '.join('?' * columns)})"] * size)
+            text = (
+                f"INSERT INTO {self._events} ({', '.join(_COLUMNS[:columns])}) "
+                f"SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL"
+            )
+            self._inserts[size, columns] = text
         return text, size
 
     @cached_property

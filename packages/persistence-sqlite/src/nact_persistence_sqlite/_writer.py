@@ -13,10 +13,9 @@ from nact.persistence.building.group_commit import Outcome
 from nact_persistence_sqlite import _sql
 from nact_persistence_sqlite._database import Database
 from nact_persistence_sqlite._errors import REFUSED
-from nact_persistence_sqlite._rows import EventRow, SnapshotRow
+from nact_persistence_sqlite._rows import EVENT_COLUMNS, EventRow, SnapshotRow
 from nact_persistence_sqlite._sql import MAX_ROWS, PARAMETERS, Statements
 
-_NO_ROW = (None,) * PARAMETERS
 _DELETED_AT_ONCE = 5000
 _PARAMETERS_OF_MAX_ROWS = MAX_ROWS * PARAMETERS
 
@@ -170,11 +169,15 @@ class Writer:
 
     def _insert(self, connection: sqlite3.Connection, rows: Sequence[EventRow]) -> None:
         """All of the rows, or an error; with the error, some of them may be stored if no transaction is open."""
-        text, size = self._sql.insert_events(len(rows))
         values: list[object] = []
         for row in rows:
             values += row
-        values += _NO_ROW * (size - len(rows))
+        columns = EVENT_COLUMNS
+        if len(values) != columns * len(rows):  # there is metadata
+            columns = PARAMETERS
+            values = [value for row in rows for value in (*row, None)[:columns]]
+        text, size = self._sql.insert_events(len(rows), columns)
+        values += (None,) * (columns * (size - len(rows)))
         if connection.execute(text, values).rowcount != len(rows):
             raise sqlite3.IntegrityError("a trigger left it out")
 
