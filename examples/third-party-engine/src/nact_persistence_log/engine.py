@@ -1,68 +1,76 @@
-"""The engine: the contract's methods, done by one thread in the order in which they were called."""
+"""The engine: the contract's methods. One thread does the work, in the order in which it was asked for."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import warnings
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import ClassVar, TypeVar, TypeVarTuple
 from urllib.parse import unquote, urlsplit
 
-from nact.errors import EngineClosedError, OutcomeUnknownError
+from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent
-from nact.persistence.building import json_data
-from nact.persistence.building.checks import check_batch, check_key, check_tags, check_window
+from nact.persistence.building.checks import check_batch, check_key, check_prefix, check_tags, check_window
+from nact.persistence.building.errors import engine_unavailable
 from nact.persistence.building.group_commit import GroupCommit, Outcome
-from nact_persistence_log.log import Log
+from nact.persistence.building.lifecycle import SessionEngine
+from nact_persistence_log.log import Line, Log
 
-P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
 
 PAGE = 500
 
 
-class LogPersistenceEngine:
+class Session:
+    """What the engine uses in one event loop: the file, its thread, and the group commit that feeds the thread."""
+
+    def __init__(self, log: Log, thread: ThreadPoolExecutor) -> None:
+        self.log = log
+        self.commits = GroupCommit(self._write)
+        self._thread = thread
+
+    async def open(self) -> None:
+        """Does nothing: the first use opens the file."""
+
+    async def aclose(self) -> None:
+        await self.commits.aclose()
+        self._thread.submit(self.log.close)
+        self._thread.shutdown()
+
+    async def run(self, function: Callable[[*Ts], R], *args: *Ts, stores: bool = False) -> R:
+        """What the function returns. There is one thread, so a read comes after every write that began before it."""
+        try:
+            return await asyncio.wrap_future(self._thread.submit(function, *args))
+        except OSError as error:
+            raise engine_unavailable(f"the file can't be used: {error}", outcome_known=not stores) from error
+
+    async def _write(self, lines: Sequence[Line]) -> Sequence[Outcome]:
+        return await self.run(self.log.append, lines, stores=True)
+
+
+class LogPersistenceEngine(SessionEngine[Session]):
     """Keeps journals in one append-only file, which many processes can share.
 
     Args:
-        path: The file. It is made at the first use, in a folder that is there.
+        source: The path of the file. It is made at the first use, in a folder that is there.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._log = Log(Path(path))
-        self._commits = GroupCommit(self._write)
-        self._thread: ThreadPoolExecutor | None = None
-        self._process = 0  # that has the thread
-        self._closed = False
+    protocol_versions: ClassVar[tuple[int, ...]] = (1,)
+    durability: ClassVar[str] = "fsync"
 
-    async def __aenter__(self) -> Self:
-        self._check_open()
-        return self
+    def __init__(self, source: str | os.PathLike[str]) -> None:
+        self._path = Path(source)
+        log, thread = Log(self._path), ThreadPoolExecutor(1, "nact log")  # of all sessions: another loop goes on there
+        super().__init__(lambda: Session(log, thread))
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
+    def __repr__(self) -> str:
+        return f"LogPersistenceEngine({str(self._path)!r})"
 
-    def __del__(self) -> None:
-        if self._thread is not None:
-            warnings.warn(f"{self!r} was left open: use `async with`, or aclose()", ResourceWarning, stacklevel=1)
-
-    async def aclose(self) -> None:
-        """Waits for writes in flight, and closes the file. Can be called again."""
-        self._closed = True
-        if self._is_from_before_a_fork():
-            self._thread = None  # it is the parent's
-            return
-        await self._commits.aclose()
-        if self._thread is not None:
-            thread, self._thread = self._thread, None
-            thread.submit(self._log.close)
-            thread.shutdown()
+    async def _session(self) -> Session:
+        return self._life.ready() or await self._life.opened()
 
     # --- PersistenceEngine ---------------------------------------------------------------------------------------
 
@@ -73,14 +81,17 @@ class LogPersistenceEngine:
         check_window(after, limit)
         wanted = set(check_tags(tags))
         while limit is None or limit > 0:
-            page = await self._run(self._log.read, key, after, PAGE if limit is None else min(limit, PAGE))
+            session = await self._session()  # again for each page: the engine may have been closed
+            page = await session.run(session.log.read, key, after, PAGE if limit is None else min(limit, PAGE))
             for event in page:
+                if event.sequence_number != after + 1 and not event.is_deleted:
+                    raise CorruptJournalError("it is missing", key, after + 1)
+                after = event.sequence_number
                 if limit != 0 and wanted.issubset(event.tags):
                     limit = None if limit is None else limit - 1
                     yield event
             if not page:
                 return
-            after = page[-1].sequence_number
 
     async def persist(self, event: PersistedEvent) -> None:
         await self.persist_all([event])
@@ -88,45 +99,22 @@ class LogPersistenceEngine:
     # --- abilities -----------------------------------------------------------------------------------------------
 
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
-        self._check_open()
+        session = await self._session()
         check_batch(events)
-        size = sum(len(json_data.encode(event.data)) for event in events)
         if events:
-            await self._commits.submit(tuple(events), size=size)
+            line = Line.of(events)
+            await session.commits.submit(line, size=len(line.text))
 
     async def highest_sequence_number(self, key: str) -> int:
-        return await self._run(self._log.highest, check_key(key))
+        check_key(key)
+        session = await self._session()
+        return await session.run(session.log.highest, key)
 
     async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
-        for key in await self._run(self._log.keys, prefix):
+        check_prefix(prefix)
+        session = await self._session()
+        for key in await session.run(session.log.keys, prefix):
             yield key
-
-    # --- how it is done --------------------------------------------------------------------------------------------
-
-    async def _write(self, batches: Sequence[Sequence[PersistedEvent]]) -> Sequence[Outcome]:
-        return await self._in_thread(self._log.append, batches)
-
-    async def _run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        self._check_open()
-        return await self._in_thread(function, *args, **kwargs)
-
-    async def _in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What the function returns. There is one thread, so a read comes after every write that was begun before."""
-        if self._thread is None:
-            self._thread, self._process = ThreadPoolExecutor(1, "nact log"), os.getpid()
-        try:
-            return await asyncio.wrap_future(self._thread.submit(function, *args, **kwargs))
-        except OSError as error:
-            raise OutcomeUnknownError(f"the file can't be used: {error}") from error
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise EngineClosedError("this engine is closed; make a new one")
-        if self._is_from_before_a_fork():
-            raise EngineClosedError("this engine was used before a fork; make a new one")
-
-    def _is_from_before_a_fork(self) -> bool:
-        return self._thread is not None and self._process != os.getpid()
 
 
 def engine_from_url(url: str) -> LogPersistenceEngine:

@@ -1,8 +1,8 @@
 """The file: a line for each batch, and an index in memory that tells where each key's batches are.
 
-A line is a checksum, a blank, a batch as JSON, and a line end. Lines are only ever added, under a lock of the file.
-Who looks for new ones shares that lock, and so never sees half of a line that is being written; whole lines are read
-without it. A line without an end is what a killed writer left: nobody was told that it is stored.
+A line is a checksum, a blank, a batch as JSON, and a line end. Lines are only ever added, under a lock of the file. A
+reader shares that lock while it looks for new lines, and so never sees half of one; it reads whole lines without the
+lock. A line without an end is what a killed writer left. Its writer was never told that it is stored.
 """
 
 from __future__ import annotations
@@ -13,33 +13,53 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, Self, TypeVar
 
 import msgspec
 
-from nact.errors import CorruptJournalError, EngineUnavailableError, SequenceConflictError
+from nact.errors import CorruptJournalError, EngineUnavailableError, InvalidEventError, SequenceConflictError
 from nact.persistence import PersistedEvent
+from nact.persistence.building import json_data
 from nact.persistence.building.errors import engine_unavailable
 from nact.persistence.building.group_commit import Outcome
 
-T = TypeVar("T")
 
-
-class Batch(msgspec.Struct):
-    """What a line holds."""
+class Head(msgspec.Struct):
+    """The part of a batch that the index needs."""
 
     key: str
     first: int
     last: int
+
+
+class Batch(Head):
+    """The content of a line."""
+
     events: list[PersistedEvent]
 
 
-class Head(msgspec.Struct):
-    """What the index needs of it."""
+B = TypeVar("B", bound=Head)
 
-    key: str
-    first: int
-    last: int
+
+class Line(NamedTuple):
+    """A batch, and its text."""
+
+    batch: Batch
+    text: bytes
+
+    @classmethod
+    def of(cls, events: Sequence[PersistedEvent]) -> Self:
+        """The line of these events.
+
+        Raises:
+            InvalidEventError: They can't be stored exactly.
+        """
+        for event in events:
+            json_data.check(event.data)
+            json_data.encode_metadata(event.metadata)
+        batch = Batch(events[0].key, events[0].sequence_number, events[-1].sequence_number, list(events))
+        text = msgspec.json.encode(batch)
+        return cls(batch, b"%08x %s\n" % (zlib.crc32(text), text))
 
 
 class Place(NamedTuple):
@@ -61,38 +81,41 @@ class Log:
         self._places: dict[str, list[Place]] = {}
         self._end = 0
 
-    def append(self, batches: Sequence[Sequence[PersistedEvent]]) -> list[Outcome]:
-        """Stores the batches with one write, and tells for each what became of it."""
+    def append(self, lines: Sequence[Line]) -> list[Outcome]:
+        """Stores the lines with one fsync, and returns an outcome for each."""
         with self._locked(fcntl.LOCK_EX) as file:
             self._catch_up(file)
-            lines: list[bytes] = []
             try:
-                outcomes = [self._accept(batch, lines) for batch in batches]
-                if lines:
-                    self._write(file, b"".join(lines))
+                file.truncate(self._end)  # what a killed writer left
+                outcomes = [self._accept(file, line) for line in lines]
+                file.flush()
+                os.fsync(file.fileno())  # also for a retry: the first writer may have died before its fsync
             except BaseException:
-                self._forget()  # the index may have lines that the file hasn't
+                self._forget()  # the index may have lines that the file lacks
                 raise
         return outcomes
 
     def read(self, key: str, after: int, count: int) -> list[PersistedEvent]:
         """At least `count` events above `after`, or all that there are."""
-        file = self._caught_up()
         found: list[PersistedEvent] = []
-        for place in self._behind(key, after):
-            found += [event for event in self._batch(file, key, place) if event.sequence_number > after]
+        with self._locked(fcntl.LOCK_SH) as file:
+            self._catch_up(file)
+        for place in self._places_after(key, after):
+            found += [event for event in self._stored(file, key, place) if event.sequence_number > after]
             if len(found) >= count:
                 break
         return found
 
     def highest(self, key: str) -> int:
         """The key's last number."""
-        self._caught_up()
+        with self._locked(fcntl.LOCK_SH) as file:
+            self._catch_up(file)
         return self._highest(key)
 
     def keys(self, prefix: str) -> list[str]:
-        """All keys that begin so."""
-        self._caught_up()
+        """All keys that begin with the prefix."""
+        with self._locked(fcntl.LOCK_SH) as file:
+            self._catch_up(file)
         return [key for key in self._places if key.startswith(prefix)]
 
     def close(self) -> None:
@@ -101,63 +124,57 @@ class Log:
             self._file.close()
             self._file = None
 
-    def _write(self, file: BinaryIO, text: bytes) -> None:
-        os.ftruncate(file.fileno(), self._end - len(text))
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    def _accept(self, file: BinaryIO, line: Line) -> Outcome:
+        """Writes the line if its batch is the next of its key."""
+        batch, highest = line.batch, self._highest(line.batch.key)
+        follows = highest == 0 if batch.events[0].is_deleted else batch.first == highest + 1
+        if follows:
+            file.write(line.text)
+            self._note(batch, len(line.text))
+            return None
+        file.flush()  # the event that this one repeats may be of the same group commit
+        places = self._places_after(batch.key, batch.first - 1)
+        try:
+            stored = {identity(event) for place in places for event in self._stored(file, batch.key, place)}
+        except CorruptJournalError as error:
+            return error
+        if stored.issuperset(map(identity, batch.events)):
+            return None
+        return SequenceConflictError(batch.key, batch.first, highest)
 
-    def _accept(self, batch: Sequence[PersistedEvent], lines: list[bytes]) -> Outcome:
-        """Adds the batch's line, and its place to the index, if its numbers are the next ones."""
-        key, first, last = batch[0].key, batch[0].sequence_number, batch[-1].sequence_number
-        highest = self._highest(key)
-        if first != highest + 1:
-            places = self._behind(key, first - 1)
-            stored = {named(event) for place in places for event in self._stored(key, place, lines)}
-            if stored.issuperset(map(named, batch)):
-                os.fsync(self._opened().fileno())  # whoever wrote it may have died before it was synced
-                return None
-            return SequenceConflictError(key, first, highest)
-        text = msgspec.json.encode(Batch(key, first, last, list(batch)))
-        lines.append(b"%08x %s\n" % (zlib.crc32(text), text))
-        self._places.setdefault(key, []).append(Place(first, last, self._end, len(lines[-1])))
-        self._end += len(lines[-1])
-        return None
-
-    def _stored(self, key: str, place: Place, lines: Sequence[bytes]) -> list[PersistedEvent]:
-        """The events at a place, which may be one of the lines that aren't written yet."""
-        start = self._end
-        for line in reversed(lines):
-            start -= len(line)
-            if start == place.start:
-                return decoded(line, Batch).events
-        return self._batch(self._opened(), key, place)
-
-    def _batch(self, file: BinaryIO, key: str, place: Place) -> list[PersistedEvent]:
-        line = os.pread(file.fileno(), place.size, place.start)
-        return decoded(line, Batch, key, place.first).events
-
-    def _behind(self, key: str, after: int) -> Iterator[Place]:
-        places = self._places.get(key, [])
-        return (place for place in places if place.last > after)
-
-    def _highest(self, key: str) -> int:
-        places = self._places.get(key)
-        return places[-1].last if places else 0
-
-    def _caught_up(self) -> BinaryIO:
-        with self._locked(fcntl.LOCK_SH) as file:
-            self._catch_up(file)
-        return file
+    def _note(self, batch: Head, size: int) -> None:
+        self._places.setdefault(batch.key, []).append(Place(batch.first, batch.last, self._end, size))
+        self._end += size
 
     def _catch_up(self, file: BinaryIO) -> None:
         """Puts the lines that other processes added into the index."""
         file.seek(self._end)
         for line in file:
             if line.endswith(b"\n"):
-                head = decoded(line, Head)
-                self._places.setdefault(head.key, []).append(Place(head.first, head.last, self._end, len(line)))
-                self._end += len(line)
+                self._note(decoded(line, Head), len(line))
+
+    def _stored(self, file: BinaryIO, key: str, place: Place) -> list[PersistedEvent]:
+        line = os.pread(file.fileno(), place.size, place.start)
+        return decoded(line, Batch, key, place.first).events
+
+    def _places_after(self, key: str, after: int) -> Iterator[Place]:
+        return (place for place in self._places.get(key, ()) if place.last > after)
+
+    def _highest(self, key: str) -> int:
+        places = self._places.get(key)
+        return places[-1].last if places else 0
+
+    @contextmanager
+    def _locked(self, kind: int) -> Iterator[BinaryIO]:
+        file = self._opened()
+        fcntl.flock(file, kind)
+        try:
+            self._check_unmoved(file)
+            yield file
+            self._check_unmoved(file, outcome_known=kind == fcntl.LOCK_SH)
+        finally:
+            if not file.closed:
+                fcntl.flock(file, fcntl.LOCK_UN)
 
     def _opened(self) -> BinaryIO:
         if self._file is None:
@@ -170,20 +187,8 @@ class Log:
             os.close(folder)
         return self._file
 
-    @contextmanager
-    def _locked(self, kind: int) -> Iterator[BinaryIO]:
-        file = self._opened()
-        fcntl.flock(file, kind)
-        try:
-            self._check_unmoved(file)
-            yield file
-            self._check_unmoved(file, outcome_known=False)
-        finally:
-            if not file.closed:
-                fcntl.flock(file, fcntl.LOCK_UN)
-
     def _check_unmoved(self, file: BinaryIO, *, outcome_known: bool = True) -> None:
-        """The name must lead to the file that is open, and nothing of it may be gone, or what is added is lost."""
+        """Returns if the path leads to the file that is open, and nothing of it is gone: else what is added is lost."""
         mine = os.fstat(file.fileno())
         try:
             named = self._path.stat()
@@ -200,17 +205,17 @@ class Log:
         self._places, self._end = {}, 0
 
 
-def decoded(line: bytes, kind: type[T], key: str | None = None, number: int | None = None) -> T:
-    """What the line holds, if it is whole."""
+def decoded(line: bytes, kind: type[B], key: str | None = None, number: int | None = None) -> B:
+    """The content of a line that is whole."""
     try:
         checksum, text = line.split(b" ", 1)
         if int(checksum, 16) != zlib.crc32(text[:-1]):
             raise CorruptJournalError("the checksum of a batch is wrong", key, number)
         return msgspec.json.decode(text, type=kind)
-    except ValueError as error:
+    except (ValueError, InvalidEventError) as error:
         raise CorruptJournalError(f"a line isn't a batch: {error}", key, number) from error
 
 
-def named(event: PersistedEvent) -> tuple[int, str]:
+def identity(event: PersistedEvent) -> tuple[int, str]:
     """What tells a retry from another writer's event."""
     return event.sequence_number, event.event_id
