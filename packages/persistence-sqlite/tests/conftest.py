@@ -17,6 +17,8 @@ import pytest
 from nact.persistence import PersistedEvent
 from nact_persistence_sqlite import SqlitePersistenceEngine
 
+sys.path.insert(0, str(Path(__file__).parent))  # for sqlite_sessions
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self, cast
 
 import pytest
+from sqlite_sessions import session_of
 
 from nact.errors import CorruptJournalError, EngineUnavailableError, NactError, OutcomeUnknownError
 from nact.persistence import PersistedEvent
@@ -55,13 +56,13 @@ async def refusal(engine: SqlitePersistenceEngine, key: str, event: PersistedEve
 
 async def test_the_writer_syncs_every_commit_to_a_write_ahead_log(engine: SqlitePersistenceEngine) -> None:
     def settings() -> list[object]:
-        with engine._threads._writer._database as connection:
+        with session_of(engine)._writer._database as connection:
             names = ("journal_mode", "synchronous", "secure_delete")
             return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
     full = 2
     await engine.highest_sequence_number("k")  # opens it
-    assert await engine._threads._writer_thread.call(settings) == ["wal", full, 1]
+    assert await session_of(engine)._writer_thread.call(settings) == ["wal", full, 1]
 
 
 async def test_a_missing_folder(tmp_path: Path, numbered: Numbered) -> None:
@@ -183,7 +184,7 @@ async def test_starters_that_are_in_each_others_way_try_again() -> None:
 async def test_a_full_disk(
     engine: SqlitePersistenceEngine, path: Path, key: str, stored: list[PersistedEvent], numbered: Numbered
 ) -> None:
-    await engine._threads._writer_thread.call(allow_pages, engine, 20)
+    await session_of(engine)._writer_thread.call(allow_pages, engine, 20)
     large = numbered(key, 4, 4, data="x" * 200_000)[0]
     small = numbered("small", 1, 1)[0]
     writes = (engine.persist(large), engine.persist(small))
@@ -197,7 +198,7 @@ async def test_a_full_disk(
 
 
 def allow_pages(engine: SqlitePersistenceEngine, count: int) -> None:
-    with engine._threads._writer._database as connection:
+    with session_of(engine)._writer._database as connection:
         connection.execute(f"PRAGMA max_page_count = {count}")
 
 

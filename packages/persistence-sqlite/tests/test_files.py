@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlite_sessions import session_of
 
 from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact.persistence import PersistedEvent
@@ -62,7 +63,7 @@ def close_a_descriptor(path: Path) -> None:
 @contextmanager
 def when_inserted(engine: SqlitePersistenceEngine, happens: Callable[[], object]) -> Iterator[None]:
     """Something happens when an event is stored, and not yet acknowledged; once."""
-    writer = engine._threads._writer
+    writer = session_of(engine)._writer
     insert = writer._insert
 
     def insert_and_more(connection: sqlite3.Connection, rows: Sequence[EventRow]) -> None:
@@ -161,12 +162,12 @@ async def test_locks_lost_during_a_read_make_it_raise(
     engine: SqlitePersistenceEngine, path: Path, key: str, stored: list[PersistedEvent]
 ) -> None:
     def read_and_lose() -> int:
-        with engine._threads.reader._database:
+        with session_of(engine).reader._database:
             close_a_descriptor(beside(path, "-shm"))
         return 0
 
     with pytest.raises(EngineUnavailableError, match="drops SQLite's locks"):
-        await engine._threads.read(read_and_lose)
+        await session_of(engine).read(read_and_lose)
     assert await replay(engine, key) == stored
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlite_sessions import session_of
 
 from nact.errors import CorruptJournalError, InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot
@@ -111,7 +112,7 @@ async def test_metadata_is_removed_with_the_data(
 async def test_large_metadata_ends_a_page(engine: SqlitePersistenceEngine, key: str, numbered: Numbered) -> None:
     events = numbered(key, 1, 10, metadata={"why": "x" * 300_000})
     await engine.persist_all(events)
-    page = await engine._threads._reader_thread.call(engine._threads.reader.page, key, 0, 1000)
+    page = await session_of(engine)._reader_thread.call(session_of(engine).reader.page, key, 0, 1000)
     assert (len(page.rows), page.is_last) == (4, False)
     assert await journal(engine, key) == events
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlite_sessions import session_of
 
 from nact.errors import CorruptJournalError, EngineUnavailableError
 from nact.persistence import PersistedEvent, PersistedSnapshot
@@ -43,7 +44,7 @@ async def test_pages_of_any_size_give_the_same_events(
 
 async def test_a_page_ends_when_it_is_large(engine: SqlitePersistenceEngine, key: str) -> None:
     await engine.persist_all([PersistedEvent(key=key, sequence_number=n, data="x" * 300_000) for n in range(1, 11)])
-    page = await engine._threads._reader_thread.call(engine._threads.reader.page, key, 0, 1000)
+    page = await session_of(engine)._reader_thread.call(session_of(engine).reader.page, key, 0, 1000)
     assert (len(page.rows), page.is_last) == (4, False)
     assert len(await replay(engine, key)) == 10
 

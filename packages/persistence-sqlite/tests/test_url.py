@@ -21,7 +21,7 @@ from nact_persistence_sqlite import engine_from_url
     ],
 )
 def test_a_url_names_a_file(url: str, path: Path) -> None:
-    assert engine_from_url(url)._path == str(path)
+    assert engine_from_url(url)._file.path == str(path)
 
 
 def test_options_follow_a_question_mark() -> None:
@@ -29,7 +29,7 @@ def test_options_follow_a_question_mark() -> None:
         "sqlite:///x.db?synchronous=normal&timeout=0.5&page_size=7&event_table=e%20v"
         "&snapshot_table=s&prefix=p%26_&create_if_not_exists=false"
     )
-    file = engine._threads._writer._database._file
+    file = engine._file
     assert (file.synchronous, file.timeout, file.create, engine._page_size) == ("NORMAL", 0.5, False, 7)
     assert (file.sql.event_table, file.sql.snapshot_table) == ("p&_e v", "p&_s")
 

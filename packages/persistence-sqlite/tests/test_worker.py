@@ -110,3 +110,23 @@ async def test_closing_a_worker_that_never_worked_does_nothing() -> None:
     before = threading.active_count()
     await Worker("test").aclose(lambda: pytest.fail("it was called"))
     assert threading.active_count() == before
+
+
+def test_closing_begins_again_if_its_loop_has_ended() -> None:
+    worker, may_go, ran = Worker("test"), threading.Event(), list[str]()
+
+    async def leave() -> None:
+        calls.append(worker.call(may_go.wait))
+        closing.append(asyncio.ensure_future(worker.aclose(lambda: ran.append("first"))))
+        await asyncio.sleep(0)
+
+    calls: list[asyncio.Future[bool]] = []
+    closing: list[asyncio.Future[None]] = []
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(leave())
+    may_go.set()
+    asyncio.run(worker.aclose(lambda: ran.append("second")))
+    assert (ran[-1], worker.is_running) == ("second", False)
+    closing[0].cancel()
+    loop.run_until_complete(asyncio.wait(asyncio.all_tasks(loop)))
+    loop.close()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlite_sessions import session_of
 
 from nact.errors import EngineUnavailableError, InvalidEventError, SequenceConflictError
 from nact.persistence import PersistedEvent, PersistedSnapshot
@@ -87,7 +88,7 @@ async def test_an_event_too_large_for_the_database_fails_alone(
     engine: SqlitePersistenceEngine, numbered: Numbered
 ) -> None:
     await engine.persist(numbered("k", 1, 1)[0])
-    await engine._threads._writer_thread.call(limit_length, engine, 10_000)
+    await session_of(engine)._writer_thread.call(limit_length, engine, 10_000)
     large = engine.persist(PersistedEvent(key="large", sequence_number=1, data="x" * 20_000))
     outcomes = await asyncio.gather(large, engine.persist(numbered("small", 1, 1)[0]), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [InvalidEventError, type(None)]
@@ -95,7 +96,7 @@ async def test_an_event_too_large_for_the_database_fails_alone(
 
 
 def limit_length(engine: SqlitePersistenceEngine, limit: int) -> None:
-    with engine._threads._writer._database as connection:
+    with session_of(engine)._writer._database as connection:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limit)
 
 
@@ -210,13 +211,13 @@ async def test_between_the_transactions_of_a_deletion_the_journal_is_readable_an
 ) -> None:
     await engine.persist_all(numbered(key, 1, 12_000))
     deletion = DeleteEvents(key, MAX_SEQUENCE_NUMBER)
-    await engine._threads._writer_thread.call(engine._threads._writer.write, [deletion])
+    await session_of(engine)._writer_thread.call(session_of(engine)._writer.write, [deletion])
     assert (deletion.is_done, deletion.up_to) == (False, 12_000)
     left = await numbers(engine, key)
     assert left == [*range(1, len(left)), 12_000]
     await engine.persist(numbered(key, 12_001, 12_001)[0])
     while not deletion.is_done:
-        await engine._threads._writer_thread.call(engine._threads._writer.write, [deletion])
+        await session_of(engine)._writer_thread.call(session_of(engine)._writer.write, [deletion])
     assert await numbers(engine, key) == [12_000, 12_001]
 
 

@@ -19,7 +19,7 @@ from nact_persistence_sqlite._sql import Statements
 
 @dataclass(slots=True)
 class File:
-    """Which file, and how to open it. Shared by the engine's two connections."""
+    """Names the file, and says how to open it. Shared by the engine's connections."""
 
     path: str
     sql: Statements
@@ -28,6 +28,8 @@ class File:
     create: bool
     opened: Opened | None = None
     """Which files they were when it was last opened."""
+    is_in_doubt: bool = False
+    """Whether a commit failed that may have left a whole transaction in the write-ahead log."""
 
 
 class Database:

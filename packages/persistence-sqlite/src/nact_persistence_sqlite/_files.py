@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from nact.errors import EngineUnavailableError
 from nact.persistence.building.errors import engine_unavailable
+from nact_persistence_sqlite._file_names import Identity, Names
 from nact_persistence_sqlite._locks import Locks, open_files
-from nact_persistence_sqlite._names import Identity, Names
 
 _HELD = "this process closed a descriptor of {name}-shm, which drops SQLite's locks (copy it with SQLite's own backup)"
 

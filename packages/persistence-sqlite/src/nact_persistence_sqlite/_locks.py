@@ -18,7 +18,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import Literal
 
-from nact_persistence_sqlite._names import Identity
+from nact_persistence_sqlite._file_names import Identity
 
 if sys.platform == "linux":
     import fcntl

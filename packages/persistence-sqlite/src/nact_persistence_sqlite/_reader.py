@@ -39,11 +39,9 @@ class Reader:
             cursor = connection.execute(self._sql.page, (key, after, count))
             for row in cursor:
                 rows.append(row)
-                data, metadata = row[1], row[6]
-                if type(data) is bytes:
-                    room -= len(data)
-                if type(metadata) is bytes:
-                    room -= len(metadata)
+                room -= len(row[1]) if type(row[1]) is bytes else 0
+                if row[6] is not None:
+                    room -= len(row[6]) if type(row[6]) is bytes else 0
                 if room <= 0:
                     break
             cursor.close()

@@ -95,7 +95,8 @@ class Worker:
         Goes on when it is cancelled. Several may close it at once.
         """
         if self._thread is not None:
-            if self._ending is None:
+            loop = asyncio.get_running_loop()
+            if self._ending is None or self._ending.get_loop() is not loop:  # that loop may have ended meanwhile
                 self._ending = asyncio.create_task(self._end(self._thread, last_call), name=f"end {self._name}")
             await asyncio.shield(self._ending)
 

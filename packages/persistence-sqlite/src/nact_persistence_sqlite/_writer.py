@@ -11,10 +11,10 @@ from typing import TypeAlias
 from nact.errors import EngineUnavailableError, InvalidEventError, NactError, OutcomeUnknownError, SequenceConflictError
 from nact.persistence.building.group_commit import Outcome
 from nact_persistence_sqlite import _sql
-from nact_persistence_sqlite._database import Database
+from nact_persistence_sqlite._database import Database, File
 from nact_persistence_sqlite._errors import REFUSED
 from nact_persistence_sqlite._rows import EVENT_COLUMNS, EventRow, SnapshotRow
-from nact_persistence_sqlite._sql import MAX_ROWS, PARAMETERS, Statements
+from nact_persistence_sqlite._sql import MAX_ROWS, PARAMETERS
 
 _DELETED_AT_ONCE = 5000
 _PARAMETERS_OF_MAX_ROWS = MAX_ROWS * PARAMETERS
@@ -57,10 +57,10 @@ Item: TypeAlias = Append | PutSnapshot | DeleteSnapshots | DeleteEvents
 class Writer:
     """What the writer thread does. The database's own checks decide: its unique key, and the trigger beside it."""
 
-    def __init__(self, database: Database, sql: Statements) -> None:
+    def __init__(self, database: Database, file: File) -> None:
         self._database = database
-        self._sql = sql
-        self._is_in_doubt = False
+        self._file = file
+        self._sql = file.sql
 
     def open(self) -> None:
         """Opens the file, and makes its tables, unless that is done and the file is still the one that others find."""
@@ -77,7 +77,7 @@ class Writer:
         try:
             return self._write(items)
         except EngineUnavailableError as error:
-            self._is_in_doubt = self._is_in_doubt or isinstance(error, OutcomeUnknownError)
+            self._file.is_in_doubt |= isinstance(error, OutcomeUnknownError)
             raise
 
     def settle(self) -> None:
@@ -89,12 +89,12 @@ class Writer:
         Raises:
             EngineUnavailableError: It is still undecided.
         """
-        if self._is_in_doubt:
+        if self._file.is_in_doubt:
             with self._database as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 self._touch(connection)
                 connection.execute("COMMIT")
-            self._is_in_doubt = False
+            self._file.is_in_doubt = False
 
     def _write(self, items: Sequence[Item]) -> Sequence[Outcome]:
         with self._database as connection:

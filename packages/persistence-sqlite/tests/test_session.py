@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlite_sessions import session_of
 
 from nact.errors import EngineClosedError, EngineUnavailableError
 from nact.persistence import PersistedEvent, PersistedSnapshot
@@ -33,6 +34,7 @@ def test_a_constructor_does_no_io(path: Path) -> None:
 
 async def test_closing_waits_for_writes_in_flight(path: Path, numbered: Numbered) -> None:
     engine = SqlitePersistenceEngine(path)
+    await engine.highest_sequence_number("k")
     writes = [asyncio.ensure_future(engine.persist(numbered(f"k{n}", 1, 1)[0])) for n in range(1100)]  # some batches
     await asyncio.sleep(0)
     await asyncio.gather(engine.aclose(), engine.aclose())
@@ -58,8 +60,8 @@ async def test_closing_goes_on_when_it_is_cancelled(path: Path, numbered: Number
     closing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await closing
-    assert engine._threads._closing is not None
-    await engine._threads._closing
+    assert engine._life._closing is not None
+    await engine._life._closing
     assert not any(str(path) in thread.name for thread in threading.enumerate())
 
 
@@ -101,7 +103,7 @@ async def test_a_closed_engine_refuses_every_use(engine: SqlitePersistenceEngine
 async def test_an_engine_that_is_left_open_warns(path: Path, numbered: Numbered) -> None:
     left = [SqlitePersistenceEngine(path)]
     await left[0].persist(numbered("k", 1, 1)[0])
-    thread, writer = left[0]._threads._writer_thread, left[0]._threads._writer
+    thread, writer = session_of(left[0])._writer_thread, session_of(left[0])._writer
     with pytest.warns(ResourceWarning, match="was not closed"):
         left.clear()
     await thread.aclose(writer.close)
@@ -112,6 +114,17 @@ def test_several_event_loops_can_use_it_one_after_the_other(path: Path, numbered
     for event in numbered("k", 1, 3):
         asyncio.run(engine.persist(event))
     assert asyncio.run(engine.highest_sequence_number("k")) == 3
+    assert len([thread for thread in threading.enumerate() if str(path) in thread.name]) == 2
+    asyncio.run(engine.aclose())
+    assert not any(str(path) in thread.name for thread in threading.enumerate())
+
+
+def test_a_commit_in_doubt_is_settled_in_the_next_event_loop(path: Path, numbered: Numbered) -> None:
+    engine = SqlitePersistenceEngine(path)
+    asyncio.run(engine.persist(numbered("k", 1, 1)[0]))
+    engine._file.is_in_doubt = True
+    assert asyncio.run(engine.highest_sequence_number("k")) == 1
+    assert not engine._file.is_in_doubt
     asyncio.run(engine.aclose())
 
 
