@@ -43,7 +43,7 @@ asyncio.run(main())
 
 
 async def total(state: int, msg: Any, ctx: PersistentContext[Any]) -> int:
-    """What `count` recovers to."""
+    """Recovers the total of `count`."""
     if ctx.recovering:
         return state + 1
     dispatch(ctx.sender, state)
@@ -69,6 +69,6 @@ async def test_what_a_hundred_actors_acknowledged_survives_the_kill_of_their_pro
         totals = await recovered(path, list(acknowledged))
         # One more than acknowledged: the kill came between the write and the answer.
         assert {key: n for key, n in acknowledged.items() if totals[key] not in {n, n + 1}} == {}
-        acknowledged = totals  # what was recovered once is recovered again, though nobody heard of its last event
+        acknowledged = totals  # a total that was recovered once is recovered again
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

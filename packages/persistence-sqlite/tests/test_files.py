@@ -1,4 +1,4 @@
-"""What others do to the files, and this process to SQLite's locks: nothing acknowledged is lost, or it raises."""
+"""Other programs change the files, and this process drops SQLite's locks: no acknowledged event is lost."""
 
 # ruff: noqa: ASYNC240, PLR0917 - a test may block, fixtures
 
@@ -49,7 +49,7 @@ COUNT = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute(sys.arg
 
 
 def other_program(path: Path, statement: str = "SELECT count(*) FROM event_journal") -> str:
-    """Opens the database, runs a statement, and closes it: as the last one, if it finds nobody else there."""
+    """Opens the database, runs a statement, and closes it: as the last user, if it finds no other."""
     asked = subprocess.run(
         [sys.executable, "-c", COUNT, str(path), statement], check=False, capture_output=True, text=True
     )
@@ -379,7 +379,7 @@ async def test_a_retry_of_what_another_process_stored_is_synced(
     assert beside(path, "-wal").stat().st_size > size
 
 
-async def test_a_commit_that_nobody_sees_never_comes_to_life(
+async def test_a_commit_without_readers_never_comes_to_life(
     engine: SqlitePersistenceEngine,
     path: Path,
     key: str,

@@ -12,7 +12,7 @@ from nact_persistence_sqlite import SqlitePersistenceEngine
 
 
 class SqliteBackDoor:
-    """What a careless person with the `sqlite3` shell does to a journal."""
+    """Changes a journal as the `sqlite3` shell does, past the engine."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

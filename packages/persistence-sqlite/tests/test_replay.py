@@ -121,7 +121,7 @@ async def test_a_gap_is_told(
     assert (raised.value.key, raised.value.sequence_number) == (key, number)
 
 
-async def test_a_gap_behind_the_beginning_of_the_window_is_told(
+async def test_a_gap_after_the_beginning_of_the_window_is_told(
     engine: SqlitePersistenceEngine, key: str, stored: list[PersistedEvent], shell: sqlite3.Connection
 ) -> None:
     shell.execute("DELETE FROM event_journal WHERE sequence_nr = 5")

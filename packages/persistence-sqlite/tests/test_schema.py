@@ -1,4 +1,4 @@
-"""The tables: readable by anybody, made once, and never changed without knowing what they are."""
+"""The tables: other programs can read them, and the engine changes only those that it made."""
 
 # ruff: noqa: SIM118 - an engine is no dict
 
@@ -114,7 +114,7 @@ async def test_several_journals_fit_in_one_file(path: Path, numbered: Numbered) 
 
 
 @pytest.mark.parametrize("kind", ["TABLE event_journal (x)", "VIEW snapshot_store AS SELECT 1"])
-async def test_a_table_of_somebody_else_is_left_alone(path: Path, kind: str, shell: sqlite3.Connection) -> None:
+async def test_a_table_of_another_program_is_left_alone(path: Path, kind: str, shell: sqlite3.Connection) -> None:
     shell.execute(f"CREATE {kind}")
     before = shell.execute("SELECT name FROM sqlite_master").fetchall()
     with pytest.raises(CorruptJournalError, match="choose another name"):
@@ -138,7 +138,7 @@ async def test_tables_of_a_later_release_are_left_alone(
     await later.aclose()
 
 
-async def test_nobody_can_write_a_gap(engine: SqlitePersistenceEngine, key: str, shell: sqlite3.Connection) -> None:
+async def test_no_program_can_write_a_gap(engine: SqlitePersistenceEngine, key: str, shell: sqlite3.Connection) -> None:
     await engine.persist(PersistedEvent(key=key, sequence_number=1, data=None))
     with pytest.raises(sqlite3.IntegrityError, match="not the next one"):
         shell.execute(

@@ -32,7 +32,7 @@ async def test_an_error_is_raised_where_the_call_was_made() -> None:
     await worker.aclose(lambda: None)
 
 
-async def test_a_call_that_nobody_waits_for_any_more_still_runs() -> None:
+async def test_a_cancelled_call_still_runs() -> None:
     worker = Worker("test")
     may_go = threading.Event()
     ran: list[str] = []

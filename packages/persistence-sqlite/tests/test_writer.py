@@ -1,4 +1,4 @@
-"""What one batch does: an outcome for each item, whatever the others are."""
+"""A batch has an outcome for each item, whatever the others are."""
 
 # ruff: noqa: SIM118 - an engine is no dict
 
@@ -180,7 +180,7 @@ async def test_a_trigger_that_lets_through_a_part_is_an_error(
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM event_journal", "DELETE FROM event_journal WHERE sequence_nr > 1"])
-async def test_no_event_is_stored_behind_deleted_rows(
+async def test_no_event_is_stored_after_deleted_rows(
     engine: SqlitePersistenceEngine, shell: sqlite3.Connection, key: str, statement: str, numbered: Numbered
 ) -> None:
     await engine.persist_all(numbered(key, 1, 3))

@@ -25,7 +25,7 @@ PAGE = 500
 
 
 class Session:
-    """What the engine uses in one event loop: the file, its thread, and the group commit that feeds the thread."""
+    """The engine's parts in one event loop: the file, its thread, and the group commit that feeds the thread."""
 
     def __init__(self, log: Log, thread: ThreadPoolExecutor) -> None:
         self.log = log
@@ -41,7 +41,7 @@ class Session:
         self._thread.shutdown()
 
     async def run(self, function: Callable[[*Ts], R], *args: *Ts, stores: bool = False) -> R:
-        """What the function returns. There is one thread, so a read comes after every write that began before it."""
+        """The function's result. There is one thread, so a read comes after every write that began before it."""
         try:
             return await asyncio.wrap_future(self._thread.submit(function, *args))
         except OSError as error:

@@ -188,7 +188,7 @@ class Log:
         return self._file
 
     def _check_unmoved(self, file: BinaryIO, *, outcome_known: bool = True) -> None:
-        """Returns if the path leads to the file that is open, and nothing of it is gone: else what is added is lost."""
+        """Returns if the path leads to the open file, and the file isn't shorter: else new lines would be lost."""
         mine = os.fstat(file.fileno())
         try:
             named = self._path.stat()
@@ -217,5 +217,5 @@ def decoded(line: bytes, kind: type[B], key: str | None = None, number: int | No
 
 
 def identity(event: PersistedEvent) -> tuple[int, str]:
-    """What tells a retry from another writer's event."""
+    """Tells a retry from another writer's event."""
     return event.sequence_number, event.event_id

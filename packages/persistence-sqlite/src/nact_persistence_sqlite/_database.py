@@ -1,4 +1,4 @@
-"""The file, and one thread's connection to it."""
+"""One thread's connection to the file."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class File:
     timeout: float
     create: bool
     opened: Opened | None = None
-    """Which files they were when it was last opened."""
+    """The files that the last opening found."""
     is_in_doubt: bool = False
-    """Whether a commit failed that may have left a whole transaction in the write-ahead log."""
+    """True after a failed commit that may have left a whole transaction in the write-ahead log."""
 
 
 class Database:
-    """A connection that is opened when it is needed, closed by whatever goes wrong, and then opened again.
+    """A connection that is opened when it is needed. Any error closes it, and the next use opens it again.
 
-    `with database as connection:` gives the connection to the file that has this name now. When it ends well, what was
-    committed in it is in that file, and SQLite's locks held all the time. Used by one thread only.
+    `with database as connection:` gives the connection to the file that has this name now. A block that ends without an
+    error has committed to that file, and SQLite's locks held throughout. One thread uses it.
 
     Raises:
-        EngineUnavailableError: See `translated` and `OpenFiles`. The connection was closed; what it hadn't committed is
+        EngineUnavailableError: See `translated` and `OpenFiles`. The connection was closed; uncommitted changes are
             undone.
         CorruptJournalError: Likewise.
     """
@@ -50,8 +50,8 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._files: OpenFiles | None = None
         self.asked = 0
-        """How many uses were asked for. One that waits its turn is served by the look at the files before an earlier
-        use: what happens to them afterwards happens at the same time. Left at 0, each use has a look of its own."""
+        """The number of uses that were requested. One check of the files serves all uses that were requested before it.
+        While this is 0, each use checks them itself."""
         self._used = self._checked = 0
 
     def __enter__(self) -> sqlite3.Connection:
@@ -101,7 +101,10 @@ class Database:
                 self._abandon()
 
     def _abandon(self, *, for_good: bool = False) -> None:
-        """What went wrong may be that others no longer see these files: nothing in them may reach the database now."""
+        """Closes the connection. After an error nothing in these files may reach the database any more.
+
+        The error may be that other programs no longer see them.
+        """
         connection, files = self._connection, self._files
         self._connection = self._files = None
         if connection is not None:
@@ -147,7 +150,7 @@ class Database:
         self._file.create = False  # a journal that disappears later isn't replaced by an empty one
 
     def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
-        """Several starters that change the mode at once get in each other's way, and SQLite doesn't wait for them."""
+        """Tries until the timeout: SQLite doesn't wait for another process that changes the mode at the same time."""
         deadline = time.monotonic() + self._file.timeout
         mode = None
         while mode is None:
@@ -164,6 +167,6 @@ class Database:
 
 
 def _leave_the_log(connection: sqlite3.Connection) -> None:
-    """Closing then doesn't copy the write-ahead log into the database. Before Python 3.12 only `Locks` prevent that."""
+    """Keeps `close` from copying the write-ahead log into the database. Before Python 3.12 only `Locks` do that."""
     if sys.version_info >= (3, 12):
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)

@@ -1,4 +1,4 @@
-"""Every error of SQLite as one of nact's: which one depends on what the caller can do about it."""
+"""Translates SQLite's errors to nact's. The class depends on what the caller can do about the error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nact.errors import CorruptJournalError, NactError
 from nact.persistence.building.errors import engine_unavailable
 
 REFUSED = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError)
-"""What SQLite raises for one statement's values; the transaction goes on."""
+"""SQLite raises these for the values of one statement; the transaction goes on."""
 
 _CORRUPT = {
     sqlite3.SQLITE_NOTADB: "it isn't a SQLite database; name another file, or restore it from a backup",

@@ -1,4 +1,4 @@
-"""Whether the names of files still lead to them."""
+"""Checks that the names of files still lead to them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from nact.persistence.building.errors import engine_unavailable
 
 _TICK = 50_000_000
 _COARSE_TICK = 3_000_000_000
-"""Within so many nanoseconds a folder may change twice, and show one time. Some file systems have whole seconds."""
+"""Nanoseconds in which a folder may change twice and show one time. Some file systems count whole seconds."""
 _LONGEST_TRUST = 1.0
-"""In seconds. A folder tells neither of a hard link in another one, nor of all that a chain of symbolic links meets."""
+"""In seconds. A folder shows neither a hard link in another folder, nor every change in a chain of symbolic links."""
 
 
 class Identity(NamedTuple):
-    """Which file it is, whatever its name."""
+    """Identifies a file, whatever its name."""
 
     device: int
     number: int
@@ -28,10 +28,10 @@ class Identity(NamedTuple):
 
 
 class Names:
-    """Names of files that are there, and the files that they lead to now.
+    """Names of files that exist, and the files that they lead to now.
 
-    A look at their folder is enough as long as nothing in it was made, renamed or removed: it is before and after every
-    write, and costs a third of looking at each.
+    While nothing in their folder is made, renamed or removed, a look at the folder is enough. There is one before and
+    after every write, and it costs a third of a look at each file.
 
     Raises:
         EngineUnavailableError: One isn't there.

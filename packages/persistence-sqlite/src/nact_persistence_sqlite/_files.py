@@ -1,6 +1,6 @@
-"""The files of an open database: whether their names still lead to them, and whether SQLite's locks on them held.
+"""Checks that the names of an open database still lead to its files, and that SQLite's locks on them held.
 
-SQLite notices neither: it goes on writing to files that were renamed or removed. See docs/adr/0046.
+SQLite checks neither: it goes on writing to files that were renamed or removed. See docs/adr/0046.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from nact_persistence_sqlite._locks import Locks, open_files
 _HELD = "this process closed a descriptor of {name}-shm, which drops SQLite's locks (copy it with SQLite's own backup)"
 
 _STILL_TRUE = 0.0002
-"""For so many seconds the look after a write does for the one before the next. That one is there so that little is
-written in vain; the look after the write decides."""
+"""Seconds in which the check after a write also serves as the check before the next one. The check before a write only
+saves work; the check after it decides."""
 
 
 class Opened(NamedTuple):
@@ -31,7 +31,7 @@ class Opened(NamedTuple):
 
 
 def check_log(path: str, before: Opened | None) -> None:
-    """Returns if the log beside the file isn't another file's. SQLite can't tell, and would write it into this one.
+    """Returns unless the log beside the file is another file's. SQLite can't tell, and would write it into this one.
 
     Raises:
         EngineUnavailableError: The file was replaced, and the log wasn't.
@@ -48,7 +48,7 @@ def check_log(path: str, before: Opened | None) -> None:
 
 
 class OpenFiles:
-    """What a connection has open: the database, its `-wal` and its `-shm`. Made when SQLite has opened all of them.
+    """The files that a connection has open: the database, its `-wal` and its `-shm`. Made after SQLite opened them.
 
     Raises:
         EngineUnavailableError: A name doesn't lead to what this process has open. Nothing is held then.
@@ -71,10 +71,10 @@ class OpenFiles:
             raise EngineUnavailableError(f"{path}: another program locked it ({error})") from error
 
     def check_before(self) -> None:
-        """Returns if what is written or read now is in the files that others find.
+        """Returns if the connection writes to, and reads from, the files that others find.
 
         Raises:
-            EngineUnavailableError: It wouldn't be. Close the connection.
+            EngineUnavailableError: It doesn't. Close the connection.
         """
         if monotonic() < self._looked_at + _STILL_TRUE:
             return
@@ -87,10 +87,10 @@ class OpenFiles:
                 raise EngineUnavailableError(reason) from error
 
     def check_after(self, *, wrote: bool) -> None:
-        """Returns if what was written since `check_before` is in the files that others find, and locked out the others.
+        """Returns if everything since `check_before` went to the files that others find, with SQLite's locks held.
 
         Raises:
-            EngineUnavailableError: It may not be. Close the connection.
+            EngineUnavailableError: It may not have. Close the connection.
         """
         if wrote:
             self._names.check(outcome_known=False)
@@ -100,15 +100,15 @@ class OpenFiles:
             self._looked_at = monotonic()
 
     def release(self) -> None:
-        """Before the connection is closed because nobody needs it any more."""
+        """Call it before a connection that is no longer needed is closed."""
         self._locks.release()
 
     def abandon(self) -> None:
-        """After it was closed because something went wrong."""
+        """Call it after an error closed the connection."""
         self._locks.abandon()
 
     def _check_that_they_are_open(self, names: Sequence[str]) -> None:
-        """A connection shares `-shm` with the others of this process, which may have one open that was removed."""
+        """Returns unless this process has a removed `-shm` open: all its connections share one."""
         files = open_files()
         for name, identity in zip(names, self._names.identities(), strict=True):
             if files is not None and identity not in files:

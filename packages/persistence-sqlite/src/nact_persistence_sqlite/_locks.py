@@ -1,8 +1,8 @@
-"""What stands in for SQLite's locks when this process loses them, and tells that it lost them.
+"""Locks that stay when this process loses SQLite's, and that show the loss.
 
-SQLite's are POSIX locks: a process loses all of a file's with the first descriptor of that file that it closes, whoever
-opened it (a copy for a backup, a checksum), and SQLite doesn't notice. Open file description locks stay. They are
-Linux's; elsewhere nothing is held, and nothing noticed. See docs/adr/0046.
+SQLite uses POSIX locks. A process loses all of its POSIX locks on a file when it closes any descriptor of that file,
+one for a backup or a checksum, say, and SQLite doesn't notice. Open file description locks stay. Only Linux has them:
+on other systems nothing is held, and a loss isn't noticed. See docs/adr/0046.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ if sys.platform == "linux":
 
 _SHARED = 0x40000002, 510
 """The bytes of a database that each connection locks: SHARED_FIRST and SHARED_SIZE in SQLite's os.h. While they are
-locked, no other program takes itself for the last one, and removes the write-ahead log when it closes."""
+locked, no other program believes that it is the last user, and removes the write-ahead log when it closes."""
 _IN_USE = 128, 1
-"""The byte of `-shm` that says that it is in use: UNIX_SHM_DMS in SQLite's os_unix.c. Without it, it is emptied."""
+"""The byte of `-shm` that marks it as in use: UNIX_SHM_DMS in SQLite's os_unix.c. An unmarked one is emptied."""
 _OURS = 1 << 62
-"""From here on SQLite locks nothing."""
+"""SQLite locks no byte from here on."""
 
 
 class _Process:
-    """What this process holds, all connections together: one lock does for all that it has open."""
+    """The locks of this process. One lock on a file serves all of its connections."""
 
     def __init__(self, inherited: Iterable[int] = ()) -> None:
         self.lock = threading.Lock()
         self.holders: Counter[Identity] = Counter()
         self.inherited = frozenset(inherited)
-        """Descriptors that a parent process has, too: who unlocks them unlocks the parent's."""
+        """Descriptors shared with a parent process: to unlock them is to unlock the parent's."""
 
 
 _process = _Process()
@@ -58,7 +58,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 def open_files() -> dict[Identity, list[int]] | None:
-    """This process's descriptors, by their files, the writable ones first; `None` where the system doesn't tell."""
+    """This process's descriptors by file, the writable ones first; `None` on a system that doesn't list them."""
     found: dict[Identity, list[int]] = {}
     try:
         descriptors = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 - names
@@ -83,7 +83,7 @@ class Locks:
         self._database = database
         self._shared_memory = shared_memory
         self._descriptor = -1
-        place = _OURS + secrets.randbits(60)  # another process's byte mustn't be taken for this one
+        place = _OURS + secrets.randbits(60)  # a byte that no other process has
         self._ask, self._take = _region("write", (place, 1)), _region("read", (place, 1))
 
     def hold(self) -> None:
@@ -102,7 +102,7 @@ class Locks:
                 _process.holders[self._database] += 1
 
     def release(self) -> None:
-        """Gives them up. With the last ones of this process, SQLite may take itself for the database's last user."""
+        """Gives them up. After the last ones of this process, SQLite may take itself for the database's last user."""
         if sys.platform == "linux":
             with _process.lock:
                 self._leave()
@@ -111,7 +111,7 @@ class Locks:
                     _lock_all(mine, _region("nothing", _SHARED))
 
     def abandon(self) -> None:
-        """After the connection was closed, without having been released: the locks went with the descriptors."""
+        """Call it after the connection was closed without `release`: the locks went with the descriptors."""
         if sys.platform == "linux":
             with _process.lock:
                 self._leave()
@@ -121,10 +121,10 @@ class Locks:
         _process.holders += Counter()  # without those at 0
 
     def were_lost(self) -> bool:
-        """Whether this process has lost SQLite's locks since `hold` or `retake`, if only for a moment.
+        """True if this process has lost SQLite's locks since `hold` or `retake`, if only for a moment.
 
-        A POSIX lock of ours goes with SQLite's. Whoever asks about a process's own has to be another owner, such as an
-        open file description.
+        A POSIX lock of ours is lost together with SQLite's. A process can't query its own POSIX locks, but it can
+        through an open file description, which counts as another owner.
         """
         if sys.platform == "linux" and self._descriptor >= 0:
             try:
@@ -135,7 +135,7 @@ class Locks:
         return False
 
     def retake(self) -> None:
-        """Begins to watch again.
+        """Takes the watched lock again.
 
         Raises:
             OSError: The descriptor isn't that of `-shm` any more.

@@ -1,4 +1,4 @@
-"""Reads, on the reader thread: every call is one short read of the latest state, and leaves nothing open."""
+"""Reads on the reader thread. Each call is one short read of the latest state, and leaves nothing open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PAGE_BYTES = 1024 * 1024
 
 
 class Page(NamedTuple):
-    """The events of a key that follow the number `after`, and whether there are no more behind them."""
+    """Events of a key from the number after `after` on, and a mark on the last page."""
 
     after: int
     rows: list[StoredEvent]
@@ -21,18 +21,18 @@ class Page(NamedTuple):
 
 
 class Reader:
-    """What the reader thread does."""
+    """The work of the reader thread."""
 
     def __init__(self, database: Database, sql: Statements) -> None:
         self._database = database
         self._sql = sql
 
     def expect(self) -> None:
-        """Called for each call that was given to the thread."""
+        """Counts a call that was given to the thread: one check of the files serves those that wait together."""
         self._database.asked += 1
 
     def page(self, key: str, after: int, count: int) -> Page:
-        """Up to `count` events above `after`, fewer if they are large: a page ends with the one that fills it."""
+        """Up to `count` events above `after`. A page ends early with the event that fills it."""
         rows: list[StoredEvent] = []
         room = _PAGE_BYTES
         with self._database as connection:
@@ -57,7 +57,7 @@ class Reader:
             return row
 
     def keys(self, start: str, inclusive: bool, count: int) -> list[str]:
-        """Up to `count` keys from `start` on, in the order of their bytes."""
+        """Up to `count` keys, beginning with `start`, in the order of their bytes."""
         with self._database as connection:
             rows = connection.execute(self._sql.keys, (inclusive, start, start, count)).fetchall()
         try:

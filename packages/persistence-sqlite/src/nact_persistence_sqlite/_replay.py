@@ -1,4 +1,4 @@
-"""Turns pages into a stream: the next page is fetched while this one is consumed."""
+"""Turns pages into a stream. The next page is fetched while this one is consumed."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from nact_persistence_sqlite._reader import Page
 from nact_persistence_sqlite._rows import stored_event, stored_tags
 
 FetchPage: TypeAlias = Callable[[int], Coroutine[Any, Any, Page]]
-"""Reads the page behind a sequence number."""
+"""Reads the page after a sequence number."""
 
 
 async def pages(after: int, rows: int | None, fetch: FetchPage) -> AsyncGenerator[Page]:
-    """The pages behind `after`, until they hold `rows` rows or there are no more."""
+    """The pages after a number, until they hold `rows` rows or there are no more."""
 
-    def behind(page: Page) -> Coroutine[Any, Any, Page] | None:
+    def following(page: Page) -> Coroutine[Any, Any, Page] | None:
         nonlocal rows
         rows = None if rows is None else rows - len(page.rows)
         return None if page.is_last or (rows is not None and rows <= 0) else fetch(page.rows[-1][0])
 
-    async with aclosing(prefetched(fetch(after), behind)) as stream:
+    async with aclosing(prefetched(fetch(after), following)) as stream:
         async for page in stream:
             yield page
 
@@ -33,8 +33,8 @@ def decoded(key: str, page: Page, wanted: frozenset[str]) -> Iterator[PersistedE
     """The events on a page that carry all the wanted tags.
 
     Raises:
-        CorruptJournalError: One is missing (not checked with tags) or can't be read. What lies before a tombstone may
-            be missing.
+        CorruptJournalError: One is missing (not checked with tags) or can't be read. Events before a tombstone may be
+            missing.
     """
     expected = page.after + 1
     for row in page.rows:

@@ -1,4 +1,4 @@
-"""Between the records of the contract and the rows of the tables."""
+"""Converts the records of the contract to rows of the tables, and back."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
 
 _MAX_ITEMS = 512
-"""In a batch. Of a thousand writers one half makes its next events while those of the other half are written."""
+"""In a batch. With a thousand writers, half of them make their next events while those of the others are written."""
 
 
 class Sessions:
@@ -147,11 +147,11 @@ class Session:
         self._in_doubt.add_done_callback(mark_retrieved)
 
     async def _settle_doubt(self) -> None:
-        """Waits until an answer stays true."""
+        """Waits until the answer of a read stays true."""
         while (doubt := self._in_doubt) is not None:
             if doubt.done() and _failure(doubt) is not None:
                 self.check_open()
-                self._doubt(self._writer.settle)  # that was then: this read asks again
+                self._doubt(self._writer.settle)  # it failed for earlier reads; this one tries again
                 continue
             await asyncio.wait([doubt])
             failure = _failure(doubt)

@@ -1,4 +1,4 @@
-"""Arguments, checked where they are given."""
+"""Checks the constructor's arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_WAIT = 86_400
 
 
 def checked_source(source: str | os.PathLike[str]) -> str:
-    """The absolute path: a later change of the working directory changes nothing."""
+    """The absolute path, so that a later change of the working directory has no effect."""
     text = os.fspath(source)
     if not isinstance(text, str):
         raise TypeError(f"source must be a str or a path of str, not {source!r}")

@@ -1,6 +1,6 @@
 """Every SQL text of this package. Identifiers are quoted; values are parameters."""
 
-# ruff: noqa: S608 - what is put into these texts is a quoted identifier or a count
+# ruff: noqa: S608 - only quoted identifiers and counts are put into these texts
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PARAMETERS = len(_COLUMNS)
 _SIZES = sorted({2**n for n in range(11)} | {3 * 2**n for n in range(9)})  # 1, 2, 3, 4, 6, 8, 12, ... 768, 1024
 
 SCHEMA_TABLE = "nact_schema"
-"""Tells the version of each of our tables. (The file may be shared, so `PRAGMA user_version` isn't ours.)"""
+"""Holds the version of each of our tables. (The file may be shared, so `PRAGMA user_version` isn't ours.)"""
 
 SCHEMA_VERSION = 1
 
@@ -67,7 +67,7 @@ class Statements:
 
     @property
     def trigger(self) -> str:
-        """The name of the trigger that keeps the journal dense, whoever writes to it."""
+        """The name of the trigger that keeps the journal dense, whatever program writes to it."""
         return f"{self.event_table}_next"
 
     @property
@@ -146,7 +146,7 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
 
     @cached_property
     def delete_below(self) -> str:
-        """From the top down, so that what is left in between is still: events, a gap, a tombstone."""
+        """Deletes from the top down: an unfinished deletion leaves events, a gap and a tombstone, in this order."""
         return (
             f"DELETE FROM {self._events} WHERE ordering IN (SELECT ordering FROM {self._events} "
             "WHERE persistence_key = ? AND sequence_nr < ? ORDER BY sequence_nr DESC LIMIT ?)"
@@ -187,7 +187,7 @@ BEGIN SELECT raise(ABORT, 'the sequence number is not the next one of its key');
 
     @cached_property
     def keys(self) -> str:
-        """Keys from the first (inclusive, or not) on, one step in the index for each key and not for each event."""
+        """Lists keys from a first one (inclusive or not), with a step in the index for each key and not each event."""
         least = f"SELECT min(persistence_key) FROM {self._events} WHERE persistence_key"
         return (
             f"WITH RECURSIVE k(name) AS (SELECT CASE WHEN ? THEN ({least} >= ?) ELSE ({least} > ?) END "

@@ -1,4 +1,4 @@
-"""Reads `sqlite:` URLs, which mean what they mean to SQLAlchemy."""
+"""Reads `sqlite:` URLs, with the meaning that they have in SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def engine_from_url(url: str) -> SqlitePersistenceEngine:
     A `?`, `#` or `%` in the path is written `%3F`, `%23`, `%25`.
 
     Raises:
-        ValueError: The URL says something else; the message says what.
+        ValueError: The URL is invalid; the message says why.
     """
     _check_characters(url)
     parts = urlsplit(url)
@@ -56,7 +56,7 @@ def engine_from_url(url: str) -> SqlitePersistenceEngine:
 
 
 def _check_characters(url: str) -> None:
-    """Returns if the URL is read as it is written: Python drops blanks around it, and line ends and tabs in it."""
+    """Returns if Python reads the URL as it is written: it drops blanks around it, and line ends and tabs in it."""
     if url != url.strip() or any(character in url for character in "\t\r\n"):
         raise ValueError("write blanks around a URL, and tabs and line ends in it, as %20, %09, %0D, %0A")
     if _STRAY_PERCENT.search(url):
@@ -64,7 +64,7 @@ def _check_characters(url: str) -> None:
 
 
 def _check_path(path: str) -> None:
-    """Returns if the path isn't one that a shell, or another system, would take for something else."""
+    """Returns unless a shell, or another system, would take the path for something else."""
     first, slash, _ = path.partition("/")
     if slash and first.startswith("~"):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""A thread that blocks so that the event loop doesn't have to."""
+"""A thread for blocking calls, so that the event loop goes on."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
 
 _LONGEST_HOLD = 0.001
-"""So many seconds a result waits for those of the next calls, and then for the call under way: an event loop that is
-woken for each of them contends with the thread for the interpreter's lock. Calls are short, and who comes behind one
-waits for it in any case."""
+"""Seconds that a result waits for the results of the next calls. An event loop that is woken for each result contends
+with the thread for the interpreter's lock. Calls are short, and the next call waits for this one in any case."""
 
 
 class _Answers:
-    """What became of calls, on its way to their event loop, which is woken once for all that it hasn't seen yet."""
+    """Results on their way to an event loop, which is woken once for all that it hasn't seen yet."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -31,17 +30,17 @@ class _Answers:
         self._is_woken = False
 
     def give(self, done: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
-        """Called by the thread, as `wake` is. The loop may not see it before it is woken."""
+        """Hands over a result, from the thread. The loop may not see it before `wake` is called."""
         self._given.append((done, result, error))
 
     def wake(self) -> None:
         if not self._is_woken:
             self._is_woken = True
-            with suppress(RuntimeError):  # that loop is closed: nobody waits any more
+            with suppress(RuntimeError):  # that loop is closed, and no caller is left
                 self.loop.call_soon_threadsafe(self._settle)
 
     def _settle(self) -> None:
-        self._is_woken = False  # first: what is given from now on may come too late for this time
+        self._is_woken = False  # first: a result that is given from now on may be too late for this pass
         while self._given:
             done, result, error = self._given.popleft()
             if done.done():
@@ -58,8 +57,8 @@ _Call: TypeAlias = "tuple[_Answers, asyncio.Future[Any], Callable[..., Any], tup
 class Worker:
     """Runs calls on one thread of its own, in the order in which they were made.
 
-    The thread begins with the first call. A process may end while it is running: it is a daemon.
-    Handing a call over costs about half of what a `ThreadPoolExecutor` takes.
+    The thread starts with the first call. It is a daemon: a process may end while it is running.
+    Handing over a call costs about half as much as with a `ThreadPoolExecutor`.
     """
 
     def __init__(self, name: str) -> None:
@@ -71,11 +70,11 @@ class Worker:
 
     @property
     def is_running(self) -> bool:
-        """Whether there is a thread, so that calls may be under way."""
+        """True while there is a thread, so that calls may be under way."""
         return self._thread is not None
 
     def call(self, function: Callable[[*Ts], R], *args: *Ts) -> asyncio.Future[R]:
-        """What `function(*args)` returns or raises. If that is cancelled, it still runs, and its result is dropped.
+        """The result or error of `function(*args)`. A cancelled call still runs, and its result is dropped.
 
         Raises:
             EngineUnavailableError: The thread can't be started now. The next call tries again.
@@ -90,9 +89,9 @@ class Worker:
         return done
 
     async def aclose(self, last_call: Callable[[], None]) -> None:
-        """Waits for the calls made so far, makes a last one, and ends the thread; nothing, if there is none.
+        """Waits for the calls made so far, makes a last one, and ends the thread. Does nothing if there is no thread.
 
-        Goes on when it is cancelled. Several may close it at once.
+        Goes on when it is cancelled. May be called several times at once.
         """
         if self._thread is not None:
             loop = asyncio.get_running_loop()

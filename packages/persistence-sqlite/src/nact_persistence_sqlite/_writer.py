@@ -1,4 +1,4 @@
-"""Writes batches, on the writer thread: one transaction and one fsync for each, and an outcome for each item."""
+"""Writes batches on the writer thread: a transaction and an fsync for each batch, an outcome for each item."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class DeleteSnapshots:
 
 @dataclass(slots=True)
 class DeleteEvents:
-    """Events to remove, some thousand in a transaction, so that other keys' writers needn't wait for all of them."""
+    """Events to remove, some thousand in a transaction, so that writers of other keys needn't wait for all of them."""
 
     key: str
     up_to: int
@@ -55,7 +55,7 @@ Item: TypeAlias = Append | PutSnapshot | DeleteSnapshots | DeleteEvents
 
 
 class Writer:
-    """What the writer thread does. The database's own checks decide: its unique key, and the trigger beside it."""
+    """The work of the writer thread. The database decides conflicts: with its unique key, and the trigger beside it."""
 
     def __init__(self, database: Database, file: File) -> None:
         self._database = database
@@ -63,16 +63,17 @@ class Writer:
         self._sql = file.sql
 
     def open(self) -> None:
-        """Opens the file, and makes its tables, unless that is done and the file is still the one that others find."""
+        """Opens the file and makes its tables, unless it is open and still the file that others find."""
         self._database.renew()
         with self._database:
             return
 
     def write(self, items: Sequence[Item]) -> Sequence[Outcome]:
-        """Stores the items. Those that can't be stored fail alone.
+        """Stores the items. An item that can't be stored fails alone.
 
         Raises:
-            EngineUnavailableError: None of them is stored, or known to be. In the second case, call `settle`.
+            EngineUnavailableError: None of them is stored.
+            OutcomeUnknownError: They may be stored. Call `settle`.
         """
         try:
             return self._write(items)
@@ -81,9 +82,9 @@ class Writer:
             raise
 
     def settle(self) -> None:
-        """Returns when what an error left undecided is stored, or never will be.
+        """Returns when the transaction of a failed commit is stored, or never will be.
 
-        A commit that failed may have left a whole transaction in the write-ahead log. No reader sees it, but it comes
+        A failed commit may have left a whole transaction in the write-ahead log. No reader sees it, but it would come
         to life when the log is recovered. The next commit takes its place.
 
         Raises:
@@ -109,9 +110,10 @@ class Writer:
         self._database.close()
 
     def _write_at_once(self, connection: sqlite3.Connection, items: Sequence[Item]) -> bool:
-        """The usual case: nothing but events that are all next. One statement is its own transaction.
+        """Stores the items if all of them are events, and each is the next of its key: the usual case.
 
-        Unless it has several events of one item: a trigger of the user's can let a statement store some of its rows.
+        One statement is its own transaction. Several events of one item need an explicit transaction, because a trigger
+        of the user can let a statement store some of its rows only.
         """
         rows: list[EventRow] = []
         for item in items:
@@ -134,7 +136,7 @@ class Writer:
         return True
 
     def _store(self, connection: sqlite3.Connection, items: Sequence[Item]) -> list[Outcome]:
-        """Finds those that can't be stored by halving, so that a few of them cost little."""
+        """Stores the items. It finds those that are refused by halving, so that a few of them cost little."""
         connection.execute("SAVEPOINT items")
         try:
             self._apply(connection, items)
@@ -168,7 +170,7 @@ class Writer:
                     pass
 
     def _insert(self, connection: sqlite3.Connection, rows: Sequence[EventRow]) -> None:
-        """All of the rows, or an error; with the error, some of them may be stored if no transaction is open."""
+        """Stores all of the rows, or raises. After an error some may be stored, if no transaction is open."""
         values: list[object] = []
         for row in rows:
             values += row
@@ -188,13 +190,13 @@ class Writer:
 
     def _delete_events(self, connection: sqlite3.Connection, item: DeleteEvents) -> None:
         (last,) = connection.execute(self._sql.last_up_to, (item.key, item.up_to)).fetchone()
-        item.up_to = last or 0  # what is persisted meanwhile stays
+        item.up_to = last or 0  # events that are persisted meanwhile stay
         connection.execute(self._sql.bury, (item.key, last))
         deleted = connection.execute(self._sql.delete_below, (item.key, last, _DELETED_AT_ONCE)).rowcount
         item.is_done = deleted < _DELETED_AT_ONCE
 
     def _explain(self, connection: sqlite3.Connection, item: Item, refused: Exception) -> Outcome:
-        """Why the database refused one item; nothing if it is stored already, by its own writer."""
+        """The reason why the database refused the item; `None` if the item is stored already, from the same writer."""
         outcome: NactError
         if type(item) is not Append:
             outcome = InvalidEventError(f"the database refused it: {refused}")
@@ -203,7 +205,7 @@ class Writer:
             is_tombstone = item.rows[0][4]
             stored = connection.execute(self._sql.stored_ids, (key, first, item.rows[-1][1])).fetchall()
             if stored == [(row[1], row[6]) for row in item.rows]:
-                self._touch(connection)  # whoever wrote it may have died before it was synced
+                self._touch(connection)  # its writer may have died before the sync
                 return None
             highest = connection.execute(self._sql.highest, (key,)).fetchone()[0] or 0
             if highest if is_tombstone else highest + 1 != first:

@@ -73,7 +73,7 @@ class SqlitePersistenceEngine(SessionEngine[Session]):
 
     @property
     def durability(self) -> str:
-        """When SQLite waits for the disk, as reports of the conformance kit show it."""
+        """The setting that says when SQLite waits for the disk."""
         return f"synchronous={self._file.synchronous}"
 
     def __repr__(self) -> str:
@@ -121,7 +121,7 @@ class SqlitePersistenceEngine(SessionEngine[Session]):
     # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------
 
     async def delete_events(self, key: str, *, up_to: int) -> None:
-        """Deletes some thousand events a transaction: of more than that, the newest are gone first until it returns."""
+        """Deletes some thousand events in each transaction, the newest first. A tombstone stands from the first one on."""
         item = DeleteEvents(check_key(key), check_up_to(up_to))
         session = self._life.ready() or await self._life.opened()
         while not item.is_done:
@@ -133,7 +133,7 @@ class SqlitePersistenceEngine(SessionEngine[Session]):
         return await session.read(session.reader.highest, key)
 
     async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
-        """In the order of their code points."""
+        """Lists them in the order of their code points."""
         start = check_prefix(prefix)
         session = self._life.ready() or await self._life.opened()
         inclusive, found = True, [start]
