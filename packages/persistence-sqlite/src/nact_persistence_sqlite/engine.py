@@ -121,7 +121,7 @@ class SqlitePersistenceEngine(SessionEngine[Session]):
     # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------
 
     async def delete_events(self, key: str, *, up_to: int) -> None:
-        """Deletes some thousand events in each transaction, the newest first. A tombstone stands from the first one on."""
+        """Deletes some thousand events in each transaction, newest first. The first one leaves the tombstone."""
         item = DeleteEvents(check_key(key), check_up_to(up_to))
         session = self._life.ready() or await self._life.opened()
         while not item.is_done:
