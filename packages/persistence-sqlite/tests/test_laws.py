@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from nact.persistence import PersistedEvent
@@ -36,6 +37,18 @@ class SqliteBackDoor:
         insert = f"INSERT INTO event_journal ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)"
         self._run(insert, event.key, event.sequence_number, event.created_at, *values)
 
+    async def garble_metadata(self, key: str, sequence_number: int) -> None:
+        self._garble("event_journal", key, sequence_number, column="metadata")
+
+    async def holds(self, text: str) -> bool:
+        with closing(sqlite3.connect(self._path)) as connection:
+            rows = [
+                row
+                for table in ("event_journal", "snapshot_store")
+                for row in connection.execute(f"SELECT * FROM {table}").fetchall()
+            ]
+        return any(text in str(value) for row in rows for value in row)
+
     async def empty(self) -> None:
         self._change("DELETE FROM {}", "event_journal", "snapshot_store")
 
@@ -50,8 +63,8 @@ class SqliteBackDoor:
                 connection.execute(statement.format(table))
         connection.close()
 
-    def _garble(self, table: str, key: str, sequence_number: int) -> None:
-        change = f"""UPDATE {table} SET data = '{{"half' WHERE persistence_key = ? AND sequence_nr = ?"""
+    def _garble(self, table: str, key: str, sequence_number: int, column: str = "data") -> None:
+        change = f"""UPDATE {table} SET {column} = '{{"half' WHERE persistence_key = ? AND sequence_nr = ?"""
         self._run(change, key, sequence_number)
 
     def _run(self, statement: str, *values: object) -> None:

@@ -99,10 +99,10 @@ class LogPersistenceEngine(SessionEngine[Session]):
     # --- abilities -----------------------------------------------------------------------------------------------
 
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
-        session = await self._session()
         check_batch(events)
-        if events:
-            line = Line.of(events)
+        lines = [Line.of(events)] if events else []  # before anything is awaited: the caller's dicts may change then
+        session = await self._session()
+        for line in lines:
             await session.commits.submit(line, size=len(line.text))
 
     async def highest_sequence_number(self, key: str) -> int:
