@@ -14,6 +14,8 @@ import pytest
 from nact.errors import InvalidEventError, SequenceConflictError
 from nact.persistence import (
     AtomicBatches,
+    ClosableEngine,
+    DurabilityLevel,
     EventDeletion,
     HighestSequenceNumber,
     KeyListing,
@@ -36,7 +38,17 @@ async def journal(engine: SqlitePersistenceEngine, key: str, **window: Any) -> l
 
 
 @pytest.mark.parametrize(
-    "ability", [PersistenceEngine, AtomicBatches, EventDeletion, HighestSequenceNumber, KeyListing, SnapshotStore]
+    "ability",
+    [
+        PersistenceEngine,
+        AtomicBatches,
+        ClosableEngine,
+        DurabilityLevel,
+        EventDeletion,
+        HighestSequenceNumber,
+        KeyListing,
+        SnapshotStore,
+    ],
 )
 def test_the_engine_has_every_ability(ability: type, path: Path) -> None:
     assert isinstance(SqlitePersistenceEngine(path), ability)

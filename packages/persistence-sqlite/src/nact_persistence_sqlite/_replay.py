@@ -42,6 +42,6 @@ def decoded(key: str, page: Page, wanted: frozenset[str]) -> Iterator[PersistedE
         if number != expected and row[4] != 1 and not wanted:
             raise CorruptJournalError(f"it is missing, and the next one is {number}", key, expected)
         expected = number + 1
-        tags = stored_tags(key, row)
+        tags = () if row[2] == b"[]" else stored_tags(key, row)
         if not wanted or wanted.issubset(tags):
             yield stored_event(key, row, tags)

@@ -51,8 +51,8 @@ def event_row(event: PersistedEvent) -> EventRow:
         json_data.encode(list(event.tags)).decode() if event.tags else "[]",
         event.event_id,
     )
-    metadata = json_data.encode_metadata(event.metadata)
-    return row if metadata is None else (*row, metadata.decode())
+    metadata = event.metadata and json_data.encode_metadata(event.metadata)  # most have none
+    return (*row, metadata.decode()) if metadata else row
 
 
 def snapshot_row(snapshot: PersistedSnapshot) -> SnapshotRow:
@@ -86,8 +86,6 @@ def stored_tags(key: str, row: StoredEvent) -> tuple[str, ...]:
     Raises:
         CorruptJournalError: They can't be read.
     """
-    if row[2] == b"[]":
-        return ()
     try:
         return check_tags(_decode_tags(row[2]))
     except (ValueError, TypeError) as error:
