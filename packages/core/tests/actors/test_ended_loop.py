@@ -122,7 +122,7 @@ def test_two_loops_have_a_system_each() -> None:
 # --- in processes of their own ---------------------------------------------------------------------------------------
 
 PRELUDE = """
-import asyncio, signal, sys
+import asyncio, signal, sys, time
 from nact import *
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
@@ -137,6 +137,12 @@ async def busy_async(state, msg, ctx):
 
 async def waits(state, msg, ctx):
     await asyncio.sleep(3600)
+
+async def slow_to_stop(state, msg, ctx):
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        time.sleep(0.1)
 
 def begin(system):
     for handler in (busy, busy_async):
@@ -187,6 +193,21 @@ def test_a_program_that_forgets_its_busy_system_ends() -> None:
     assert err.count("ResourceWarning: actor system") == 1
     assert "Task was destroyed" not in err
     assert len(err.splitlines()) < 60, err
+
+
+def test_no_worker_starts_in_a_closing_loop_that_is_slow() -> None:
+    program = """
+        async def main():
+            system = start()
+            begin(system)
+            dispatch(spawn(system, slow_to_stop), "wait")
+            await asyncio.sleep(0.05)
+
+        asyncio.run(main())
+    """
+    with process(program) as started:
+        _, err = started.communicate(timeout=LIMIT)
+    assert "Task was destroyed" not in err
 
 
 @pytest.mark.parametrize("body", ["inside", "left_open"])

@@ -27,6 +27,8 @@ MOST_NEW_WORKERS: Final = 64
 
 PAUSE_AFTER_CANCELLATION: Final = 0.02
 """Seconds until the queue is served again after its last worker was cancelled. A loop that is closing ends before."""
+PASSES_AFTER_CANCELLATION: Final = 10
+"""Passes of the loop that this takes at least: one in which much is logged can last longer than the seconds do."""
 
 Waiting: TypeAlias = "Awaitable[object] | tuple[Coroutine[Any, Any, Any], object]"
 """What a cell waits for: something to await; or a coroutine after its first step, and what that step waits for."""
@@ -168,7 +170,14 @@ class Scheduler:
             for cell in self.ready:
                 cell.refuse_when(self.loop.is_closed, self._loop_is_closed)
             # No task would survive the loop's end without a word on stderr. A timer does.
-            self.loop.call_later(PAUSE_AFTER_CANCELLATION, self.resume, context=Context())
+            self._resume_after(PASSES_AFTER_CANCELLATION)
+
+    def _resume_after(self, passes: int) -> None:
+        if passes == 0:
+            self.resume()
+            return
+        pause = PAUSE_AFTER_CANCELLATION / PASSES_AFTER_CANCELLATION
+        self.loop.call_later(pause, self._resume_after, passes - 1, context=Context())
 
     @coroutine
     def _serve_queue(self, context: Context) -> Generator[Any, Any, bool]:
