@@ -65,3 +65,21 @@ async def test_closing_waits_for_what_is_under_way_and_refuses_the_rest() -> Non
     assert await caller == "done"
     with pytest.raises(EngineClosedError):
         await in_flight.finish("k", asyncio.sleep(0))
+
+
+async def test_what_a_cancelled_callers_write_raises_is_not_reported() -> None:
+    in_flight, reported = InFlight(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    async def fail() -> None:
+        await asyncio.sleep(1)
+        raise ValueError("no")
+
+    caller = asyncio.create_task(in_flight.finish("k", fail()))
+    await asyncio.sleep(0.5)
+    caller.cancel()
+    await asyncio.wait([caller])
+    await in_flight.settled("k")
+    await asyncio.sleep(0)
+    assert caller.cancelled()
+    assert not reported

@@ -16,6 +16,7 @@ from nact.persistence._actor.reading import Reader, Start
 from nact.persistence._actor.snapshots import captured, keep, log_failed
 from nact.persistence.actor import persistence_of
 from nact.persistence.building.checks import check_key
+from nact.persistence.building.errors import result_of
 from nact.references import ActorRef
 
 State = TypeVar("State")
@@ -145,8 +146,7 @@ class _Query(Generic[State]):
                 self._forgetting.cancel()
             self._reading = asyncio.create_task(self._read(), name=f"nact persistent query of {self._key!r}")
             self._reading.add_done_callback(self._has_read)
-        # Shielded: one caller who gives up doesn't end the read for the others.
-        return await asyncio.shield(self._reading)
+        return await result_of(self._reading)  # a caller that is cancelled doesn't end the read for the others
 
     def _forget(self) -> None:
         self._reader = Reader(self._persistence, self._key, self._snapshot_key, self._options)

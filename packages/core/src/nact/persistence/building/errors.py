@@ -1,4 +1,4 @@
-"""Errors of engines: made for an outcome, copied for each caller, and marked as retrieved where no caller is left."""
+"""Errors of engines: made for an outcome, copied for each caller, and quiet where no caller is left."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from nact.errors import EngineUnavailableError, NactError, OutcomeUnknownError
 
 E = TypeVar("E", bound=BaseException)
+T = TypeVar("T")
 
 
 def engine_unavailable(message: str, *, outcome_known: bool) -> EngineUnavailableError:
@@ -42,3 +43,17 @@ def mark_retrieved(task: asyncio.Future[Any]) -> None:
     """
     if not task.cancelled():
         task.exception()
+
+
+async def result_of(task: asyncio.Future[T]) -> T:
+    """The result of a task that several callers may wait for, and that goes on when this one is cancelled.
+
+    Use it in place of `asyncio.shield` where `mark_retrieved` is the task's callback. Since Python 3.14, `shield`
+    reports to the event loop's exception handler what a task raises after a caller was cancelled, retrieved or not.
+
+    Raises:
+        BaseException: What the task raised.
+        asyncio.CancelledError: This caller or the task was cancelled.
+    """
+    await asyncio.wait([task])
+    return task.result()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from nact.errors import EngineClosedError
-from nact.persistence.building.errors import mark_retrieved
+from nact.persistence.building.errors import mark_retrieved, result_of
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class InFlight:
         self._by_key.setdefault(key, set()).add(task)
         task.add_done_callback(lambda _: self._remove(key, task))
         task.add_done_callback(mark_retrieved)
-        return await asyncio.shield(task)
+        return await result_of(task)
 
     def _remove(self, key: str, write: asyncio.Future[Any]) -> None:
         writes = self._by_key[key]
