@@ -1,6 +1,7 @@
-"""Runs the lesson of the README as it is printed there, and compares what is printed: `python -I tools/readme.py`.
+"""Tries the README. It needs nothing but what a reader of the README has installed.
 
-It needs nothing but what a reader of the README has installed.
+`python -I tools/readme.py` runs the lesson as it is printed there, and compares its output with the printed one.
+`python -I tools/readme.py commands` prints the commands that the README begins with, one a line: `.ci/run` runs them.
 """
 
 import os
@@ -20,6 +21,13 @@ def lesson(text: str) -> tuple[str, str]:
     if len(found) != 1:
         sys.exit(f"{README.name} has {len(found)} programs with a console below, not one")
     return found[0][0], found[0][1]
+
+
+def first_commands(text: str) -> list[str]:
+    """The lines of the first shell block, without the comments that end them."""
+    found = re.search(r"```sh\n([^`]*)```", text)
+    lines = re.sub(r"\s+#.*", "", found[1]).splitlines() if found else []
+    return lines or sys.exit(f"{README.name} begins without a command")
 
 
 def commands(console: str) -> list[tuple[str, str]]:
@@ -49,4 +57,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["commands"]:
+        print(*first_commands(README.read_text(encoding="utf-8")), sep="\n")
+    else:
+        main()

@@ -43,3 +43,13 @@ def test_a_readme_that_promises_something_else_fails(
     with pytest.raises(SystemExit) as caught:
         readme.main()
     assert caught.value.code == told
+
+
+def test_the_first_commands_come_without_comments() -> None:
+    text = "# It\n\n```sh\nsee it    # see\ncheck it && run   # all\n```\n\n```sh\nothers\n```\n"
+    assert readme.first_commands(text) == ["see it", "check it && run"]
+
+
+def test_a_readme_without_commands_fails() -> None:
+    with pytest.raises(SystemExit, match="begins without a command"):
+        readme.first_commands("# It\n\n```python\nprint()\n```\n")

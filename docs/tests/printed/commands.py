@@ -48,11 +48,11 @@ def commands_of(block: Block) -> Iterator[list[str]]:
 
 def check(words: list[str]) -> None:
     """Returns if everything that the command names exists."""
-    match [word for word in words if "=" not in word or word.startswith("-")]:
+    match [word.removeprefix(".venv/bin/") for word in words if "=" not in word or word.startswith("-")]:
         case ["pip", "install", *what] | ["python3" | "python", "-m", "pip", "install", *what]:
             for each in what:
                 _check_installable(each)
-        case ["nox", *rest]:
+        case ["nox", *rest] | ["uvx", "nox", *rest]:
             for session in re.findall(r"-s (\S+)", " ".join(rest)):
                 _check_session(session)
         case ["python3" | "python", "-m", module, *_]:
