@@ -30,7 +30,8 @@ _SHARED = 0x40000002, 510
 """The bytes of a database that each connection locks: SHARED_FIRST and SHARED_SIZE in SQLite's os.h. While they are
 locked, no other program believes that it is the last user, and removes the write-ahead log when it closes."""
 _IN_USE = 128, 1
-"""The byte of `-shm` that marks it as in use: UNIX_SHM_DMS in SQLite's os_unix.c. An unmarked one is emptied."""
+"""The byte of `-shm` that marks it as in use: UNIX_SHM_DMS in SQLite's os_unix.c. An unmarked one is emptied. SQLite 3.51
+and later keep the write-ahead log when they close while another owner has it locked."""
 _OURS = 1 << 62
 """SQLite locks no byte from here on."""
 
@@ -107,8 +108,10 @@ class Locks:
             with _process.lock:
                 self._leave()
                 if not _process.holders[self._database]:
-                    mine = set((open_files() or {}).get(self._database, ())) - _process.inherited
-                    _lock_all(mine, _region("nothing", _SHARED))
+                    files = open_files() or {}
+                    for file, region in ((self._database, _SHARED), (self._shared_memory, _IN_USE)):
+                        mine = set(files.get(file, ())) - _process.inherited
+                        _lock_all(mine, _region("nothing", region))
 
     def abandon(self) -> None:
         """Call it after the connection was closed without `release`: the locks went with the descriptors."""
