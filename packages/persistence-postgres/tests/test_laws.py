@@ -29,13 +29,13 @@ class TestOldestServer(ConformanceSuite):
 
 
 class TestNewestServer(TestOldestServer):
-    """PostgreSQL 17."""
+    """PostgreSQL 18."""
 
     server = NEWEST
 
 
 @pytest.mark.long_matrix
 class TestBehindPgBouncer(TestOldestServer):
-    """PgBouncer in transaction mode before PostgreSQL 17."""
+    """PgBouncer in transaction mode before PostgreSQL 18."""
 
     server = POOLED

@@ -39,7 +39,7 @@ class TestNewestServer(TestOldestServer):
 
 @pytest.mark.long_matrix
 class TestValkey(TestOldestServer):
-    """Valkey 8, RESP3."""
+    """Valkey 9, RESP3."""
 
     server = VALKEY
 
