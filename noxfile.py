@@ -195,6 +195,7 @@ def lint(session: nox.Session) -> None:
     if unlisted := found - set(PROJECT["tool"]["importlinter"]["root_packages"]):
         session.error(f"pyproject.toml: [tool.importlinter] doesn't know {', '.join(sorted(unlisted))}")
     session.run("lint-imports", "--no-logo", "--no-cache")
+    session.run("python", "-m", "tools.circles")
     session.run("zizmor", "--offline", "--quiet", "--persona=pedantic", ".github")
 
 
