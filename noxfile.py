@@ -5,6 +5,7 @@ Packages and examples are found by looking: folders with a ``pyproject.toml`` an
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nox
@@ -45,6 +46,7 @@ PACKAGES = projects("packages/*", "conformance-tests")
 EXAMPLES = projects("examples/*")
 CONTACTS = Path("examples/contacts")
 REPORTS = Path("conformance-reports")
+ENGINES = [package for package in PACKAGES if package.name.startswith("persistence-")]
 # Engines of databases that are servers keep what tells about those in a folder of their tests.
 WITH_SERVERS = [package for package in PACKAGES if any(package.glob("tests/*_servers"))]
 
@@ -96,6 +98,19 @@ def tests(session: nox.Session) -> None:
         run_all_on_servers(session)
 
 
+@nox.session
+def quick(session: nox.Session) -> None:
+    """Run the tests that need no server, on nox's own Python: the loop while you write, and what other systems run.
+
+    On Windows only those of core and SQLite: the kit kills, freezes and forks processes.
+    """
+    install_everything(session, "tests")
+    folders = tests_without_servers()
+    if sys.platform == "win32":
+        folders = ["packages/core/tests", "packages/persistence-sqlite/tests"]
+    session.run("pytest", "--numprocesses=logical", "-m", "not servers", *session.posargs or folders)
+
+
 def tests_without_servers() -> list[str]:
     """The folders of tests that any machine can run, core's first."""
     projects = [project for project in PACKAGES + EXAMPLES if project not in WITH_SERVERS]
@@ -120,11 +135,18 @@ def run_all_on_servers(session: nox.Session) -> None:
         session.warn("NACT_MATRIX=short: the laws are not tried on every server; without it, they are")
         chosen = ["-m", "not long_matrix"]
     run_on_servers(session, *chosen, *[str(package / "tests") for package in WITH_SERVERS])
-    others = [folder / "tests" for folder in (*PACKAGES, *EXAMPLES, Path("storms")) if folder not in WITH_SERVERS]
-    run_on_servers(session, "-m", "servers", *[str(tests) for tests in others if tests.is_dir()])
+    run_on_servers(session, "-m", "servers", *others_with_servers())
 
 
-def run_on_servers(session: nox.Session, *args: str) -> None:
+def others_with_servers() -> list[str]:
+    """The folders of tests of which only some need servers."""
+    folders = [folder / "tests" for folder in (*PACKAGES, *EXAMPLES, Path("storms")) if folder not in WITH_SERVERS]
+    return [str(folder) for folder in folders if folder.is_dir()]
+
+
+def run_on_servers(
+    session: nox.Session, *args: str, start: Sequence[str] = (), env: Mapping[str, str] | None = None
+) -> None:
     """Run tests that start servers. A class of tests stays in one process, which starts its server once.
 
     There are more processes than processors: a third of the time they wait, for a server to start, or to be missed.
@@ -132,7 +154,7 @@ def run_on_servers(session: nox.Session, *args: str) -> None:
     processes = f"--numprocesses={3 * (os.cpu_count() or 1) // 2}"
     # The limit for one call on an engine is for those that hang; servers, tests and proxies share the cores here.
     limits = ["--conformance-timeout=60"]
-    session.run("pytest", processes, "--dist=loadscope", *limits, *args)
+    session.run(*start, "pytest", processes, "--dist=loadscope", *limits, *args, env=env)
 
 
 @nox.session(python=PYTHONS)
@@ -143,6 +165,28 @@ def servers(session: nox.Session) -> None:
         run_on_servers(session, *session.posargs)
     else:
         run_all_on_servers(session)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure how much of each engine its tests run: of all engines, or of those named, `nox -s coverage -- redis`.
+
+    `-- others` runs the tests of servers that belong to no engine, and measures nothing.
+    """
+    install_everything(session, "tests")
+    for name in session.posargs or [package.name.removeprefix("persistence-") for package in ENGINES]:
+        if name == "others":
+            run_on_servers(session, "-m", "servers", *others_with_servers())
+            continue
+        package = Path("packages", f"persistence-{name}")
+        (module,) = modules(package)
+        rules = "--rcfile=tools/coverage.ini"
+        env = {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / f".coverage.{name}")}
+        start = ("coverage", "run", rules, f"--source={module}", "-m")
+        chosen = ["-m", "not long_matrix"] if SHORT else []
+        run_on_servers(session, *chosen, str(package / "tests"), start=start, env=env)
+        session.run("coverage", "combine", rules, "--quiet", env=env)
+        session.run("coverage", "report", rules, env=env)
 
 
 @nox.session

@@ -1,11 +1,16 @@
 #!/bin/bash
 # Runs commands as a newcomer does: in a clone of this work tree, on a machine with nothing but Python, venv and git, as
 # an ordinary user. Each gets a clone of its own.
-#   fresh-machine.sh SUITE COMMAND...    SUITE of Debian: bookworm (Python 3.11), forky (Python 3.15)
+#   fresh-machine.sh SUITE [COMMAND...]    SUITE of Debian: bookworm (Python 3.11), forky (Python 3.15)
+# Without a command, it runs those that the README begins with.
 # The machine is a container. It has what this one needs to reach a package index: proxies, index, certificates.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 suite=$1; shift
+if [ $# = 0 ]; then
+  mapfile -t commands < <(python3 -I "$here/../tools/readme.py" commands)
+  set -- "${commands[@]}"
+fi
 export DOCKER_CLI_HINTS=false
 
 "$here/images/build.sh" "fresh:$suite" >&2

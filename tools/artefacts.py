@@ -11,6 +11,7 @@ from pathlib import Path
 
 _IN_SDIST = ("CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml")
 _CLASSIFIERS = ("Typing :: Typed", "Framework :: AsyncIO")
+_URLS = ("Changelog", "Documentation", "Issues", "Source")
 _FIELDS = ("Summary", "License-Expression", "License-File", "Requires-Python", "Description-Content-Type")
 
 
@@ -56,6 +57,8 @@ def _of_metadata(metadata: Message) -> Iterator[str]:
     for classifier in _CLASSIFIERS:
         if classifier not in metadata.get_all("Classifier", []):
             yield f"no classifier {classifier!r}"
+    urls = {url.partition(",")[0] for url in metadata.get_all("Project-URL", [])}
+    yield from (f"no URL called {name}" for name in _URLS if name not in urls)
     for need in metadata.get_all("Requires-Dist", []):
         if "nact" in need.split() or " @ " in need:
             yield f"{need!r} has no bounds, or is a place: engines need a bounded range of core"

@@ -19,6 +19,10 @@ Requires-Dist: msgspec>=0.21
 Description-Content-Type: text/markdown
 Classifier: Typing :: Typed
 Classifier: Framework :: AsyncIO
+Project-URL: Changelog, https://example.com/changelog
+Project-URL: Documentation, https://example.com/docs
+Project-URL: Issues, https://example.com/issues
+Project-URL: Source, https://example.com/source
 
 # nact
 """

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import shutil
 import sqlite3
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
@@ -25,6 +25,7 @@ from nact_persistence_sqlite._database import Database, File
 from nact_persistence_sqlite._sql import Statements
 
 pytestmark = pytest.mark.anyio
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows limits, renames and removes files otherwise")
 Numbered = Callable[..., list[PersistedEvent]]
 
 
@@ -110,6 +111,7 @@ async def test_a_file_that_is_not_a_database(
     assert await replay(engine, "k") == [event]
 
 
+@posix_only
 async def test_a_damaged_file(engine: SqlitePersistenceEngine, path: Path, numbered: Numbered) -> None:
     await engine.persist_all(numbered("k", 1, 500))
     await engine.aclose()
@@ -202,6 +204,7 @@ def allow_pages(engine: SqlitePersistenceEngine, count: int) -> None:
         connection.execute(f"PRAGMA max_page_count = {count}")
 
 
+@posix_only
 async def test_a_disk_that_fails_in_the_middle_of_a_write(
     engine: SqlitePersistenceEngine, path: Path, key: str, stored: list[PersistedEvent], numbered: Numbered
 ) -> None:
@@ -218,6 +221,7 @@ async def test_a_disk_that_fails_in_the_middle_of_a_write(
 
 @contextmanager
 def file_size_limited(limit: int) -> Iterator[None]:
+    resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
@@ -226,6 +230,7 @@ def file_size_limited(limit: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@posix_only
 async def test_a_file_that_is_read_only(numbered: Numbered) -> None:
     folder = Path(tempfile.mkdtemp())
     path = folder / "journal.db"
@@ -261,6 +266,7 @@ def read_only(folder: Path, file: Path) -> Iterator[None]:
         file.chmod(0o644)
 
 
+@posix_only
 async def test_a_file_that_disappears_is_not_replaced_by_an_empty_one(
     engine: SqlitePersistenceEngine, path: Path, key: str, stored: list[PersistedEvent], numbered: Numbered
 ) -> None:
@@ -280,6 +286,7 @@ async def test_a_file_that_disappears_is_not_replaced_by_an_empty_one(
     assert await replay(engine, key) == [*stored, event]
 
 
+@posix_only
 async def test_a_file_that_is_replaced_is_noticed_before_anything_is_written(
     engine: SqlitePersistenceEngine, path: Path, key: str, stored: list[PersistedEvent], numbered: Numbered
 ) -> None:
@@ -315,6 +322,7 @@ async def test_a_table_that_disappears_is_not_replaced_by_an_empty_one(
     assert await replay(engine, key) == stored
 
 
+@posix_only
 async def test_the_path_may_hold_any_character(tmp_path: Path, numbered: Numbered) -> None:
     path = tmp_path / "50% of #1? ünï 'q'.db"
     async with SqlitePersistenceEngine(path) as engine:

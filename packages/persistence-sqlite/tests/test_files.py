@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -22,7 +21,10 @@ from nact.persistence import PersistedEvent
 from nact_persistence_sqlite import SqlitePersistenceEngine
 from nact_persistence_sqlite._rows import EventRow
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows renames and removes no file that is open"),
+]
 Numbered = Callable[..., list[PersistedEvent]]
 StartPython = Callable[..., subprocess.Popen[str]]
 MOVED = "took the place of the one|took its place.* remove the -wal"
@@ -427,6 +429,7 @@ async def test_a_full_disk_at_a_checkpoint_loses_nothing(
 
 @contextmanager
 def file_size_limited(limit: int) -> Iterator[None]:
+    resource = pytest.importorskip("resource", reason="this system has no limit for the size of files")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:

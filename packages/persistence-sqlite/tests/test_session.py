@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -174,6 +175,7 @@ print("parent goes on")
 """
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no fork")
 def test_after_a_fork_the_child_is_told_to_make_its_own(
     start_python: Callable[..., subprocess.Popen[str]], path: Path
 ) -> None:

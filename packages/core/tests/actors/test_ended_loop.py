@@ -180,6 +180,9 @@ def process(program: str) -> Iterator[subprocess.Popen[str]]:
             started.kill()
 
 
+interrupts = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to a single process")
+
+
 def skip_without(module: str) -> None:
     """In CI what is missing is a failure."""
     if importlib.util.find_spec(module) is None and not os.environ.get("CI"):
@@ -210,6 +213,7 @@ def test_no_worker_starts_in_a_closing_loop_that_is_slow() -> None:
     assert "Task was destroyed" not in err
 
 
+@interrupts
 @pytest.mark.parametrize("body", ["inside", "left_open"])
 @pytest.mark.parametrize("host", ["asyncio", "uvloop"])
 def test_an_interrupt_ends_the_program(host: str, body: str) -> None:
@@ -224,6 +228,7 @@ def test_an_interrupt_ends_the_program(host: str, body: str) -> None:
     assert len(err.splitlines()) < 100, err
 
 
+@interrupts
 def test_an_interrupt_ends_a_service_under_uvicorn() -> None:
     skip_without("uvicorn")
     service = """
