@@ -67,6 +67,17 @@ def install_everything(session: nox.Session, *names: str) -> None:
     session.install(*[part for project in PACKAGES + EXAMPLES for part in editable(project)], *groups(*names))
 
 
+@nox.session(python=False)
+def dev(session: nox.Session) -> None:
+    """Make .venv, with every package from its folder and all tools: the environment for an editor."""
+    place = Path(".venv")
+    if not place.exists():
+        session.run(sys.executable, "-m", "venv", str(place))
+    python = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    sources = [part for project in PACKAGES + EXAMPLES for part in editable(project)]
+    session.run(str(python), "-m", "pip", "install", *sources, *groups("dev"), external=True)
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Run the contacts example on SQLite: what was acknowledged outlives the process."""
