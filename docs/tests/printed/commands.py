@@ -27,6 +27,7 @@ OTHERS_COMMANDS = {
     "pg_restore": "needs Postgres",
     "psql": "needs Postgres",
     "redis-cli": "needs Redis",
+    "ruff": "changes files",
     "cp": "copies what a page's reader has",
     "sqlite3": "its SQL is run by test_commands.py, its dot commands aren't",
 }
