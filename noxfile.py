@@ -75,7 +75,9 @@ def dev(session: nox.Session) -> None:
         session.run(sys.executable, "-m", "venv", str(place))
     python = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     sources = [part for project in PACKAGES + EXAMPLES for part in editable(project)]
-    session.run(str(python), "-m", "pip", "install", *sources, *groups("dev"), external=True)
+    pip = (str(python), "-m", "pip", "install")
+    session.run(*pip, "--quiet", "--upgrade", "pip", external=True)  # Debian 12's doesn't find sources of extras
+    session.run(*pip, *sources, *groups("dev"), external=True)
 
 
 @nox.session
