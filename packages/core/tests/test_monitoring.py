@@ -266,7 +266,7 @@ async def test_a_log_engine_that_fails_does_not_fail_the_actor(caplog: pytest.Lo
         (log_to_console, "level", "INFO"),
         (log_to_console, "formatter", "%s"),
     ],
-    ids=str,
+    ids=lambda value: str(value).partition(" at 0x")[0],  # the same in all processes that share the tests
 )
 def test_a_wrong_argument_is_refused_and_named(function: Callable[..., Any], argument: str, value: Any) -> None:
     with pytest.raises(TypeError, match=f"^{argument} must be ") as caught:

@@ -213,7 +213,7 @@ SPAWN_REFUSES: list[tuple[str, Any, type[Exception]]] = [
     ("spawn_any", "argument", "value", "error"),
     [(kind, *case) for kind in (spawn, spawn_stateless) for case in BOTH_REFUSE]
     + [(spawn, *case) for case in SPAWN_REFUSES],
-    ids=str,
+    ids=lambda value: str(value).partition(" at 0x")[0],  # the same in all processes that share the tests
 )
 async def test_a_wrong_argument_is_refused_and_named(
     spawn_any: Spawn, argument: str, value: Any, error: type[Exception]
