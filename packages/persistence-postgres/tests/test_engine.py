@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from nact.errors import EngineClosedError, InvalidEventError, SequenceConflictError
-from nact.persistence import PersistedEvent
+from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
 
@@ -90,6 +90,27 @@ async def test_what_cannot_be_stored_fails_alone(engine: PostgresPersistenceEngi
     *results, refused = await asyncio.gather(*others, bad, return_exceptions=True)
     assert results == [None] * 50
     assert isinstance(refused, InvalidEventError)
+
+
+@pytest.mark.parametrize("wrong", ["a\0b", "k" * 3000])
+async def test_an_argument_that_the_tables_cannot_hold_is_a_value_error(
+    engine: PostgresPersistenceEngine, wrong: str
+) -> None:
+    for call in (
+        numbers(engine, wrong),
+        engine.highest_sequence_number(wrong),
+        engine.delete_events(wrong, up_to=1),
+        engine.latest_snapshot(wrong),
+        engine.delete_snapshots(wrong, up_to=1),
+    ):
+        with pytest.raises(ValueError, match="persistence key"):
+            await call
+    with pytest.raises(InvalidEventError):
+        await engine.persist(event(wrong, 1))
+    with pytest.raises(InvalidEventError):
+        await engine.take_snapshot(PersistedSnapshot(key=wrong, sequence_number=1, data=None))
+    with pytest.raises(TypeError):
+        await engine.take_snapshot(event("key", 1))  # type: ignore[arg-type]
 
 
 async def test_the_pool_of_the_user_stays_open(server: PostgresStorage, schema: str, key: str) -> None:

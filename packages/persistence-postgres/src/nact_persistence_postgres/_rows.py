@@ -72,8 +72,6 @@ class RowMaker:
         Raises:
             InvalidEventError: It couldn't be read back exactly.
         """
-        if not isinstance(snapshot, PersistedSnapshot):
-            raise InvalidEventError(f"expected a PersistedSnapshot, not {snapshot!r}")
         text = self._encode_snapshot(snapshot.data).decode()
         event_id = None if snapshot.event_id is None else _checked_id(snapshot.event_id)
         return self.key(snapshot.key), snapshot.sequence_number, _checked_time(snapshot.created_at), text, event_id
@@ -93,6 +91,17 @@ class RowMaker:
         if len(key) * 4 > MAX_KEY_BYTES and len(key.encode()) > MAX_KEY_BYTES:
             raise InvalidEventError(f"the persistence key {key:.60}... is longer than {MAX_KEY_BYTES} bytes in UTF-8")
         return key
+
+    def check_key(self, key: str) -> str:
+        """Returns the key of a read or a deletion, if the tables can hold it.
+
+        Raises:
+            ValueError: Otherwise.
+        """
+        try:
+            return self.key(key)
+        except InvalidEventError as error:
+            raise ValueError(str(error)) from None
 
 
 def listed(numbers: Iterable[int]) -> str:

@@ -9,7 +9,15 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact.persistence.building.checks import check_batch, check_key, check_prefix, check_tags, check_up_to, check_window
+from nact.persistence.building.checks import (
+    check_batch,
+    check_key,
+    check_prefix,
+    check_snapshot,
+    check_tags,
+    check_up_to,
+    check_window,
+)
 from nact.persistence.building.lifecycle import Lifecycle
 from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_postgres._connection import Pool
@@ -116,7 +124,7 @@ class PostgresPersistenceEngine:
         journal = self._life.ready() or await self._life.opened()
         check_window(after, limit)
         wanted = check_tags(tags)
-        journal.tables.rows.key(check_key(key))
+        journal.tables.rows.check_key(check_key(key))
         limit = None if limit is None else min(limit, MAX_SEQUENCE_NUMBER)
         if limit == 0 or after >= MAX_SEQUENCE_NUMBER or any("\0" in tag for tag in wanted):
             return
@@ -153,14 +161,14 @@ class PostgresPersistenceEngine:
     async def delete_events(self, key: str, *, up_to: int) -> None:
         """Some thousand events a transaction, newest first. They are off the disk when Postgres has vacuumed."""
         journal = self._life.ready() or await self._life.opened()
-        journal.tables.rows.key(check_key(key))
+        journal.tables.rows.check_key(check_key(key))
         await journal.commits.settled(key)
         deletion = Deletion(journal.tables, journal.sessions, self._settings.statement_timeout)
         await deletion.run(key, check_up_to(up_to))
 
     async def highest_sequence_number(self, key: str) -> int:
         journal = self._life.ready() or await self._life.opened()
-        journal.tables.rows.key(check_key(key))
+        journal.tables.rows.check_key(check_key(key))
         await journal.commits.settled(key)
         return await journal.reader.highest(key)
 
@@ -185,17 +193,18 @@ class PostgresPersistenceEngine:
     async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
         journal = self._life.ready() or await self._life.opened()
         limit = MAX_SEQUENCE_NUMBER if up_to is None else check_up_to(up_to)
-        journal.tables.rows.key(check_key(key))
+        journal.tables.rows.check_key(check_key(key))
         await journal.snapshot_commits.settled(key)
         return await journal.reader.snapshot(key, limit)
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
         journal = self._life.ready() or await self._life.opened()
+        check_snapshot(snapshot)
         row = journal.tables.rows.snapshot(snapshot)
         await journal.snapshot_commits.submit(row[0], row, len(row[3]))
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
         journal = self._life.ready() or await self._life.opened()
-        journal.tables.rows.key(check_key(key))
+        journal.tables.rows.check_key(check_key(key))
         await journal.snapshot_commits.settled(key)
         await journal.reader.delete_snapshots(key, check_up_to(up_to))
