@@ -16,7 +16,7 @@ from nact_persistence_postgres._reader import Reader
 from nact_persistence_postgres._seen import Seen
 from nact_persistence_postgres._sessions import Sessions
 from nact_persistence_postgres._settings import Settings, checked_source
-from nact_persistence_postgres._sql import CONFIRM, Statements
+from nact_persistence_postgres._sql import CONFIRM, ColumnTypes, Statements
 from nact_persistence_postgres._tables import Tables
 from nact_persistence_postgres._trying import Trying
 from nact_persistence_postgres._writer import Append, Writer
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.anyio
 
 TABLES = Tables(
     sql=Statements(None, "e", "s"),
-    event_data="json",
-    snapshot_data="json",
+    event_types=ColumnTypes("json", "json"),
+    snapshot_types=ColumnTypes("json", "json"),
     max_key_characters=None,
     remembers=True,
     is_sorted_by_code_point=True,
@@ -91,7 +91,7 @@ class Lines:
 
 async def test_a_write_found_stored_is_confirmed_where_it_was_read() -> None:
     lines = Lines()
-    item = Append("key", 1, [("key", 1, 0, "null", "{}", "id")])
+    item = Append("key", 1, [("key", 1, 0, "null", "{}", "id", None)])
     assert await Writer(TABLES, lines, Seen(0)).write([item]) == [None]  # type: ignore[arg-type]
     assert [CONFIRM in line.told for line in lines.used] == [TABLES.sql.states in line.told for line in lines.used]
     assert CONFIRM in lines.used[-1].told

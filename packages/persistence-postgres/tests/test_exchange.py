@@ -124,6 +124,19 @@ async def test_floats_of_javascript_are_continued(public: PostgresPersistenceEng
         assert snapshot.data == [*written, 7]
 
 
+async def test_metadata_passes_by_javascript(public: PostgresPersistenceEngine, node: Node, key: str) -> None:
+    async with public as engine:
+        ours = PersistedEvent(key=key, sequence_number=1, data={"add": 1}, metadata={"by": "ann"})
+        await engine.persist(ours)
+        await engine.take_snapshot(
+            PersistedSnapshot(key=key, sequence_number=1, data=[1], event_id=ours.event_id, metadata={"by": "ann"})
+        )
+        assert await anyio.to_thread.run_sync(lambda: node(key, 2, 3, snapshot_every=1)) == [1, 2, 3]
+        assert [each.metadata async for each in engine.events(key)] == [{"by": "ann"}, {}, {}]
+        snapshots = [await engine.latest_snapshot(key, up_to=number) for number in (1, 3)]
+        assert [each and (each.data, each.metadata) for each in snapshots] == [([1], {"by": "ann"}), ([1, 2, 3], {})]
+
+
 async def test_a_tombstone_is_passed_over_by_javascript(
     public: PostgresPersistenceEngine, node: Node, key: str
 ) -> None:

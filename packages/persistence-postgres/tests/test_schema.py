@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 import pytest
+from postgres_servers.javascript import make_old_tables, quoted
 
 from nact.errors import CorruptJournalError, EngineUnavailableError, InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot
@@ -21,28 +22,6 @@ else:
 
 def event(key: str, number: int, data: object = None) -> PersistedEvent:
     return PersistedEvent(key=key, sequence_number=number, data=data)
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-async def make_old_tables(database: Database, schema: str, data: str = "jsonb") -> None:
-    """The tables as nact for JavaScript makes them."""
-    await database.execute(f"CREATE SCHEMA {quoted(schema)}")
-    common = f"""ordering bigserial NOT NULL PRIMARY KEY, persistence_key varchar(255) NOT NULL,
-      sequence_nr bigint NOT NULL, created_at bigint NOT NULL, data {data} NOT NULL,
-      is_deleted boolean NOT NULL DEFAULT false"""
-    await database.execute(f"""
-      CREATE TABLE {quoted(schema)}.event_journal (
-        {common}, tags text[] DEFAULT ARRAY[]::text[],
-        CONSTRAINT event_journal_uq UNIQUE (persistence_key, sequence_nr));
-      CREATE TABLE {quoted(schema)}.snapshot_store ({common});
-      INSERT INTO {quoted(schema)}.event_journal (persistence_key, sequence_nr, created_at, data, tags)
-        SELECT 'old', n, 1500000000000 + n, jsonb_build_object('n', n), ARRAY['b', 'a'] FROM generate_series(1, 3) n;
-      INSERT INTO {quoted(schema)}.snapshot_store (persistence_key, sequence_nr, created_at, data)
-        VALUES ('old', 2, 1500000000002, '{{"sum": 3}}');
-    """)
 
 
 async def test_ten_starters_at_once_make_the_tables_once(server: PostgresStorage, schema: str) -> None:

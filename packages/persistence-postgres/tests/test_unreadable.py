@@ -14,7 +14,7 @@ from nact_persistence_postgres._rows import stored_event, stored_snapshot
 
 def read(data: str, tags: list[str | None] | None = None, event_id: str | None = None) -> PersistedEvent:
     """The event of a row as nact for JavaScript writes it: without an id."""
-    return stored_event("k", (3, data, 1_500_000_000_000, False, tags, event_id))
+    return stored_event("k", (3, data, 1_500_000_000_000, False, tags, event_id, None))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def read(data: str, tags: list[str | None] | None = None, event_id: str | None =
 )
 def test_a_number_beyond_64_bits_is_the_float_it_was(text: str, value: object) -> None:
     assert repr(read(text).data) == repr(value)
-    snapshot = stored_snapshot("k", (3, text, 1_500_000_000_000, None))
+    snapshot = stored_snapshot("k", (3, text, 1_500_000_000_000, None, None))
     assert repr(snapshot.data) == repr(value)
 
 
@@ -85,6 +85,6 @@ def test_what_is_nested_deep_and_can_be_read_is() -> None:
 
 def test_a_snapshot_that_cannot_be_read_says_where() -> None:
     with pytest.raises(CorruptJournalError) as error:
-        stored_snapshot("k", (3, r'"\ud83d"', 1_500_000_000_000, None))
+        stored_snapshot("k", (3, r'"\ud83d"', 1_500_000_000_000, None, None))
     assert error.value.sequence_number == 3
-    assert isinstance(stored_snapshot("k", (3, "1", 1_500_000_000_000, None)), PersistedSnapshot)
+    assert isinstance(stored_snapshot("k", (3, "1", 1_500_000_000_000, None, None)), PersistedSnapshot)

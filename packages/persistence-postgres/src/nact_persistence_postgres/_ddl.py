@@ -6,6 +6,7 @@ New tables are those of nact for JavaScript (nact-persistence-postgres 8), which
 - `persistence_key` is `text`, without a bound on its length, and compared by code points.
 - `event_id` makes a retry recognisable. Older events have none. In the table of snapshots it names the event on which a
   snapshot stands.
+- `metadata` is of the same type as `data`, and null where there is none, as in all older rows.
 - `transaction_id` is the transaction that wrote the row: what a reader of all keys needs to see one order in which
   nothing appears late. Events that are older than the column have none.
 - Indexes: the tombstones, of which there are few, and the snapshots' places.
@@ -117,6 +118,7 @@ def event_table(sql: Statements) -> str:
   tags text[] DEFAULT '{{}}',
   event_id text,
   transaction_id xid8 DEFAULT pg_current_xact_id(),
+  metadata json,
   UNIQUE (persistence_key, sequence_nr)
 )"""
 
@@ -129,7 +131,8 @@ def snapshot_table(sql: Statements) -> str:
   created_at bigint NOT NULL,
   data json NOT NULL,
   is_deleted boolean NOT NULL DEFAULT false,
-  event_id text
+  event_id text,
+  metadata json
 )"""
 
 
@@ -145,6 +148,7 @@ def _changes_to_events(table: Table) -> list[str]:
     changes = _changes_to_keys(table)
     if table.may_alter and "event_id" not in table.columns:
         changes.append("ADD COLUMN event_id text")
+    changes += _metadata_column(table)
     if table.may_alter and "transaction_id" not in table.columns:
         # In two steps: a column that begins with a default that varies would have all rows rewritten.
         changes += [
@@ -158,7 +162,14 @@ def _changes_to_snapshots(table: Table) -> list[str]:
     changes = _changes_to_keys(table)
     if table.may_alter and table.exists and "event_id" not in table.columns:
         changes.append("ADD COLUMN event_id text")
+    changes += _metadata_column(table)
     return changes
+
+
+def _metadata_column(table: Table) -> list[str]:
+    if table.may_alter and table.exists and "metadata" not in table.columns:
+        return [f"ADD COLUMN metadata {table.columns['data'].type}"]
+    return []
 
 
 def _changes_to_keys(table: Table) -> list[str]:

@@ -104,7 +104,7 @@ class Deletion:
                 return False
             await connection.execute(sql.delete_below, key, number)
             event_id = row[1] or old_event_id(key, number)
-            await connection.execute(sql.bury(self._tables.event_data), key, number, row[0], event_id)
+            await connection.execute(sql.bury(self._tables.event_types), key, number, row[0], event_id)
             return True
 
         return await self._sessions.run(bury, self._sessions.trying(), atomic=True)

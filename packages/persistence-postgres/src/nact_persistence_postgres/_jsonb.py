@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from math import copysign
 
@@ -25,11 +26,24 @@ def encode_for_jsonb(data: JsonValue) -> bytes:
     Raises:
         InvalidEventError: It isn't a JSON value, or one that `jsonb` would alter.
     """
-    text = json_data.encode(data)
-    if _NUL in text and _holds_nul(data):
+    return _that_survives(json_data.encode(data), data)
+
+
+def encode_metadata_for_jsonb(metadata: Mapping[str, JsonValue]) -> bytes | None:
+    """As `encode_for_jsonb`, of metadata; `None` if it is empty.
+
+    Raises:
+        InvalidEventError: It isn't a JSON object, or one that `jsonb` would alter.
+    """
+    text = json_data.encode_metadata(metadata)
+    return None if text is None else _that_survives(text, metadata)
+
+
+def _that_survives(text: bytes, value: JsonValue) -> bytes:
+    if _NUL in text and _holds_nul(value):
         raise InvalidEventError("this journal's column is of type jsonb, which can't hold U+0000; alter it to json")
     if b"e" in text or b"-0.0" in text:  # there may be a float in scientific notation, or a negative zero
-        return _to_json(_with_plain_floats(data))
+        return _to_json(_with_plain_floats(value))
     return text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID, uuid5
 
@@ -12,21 +12,25 @@ import msgspec
 from nact.errors import CorruptJournalError, InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.building import json_data
-from nact.persistence.records import is_unicode
-from nact_persistence_postgres._jsonb import encode_for_jsonb
+from nact.persistence.records import JsonValue, is_unicode
+from nact_persistence_postgres._jsonb import encode_for_jsonb, encode_metadata_for_jsonb
+from nact_persistence_postgres._sql import ColumnTypes
 from nact_persistence_postgres._unreadable import advice, decode_others
 
-EventRow: TypeAlias = tuple[str, int, int, str, str, str]
-"""persistence_key, sequence_nr, created_at, data, tags, event_id: the order of an INSERT."""
+EventRow: TypeAlias = tuple[str, int, int, str, str, str, str | None]
+"""persistence_key, sequence_nr, created_at, data, tags, event_id, metadata: the order of an INSERT."""
 
-SnapshotRow: TypeAlias = tuple[str, int, int, str, str | None]
-"""persistence_key, sequence_nr, created_at, data, event_id."""
+SnapshotRow: TypeAlias = tuple[str, int, int, str, str | None, str | None]
+"""persistence_key, sequence_nr, created_at, data, event_id, metadata."""
 
 Row: TypeAlias = "asyncpg.Record | tuple[Any, ...]"
-"""Of an event: sequence_nr, data, created_at, is_deleted, tags, event_id; of a snapshot: sequence_nr, data, created_at,
-event_id."""
+"""Of an event: sequence_nr, data, created_at, is_deleted, tags, event_id, metadata; of a snapshot: sequence_nr, data,
+created_at, event_id, metadata."""
 
 Rows: TypeAlias = "Sequence[Row]"
+
+DataEncoder: TypeAlias = Callable[[JsonValue], bytes]
+MetadataEncoder: TypeAlias = Callable[[Mapping[str, JsonValue]], bytes | None]
 
 NO_TAGS = "{}"
 
@@ -40,14 +44,14 @@ class RowMaker:
     """Makes rows for one pair of tables, and refuses what those can't hold exactly.
 
     Args:
-        events: The type of the journal's `data`.
-        snapshots: That of the snapshots.
+        events: The types of the journal's columns.
+        snapshots: Those of the snapshots.
         max_key_characters: How long keys may be in these tables; `None` if only the index bounds them.
     """
 
-    def __init__(self, *, events: str, snapshots: str, max_key_characters: int | None) -> None:
-        self._encode_event = encode_for_jsonb if events == "jsonb" else json_data.encode
-        self._encode_snapshot = encode_for_jsonb if snapshots == "jsonb" else json_data.encode
+    def __init__(self, *, events: ColumnTypes, snapshots: ColumnTypes, max_key_characters: int | None) -> None:
+        self._encode_event, self._encode_event_metadata = _encoders(events)
+        self._encode_snapshot, self._encode_snapshot_metadata = _encoders(snapshots)
         self._max_key_characters = MAX_KEY_BYTES if max_key_characters is None else max_key_characters
 
     def event(self, event: PersistedEvent) -> EventRow:
@@ -57,6 +61,7 @@ class RowMaker:
             InvalidEventError: It couldn't be read back exactly.
         """
         event_id = _checked_id(event.event_id)
+        metadata = self._encode_event_metadata(event.metadata) if event.metadata else None
         return (
             self.key(event.key),
             event.sequence_number,
@@ -64,6 +69,7 @@ class RowMaker:
             self._encode_event(event.data).decode(),
             array_text(event.tags) if event.tags else NO_TAGS,
             event_id,
+            None if metadata is None else metadata.decode(),
         )
 
     def snapshot(self, snapshot: PersistedSnapshot) -> SnapshotRow:
@@ -74,7 +80,15 @@ class RowMaker:
         """
         text = self._encode_snapshot(snapshot.data).decode()
         event_id = None if snapshot.event_id is None else _checked_id(snapshot.event_id)
-        return self.key(snapshot.key), snapshot.sequence_number, _checked_time(snapshot.created_at), text, event_id
+        metadata = self._encode_snapshot_metadata(snapshot.metadata)
+        return (
+            self.key(snapshot.key),
+            snapshot.sequence_number,
+            _checked_time(snapshot.created_at),
+            text,
+            event_id,
+            None if metadata is None else metadata.decode(),
+        )
 
     def key(self, key: str) -> str:
         """Returns the key, if the tables can hold it.
@@ -128,7 +142,7 @@ def stored_event(key: str, row: Row) -> PersistedEvent:
     Raises:
         CorruptJournalError: It can't be read.
     """
-    number, data, created_at, is_deleted, tags, event_id = row
+    number, data, created_at, is_deleted, tags, event_id, metadata = row
     decode = decode_others if event_id is None else json_data.decode
     try:
         return PersistedEvent(
@@ -139,6 +153,7 @@ def stored_event(key: str, row: Row) -> PersistedEvent:
             created_at=created_at,
             is_deleted=is_deleted,
             event_id=event_id or old_event_id(key, number),
+            metadata={} if metadata is None or is_deleted else _stored_metadata(metadata, key, number),
         )
     except (ValueError, TypeError) as error:
         raise CorruptJournalError(advice(data, error), key, number) from error
@@ -150,8 +165,10 @@ def stored_snapshot(key: str, row: Row) -> PersistedSnapshot:
     Raises:
         CorruptJournalError: It can't be read.
     """
-    number, data, created_at, event_id = row
+    number, data, created_at, event_id, metadata = row
     fields = {"key": key, "sequence_number": number, "created_at": created_at, "event_id": event_id}
+    if metadata is not None:
+        fields["metadata"] = _stored_metadata(metadata, key, number)
     decode = decode_others if event_id is None else json_data.decode
     try:
         return msgspec.convert({**fields, "data": decode(str(data))}, PersistedSnapshot)
@@ -163,6 +180,21 @@ def stored_snapshot(key: str, row: Row) -> PersistedSnapshot:
 def old_event_id(key: str, number: int) -> str:
     """Of an event that was stored before events had ids: the same whenever it is read."""
     return str(uuid5(_OLD_EVENTS, f"{number}/{key}"))
+
+
+def _stored_metadata(text: str, key: str, number: int) -> dict[str, JsonValue]:
+    try:
+        return json_data.decode_metadata(text)
+    except ValueError as error:
+        raise CorruptJournalError(f"its metadata can't be decoded: {error}", key, number) from error
+
+
+def _encoders(types: ColumnTypes) -> tuple[DataEncoder, MetadataEncoder]:
+    """What makes texts for `data` and for `metadata`."""
+    return (
+        encode_for_jsonb if types.data == "jsonb" else json_data.encode,
+        encode_metadata_for_jsonb if types.metadata == "jsonb" else json_data.encode_metadata,
+    )
 
 
 def _stored_tags(tags: Collection[str | None]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from nact.errors import CorruptJournalError, EngineUnavailableError
 from nact_persistence_postgres import _ddl
 from nact_persistence_postgres._catalog import Index, Table, describe
 from nact_persistence_postgres._connection import Connection, in_transaction
-from nact_persistence_postgres._sql import DataType, Statements
+from nact_persistence_postgres._sql import ColumnTypes, JsonType, Statements
 from nact_persistence_postgres._tables import Tables
 
 _EVENT_COLUMNS = {
@@ -22,9 +22,10 @@ _EVENT_COLUMNS = {
     "is_deleted": {"bool"},
     "tags": {"_text"},
     "event_id": {"text"},
+    "metadata": {"json", "jsonb"},
 }
 _SNAPSHOT_COLUMNS = {name: kinds for name, kinds in _EVENT_COLUMNS.items() if name != "tags"}
-_ADDED_COLUMNS = {"event_id"}
+_ADDED_COLUMNS = ("event_id", "metadata")
 _TO_MAKE = 20.0
 """So many seconds more for what waits for locks, for some seconds each."""
 
@@ -118,11 +119,13 @@ def _check_complete(name: str, sql: Statements, found: _Found) -> None:
                 f"{name}: there is no table {table}; create it, or open the engine once with create_if_not_exists=True",
             )
     for table, columns in ((sql.events, found.events.columns), (sql.snapshots, found.snapshots.columns)):
-        for column in _ADDED_COLUMNS - columns.keys():
-            raise EngineUnavailableError(
-                f"{name}: table {table} lacks the column {column}; let its owner open the engine once with "
-                f"create_if_not_exists=True, or run: ALTER TABLE {table} ADD COLUMN {column} text",
-            )
+        for column in _ADDED_COLUMNS:
+            if column not in columns:
+                kind = columns["data"].type if column == "metadata" else "text"
+                raise EngineUnavailableError(
+                    f"{name}: table {table} lacks the column {column}; let its owner open the engine once with "
+                    f"create_if_not_exists=True, or run: ALTER TABLE {table} ADD COLUMN {column} {kind}",
+                )
 
 
 def _check_unique(name: str, table: str, found: Table) -> None:
@@ -142,8 +145,8 @@ def _tables(sql: Statements, found: _Found) -> Tables:
     keys = [table.columns["persistence_key"] for table in (found.events, found.snapshots)]
     return Tables(
         sql=sql,
-        event_data=cast("DataType", found.events.columns["data"].type),
-        snapshot_data=cast("DataType", found.snapshots.columns["data"].type),
+        event_types=_types(found.events),
+        snapshot_types=_types(found.snapshots),
         max_key_characters=min((key.modifier - 4 for key in keys if key.modifier >= 0), default=None),
         remembers=found.events.has_index(*_ddl.TOMBSTONE_INDEX),
         is_sorted_by_code_point=keys[0].is_sorted_by_code_point,
@@ -156,3 +159,7 @@ def _tables(sql: Statements, found: _Found) -> Tables:
             if index.is_unique and index.columns == ("ordering",)
         ),
     )
+
+
+def _types(table: Table) -> ColumnTypes:
+    return ColumnTypes(*[cast("JsonType", table.columns[name].type) for name in ("data", "metadata")])

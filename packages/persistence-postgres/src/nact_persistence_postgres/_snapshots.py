@@ -35,8 +35,8 @@ class SnapshotWriter:
 
     async def _store(self, rows: Sequence[SnapshotRow], trying: Trying) -> list[Outcome]:
         last = {row[:2]: row for row in rows}
-        keys, numbers, times, texts, ids = zip(*last.values(), strict=True)
-        values = keys, listed(numbers), listed(times), texts, ids
+        keys, numbers, times, texts, ids, metadata = zip(*last.values(), strict=True)
+        values = keys, listed(numbers), listed(times), texts, ids, metadata
 
         async def put(connection: Connection) -> str:
             return await connection.execute(self._tables.put_snapshots, *values)

@@ -5,9 +5,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-DataType: TypeAlias = Literal["json", "jsonb"]
+JsonType: TypeAlias = Literal["json", "jsonb"]
+
+
+class ColumnTypes(NamedTuple):
+    """The types of a table's columns, as far as tables differ."""
+
+    data: JsonType
+    metadata: JsonType
+
 
 CONFIRM = "SELECT pg_logical_emit_message(true, 'nact', '')"
 """Writes a few bytes to the log and nothing else, in a transaction of its own.
@@ -17,6 +25,10 @@ acknowledged because it was read has to wait for this: a SELECT sees rows that n
 """
 
 _TAGGED = "AND tags @> $5::text[] AND NOT is_deleted "
+
+_SIZE = "pg_column_size(data) + coalesce(pg_column_size(metadata), 0)"
+_SMALL_DATA = f"CASE WHEN {_SIZE} <= $4 THEN data::text END"
+_SMALL_METADATA = "CASE WHEN pg_column_size(metadata) <= $4 THEN metadata::text END"
 
 
 class Statements:
@@ -35,45 +47,48 @@ class Statements:
 
     # --- writing ---------------------------------------------------------------------------------------------
 
-    def append(self, data_type: DataType, *, remembers: bool) -> str:
+    def append(self, types: ColumnTypes, *, remembers: bool) -> str:
         """Inserts rows that follow one another in runs: consecutive numbers of one key.
 
-        $7 and $8 name the runs, by key and first number, of which it has to be checked that they are next; none of
+        $8 and $9 name the runs, by key and first number, of which it has to be checked that they are next; none of
         the others' rows are. With `remembers`, nothing at all is taken if events were deleted since the engine last
-        looked (see `last_deletion`), or if one of the rows ($10, $11) that the other runs follow is gone.
+        looked (see `last_deletion`), or if one of the rows ($11, $12) that the other runs follow is gone.
         """
         highest = f"(SELECT max(sequence_nr) FROM {self.events} WHERE persistence_key = h.key)"
-        unchanged = f"({self.last_deletion}) = $9 AND {self._all_there(10, 11)} AND " if remembers else ""
+        unchanged = f"({self.last_deletion}) = $10 AND {self._all_there(11, 12)} AND " if remembers else ""
         # The subqueries don't depend on the row, so they run once, and before there are rows of this statement.
         return (
-            f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id) "
-            f"SELECT g.key, g.number, g.created_at, g.data::{data_type}, g.tags::text[], g.event_id "
-            f"FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}, $4::text[], $5::text[], $6::text[]) "
-            "AS g(key, number, created_at, data, tags, event_id) "
-            f"WHERE {unchanged}(g.key NOT IN (SELECT unnest($7::text[])) OR g.key IN ("
-            f"SELECT h.key FROM unnest($7::text[], {_numbers(8)}) AS h(key, first) "
+            f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id, metadata) "
+            f"SELECT g.key, g.number, g.created_at, g.data::{types.data}, g.tags::text[], g.event_id, "
+            f"g.metadata::{types.metadata} "
+            f"FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}, $4::text[], $5::text[], $6::text[], $7::text[]) "
+            "AS g(key, number, created_at, data, tags, event_id, metadata) "
+            f"WHERE {unchanged}(g.key NOT IN (SELECT unnest($8::text[])) OR g.key IN ("
+            f"SELECT h.key FROM unnest($8::text[], {_numbers(9)}) AS h(key, first) "
             f"WHERE h.first = 1 + coalesce({highest}, 0)))"
         )
 
-    def append_plain(self, data_type: DataType) -> str:
-        """Inserts rows without tags that are known to be next, unless events were deleted since: the usual `append`.
+    def append_plain(self, types: ColumnTypes) -> str:
+        """Inserts rows without tags and metadata that are known to be next, unless events were deleted since.
+
+        The statement for the usual batch.
 
         $7 and $8 name the rows that they follow.
         """
         return (
             f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id) "
-            f"SELECT g.key, g.number, g.created_at, g.data::{data_type}, '{{}}', g.event_id "
+            f"SELECT g.key, g.number, g.created_at, g.data::{types.data}, '{{}}', g.event_id "
             f"FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}, $4::text[], $5::text[]) "
             "AS g(key, number, created_at, data, event_id) "
             f"WHERE ({self.last_deletion}) = $6 AND {self._all_there(7, 8)}"
         )
 
-    def append_one(self, data_type: DataType) -> str:
+    def append_one(self, types: ColumnTypes) -> str:
         """Inserts a row that is known to be next, unless events were deleted since: `append`, planned only once."""
         return (
-            f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id) "
-            f"SELECT $1, $2::bigint, $3, $4::text::{data_type}, $5::text::text[], $6 WHERE ({self.last_deletion}) = $7 "
-            f"AND ($2::bigint = 1 OR EXISTS ("
+            f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, tags, event_id, metadata) "
+            f"SELECT $1, $2::bigint, $3, $4::text::{types.data}, $5::text::text[], $6, $7::text::{types.metadata} "
+            f"WHERE ({self.last_deletion}) = $8 AND ($2::bigint = 1 OR EXISTS ("
             f"SELECT FROM {self.events} WHERE persistence_key = $1 AND sequence_nr = $2::bigint - 1))"
         )
 
@@ -102,7 +117,7 @@ class Statements:
             f"LEFT JOIN {self.events} e ON e.persistence_key = g.key AND e.sequence_nr = g.number ORDER BY g.place"
         )
 
-    def put_snapshots(self, data_type: DataType, *, replaces: bool) -> str:
+    def put_snapshots(self, types: ColumnTypes, *, replaces: bool) -> str:
         """Without the privilege to delete, the row that was added last counts."""
         replace = (
             f"WITH replaced AS (DELETE FROM {self.snapshots} s USING unnest($1::text[], {_numbers(2)}) "
@@ -110,10 +125,10 @@ class Statements:
         )
         return (
             f"{replace if replaces else ''}"
-            f"INSERT INTO {self.snapshots} (persistence_key, sequence_nr, created_at, data, event_id) "
-            f"SELECT g.key, g.number, g.created_at, g.data::{data_type}, g.event_id "
-            f"FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}, $4::text[], $5::text[]) "
-            "AS g(key, number, created_at, data, event_id)"
+            f"INSERT INTO {self.snapshots} (persistence_key, sequence_nr, created_at, data, event_id, metadata) "
+            f"SELECT g.key, g.number, g.created_at, g.data::{types.data}, g.event_id, g.metadata::{types.metadata} "
+            f"FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}, $4::text[], $5::text[], $6::text[]) "
+            "AS g(key, number, created_at, data, event_id, metadata)"
         )
 
     @cached_property
@@ -126,7 +141,7 @@ class Statements:
     def to_delete(self) -> str:
         """The first and the last number to delete, and whether all that is left of them is a tombstone."""
         return (
-            "SELECT first, last, first = last AND is_deleted AND data::text = 'null' FROM ("
+            "SELECT first, last, first = last AND is_deleted AND data::text = 'null' AND metadata IS NULL FROM ("
             f"SELECT min(sequence_nr) AS first, max(sequence_nr) AS last FROM {self.events} "
             "WHERE persistence_key = $1 AND sequence_nr <= $2) bounds "
             f"JOIN {self.events} e ON e.persistence_key = $1 AND e.sequence_nr = bounds.last"
@@ -149,20 +164,20 @@ class Statements:
     def delete_below(self) -> str:
         return f"DELETE FROM {self.events} WHERE persistence_key = $1 AND sequence_nr < $2"
 
-    def bury(self, data_type: DataType) -> str:
+    def bury(self, types: ColumnTypes) -> str:
         """Puts a tombstone in the place of an event: a new row, with an `ordering` that `last_deletion` tells."""
         return (
             f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id) "
-            f"VALUES ($1, $2, $3, 'null'::{data_type}, true, '{{}}', $4)"
+            f"VALUES ($1, $2, $3, 'null'::{types.data}, true, '{{}}', $4)"
         )
 
     # --- reading ---------------------------------------------------------------------------------------------
 
     def page(self, *, tagged: bool) -> str:
-        """Events behind a number, up to a count. Instead of data whose stored size is beyond $4 bytes comes a null."""
+        """Events after a number, up to a count. One of more than $4 bytes, as stored, comes with a null for data."""
         return (
-            "SELECT sequence_nr, CASE WHEN pg_column_size(data) <= $4 THEN data::text END, created_at, is_deleted, "
-            f"nullif(tags, '{{}}'), event_id FROM {self.events} WHERE persistence_key = $1 AND sequence_nr > $2 "
+            f"SELECT sequence_nr, {_SMALL_DATA}, created_at, is_deleted, nullif(tags, '{{}}'), event_id, "
+            f"{_SMALL_METADATA} FROM {self.events} WHERE persistence_key = $1 AND sequence_nr > $2 "
             f"{_TAGGED if tagged else ''}ORDER BY sequence_nr LIMIT $3"
         )
 
@@ -172,19 +187,19 @@ class Statements:
         return (
             f"SELECT e.*, g.place FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}) WITH ORDINALITY "
             "AS g(key, after, size, place) CROSS JOIN LATERAL ("
-            "SELECT sequence_nr, CASE WHEN pg_column_size(data) <= $4 THEN data::text END, created_at, is_deleted, "
-            f"nullif(tags, '{{}}'), event_id FROM {self.events} "
+            f"SELECT sequence_nr, {_SMALL_DATA}, created_at, is_deleted, nullif(tags, '{{}}'), event_id, "
+            f"{_SMALL_METADATA} FROM {self.events} "
             "WHERE persistence_key = g.key AND sequence_nr > g.after ORDER BY sequence_nr LIMIT g.size"
             ") AS e(number) ORDER BY g.place, e.number"
         )
 
     def page_of_large(self, *, tagged: bool) -> str:
-        """Events behind a number, up to a count and up to the one that brings their stored size to $4 bytes."""
+        """Events after a number, up to a count and up to the one that brings their stored size to $4 bytes."""
         return (
-            "SELECT sequence_nr, data::text, created_at, is_deleted, nullif(tags, '{}'), event_id FROM ("
-            "SELECT *, sum(pg_column_size(data)) OVER (ORDER BY sequence_nr ROWS UNBOUNDED PRECEDING) AS size "
+            "SELECT sequence_nr, data::text, created_at, is_deleted, nullif(tags, '{}'), event_id, metadata::text "
+            f"FROM (SELECT *, sum({_SIZE}) OVER (ORDER BY sequence_nr ROWS UNBOUNDED PRECEDING) AS size "
             f"FROM {self.events} WHERE persistence_key = $1 AND sequence_nr > $2 {_TAGGED if tagged else ''}"
-            "ORDER BY sequence_nr LIMIT $3) page WHERE size - pg_column_size(data) < $4"
+            f"ORDER BY sequence_nr LIMIT $3) page WHERE size - ({_SIZE}) < $4"
         )
 
     @cached_property
@@ -194,8 +209,9 @@ class Statements:
     @cached_property
     def latest_snapshot(self) -> str:
         return (
-            f"SELECT sequence_nr, data::text, created_at, event_id FROM {self.snapshots} WHERE persistence_key = $1 "
-            "AND sequence_nr <= $2 AND NOT is_deleted ORDER BY sequence_nr DESC, ordering DESC LIMIT 1"
+            f"SELECT sequence_nr, data::text, created_at, event_id, metadata::text FROM {self.snapshots} "
+            "WHERE persistence_key = $1 AND sequence_nr <= $2 AND NOT is_deleted "
+            "ORDER BY sequence_nr DESC, ordering DESC LIMIT 1"
         )
 
     @cached_property
@@ -203,7 +219,8 @@ class Statements:
         """For each (key, number): as `latest_snapshot`; the place of the question comes last."""
         return (
             f"SELECT s.*, g.place FROM unnest($1::text[], {_numbers(2)}) WITH ORDINALITY AS g(key, up_to, place) "
-            f"CROSS JOIN LATERAL (SELECT sequence_nr, data::text, created_at, event_id FROM {self.snapshots} "
+            "CROSS JOIN LATERAL (SELECT sequence_nr, data::text, created_at, event_id, metadata::text "
+            f"FROM {self.snapshots} "
             "WHERE persistence_key = g.key AND sequence_nr <= g.up_to AND NOT is_deleted "
             "ORDER BY sequence_nr DESC, ordering DESC LIMIT 1) AS s ORDER BY g.place"
         )

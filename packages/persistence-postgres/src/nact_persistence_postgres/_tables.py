@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from nact_persistence_postgres._rows import RowMaker
-from nact_persistence_postgres._sql import DataType, Statements
+from nact_persistence_postgres._sql import ColumnTypes, Statements
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,14 +22,14 @@ class Tables:
         is_sorted_by_code_point: Keys that begin alike stand side by side.
         rows: Makes the rows to store.
         append_one: Takes one row that is known to be next; guarded by the last deletion.
-        append_plain: Takes rows without tags that are known to be next; guarded by the last deletion.
+        append_plain: Takes rows without tags and metadata that are known to be next; guarded by the last deletion.
         append: Takes what is known to be next, and checks the rest; guarded by the last deletion.
         append_checked: Checks everything.
     """
 
     sql: Statements
-    event_data: DataType
-    snapshot_data: DataType
+    event_types: ColumnTypes
+    snapshot_types: ColumnTypes
     max_key_characters: int | None
     remembers: bool
     is_sorted_by_code_point: bool
@@ -45,13 +45,13 @@ class Tables:
 
     def __post_init__(self) -> None:
         self.rows = RowMaker(
-            events=self.event_data, snapshots=self.snapshot_data, max_key_characters=self.max_key_characters
+            events=self.event_types, snapshots=self.snapshot_types, max_key_characters=self.max_key_characters
         )
-        self.append_one = self.sql.append_one(self.event_data)
-        self.append_plain = self.sql.append_plain(self.event_data)
-        self.append = self.sql.append(self.event_data, remembers=True)
-        self.append_checked = self.sql.append(self.event_data, remembers=False)
-        self.put_snapshots = self.sql.put_snapshots(self.snapshot_data, replaces=self.may_delete_snapshots)
+        self.append_one = self.sql.append_one(self.event_types)
+        self.append_plain = self.sql.append_plain(self.event_types)
+        self.append = self.sql.append(self.event_types, remembers=True)
+        self.append_checked = self.sql.append(self.event_types, remembers=False)
+        self.put_snapshots = self.sql.put_snapshots(self.snapshot_types, replaces=self.may_delete_snapshots)
 
     def advice(self, error: Exception) -> str | None:
         """What is wrong with a table that doesn't take a row, where the row isn't to blame."""

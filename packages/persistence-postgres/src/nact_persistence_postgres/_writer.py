@@ -186,12 +186,12 @@ class Writer:
         if not unknown and len(rows) == 1:
             return self._tables.append_one, [*rows[0], self._seen.last_deletion]
         # A list for each column. (`zip` would make as many iterators as there are rows, for the collector to visit.)
-        keys, texts, tags, ids = ([row[column] for row in rows] for column in (0, 3, 4, 5))
+        keys, texts, tags, ids, metadata = ([row[column] for row in rows] for column in (0, 3, 4, 5, 6))
         numbers, times = listed([row[1] for row in rows]), listed([row[2] for row in rows])
         places = list(before), listed(before.values())
-        if not unknown and tags.count(NO_TAGS) == len(tags):
+        if not unknown and tags.count(NO_TAGS) == metadata.count(None) == len(rows):
             return self._tables.append_plain, [keys, numbers, times, texts, ids, self._seen.last_deletion, *places]
-        values = [keys, numbers, times, texts, tags, ids, list(unknown), listed(unknown.values())]
+        values = [keys, numbers, times, texts, tags, ids, metadata, list(unknown), listed(unknown.values())]
         if check_all:
             return self._tables.append_checked, values
         return self._tables.append, [*values, self._seen.last_deletion, *places]

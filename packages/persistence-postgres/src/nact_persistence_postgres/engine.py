@@ -144,7 +144,7 @@ class PostgresPersistenceEngine:
         journal = self._life.ready() or await self._life.opened()
         check_batch((event,))
         row = journal.tables.rows.event(event)
-        await journal.commits.submit(event.key, Append(row[0], row[1], (row,)), len(row[3]))
+        await journal.commits.submit(event.key, Append(row[0], row[1], (row,)), len(row[3]) + len(row[6] or ""))
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ class PostgresPersistenceEngine:
         check_batch(events)
         rows = [journal.tables.rows.event(event) for event in events]
         if rows:
-            size = sum(len(row[3]) for row in rows)
+            size = sum(len(row[3]) + len(row[6] or "") for row in rows)
             await journal.commits.submit(rows[0][0], Append(rows[0][0], rows[0][1], rows), size)
 
     # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------
@@ -201,7 +201,7 @@ class PostgresPersistenceEngine:
         journal = self._life.ready() or await self._life.opened()
         check_snapshot(snapshot)
         row = journal.tables.rows.snapshot(snapshot)
-        await journal.snapshot_commits.submit(row[0], row, len(row[3]))
+        await journal.snapshot_commits.submit(row[0], row, len(row[3]) + len(row[5] or ""))
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
         journal = self._life.ready() or await self._life.opened()

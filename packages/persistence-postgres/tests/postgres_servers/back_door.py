@@ -34,11 +34,12 @@ class PostgresBackDoor:
 
     async def plant_event(self, event: PersistedEvent) -> None:
         insert = (
-            "INSERT INTO event_journal (persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id) "
-            "VALUES ($1, $2, $3, $4::text::json, $5, $6, $7)"
+            "INSERT INTO event_journal (persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id, "
+            "metadata) VALUES ($1, $2, $3, $4::text::json, $5, $6, $7, $8::text::json)"
         )
         data = json.dumps(event.data)
-        values = event.created_at, data, event.is_deleted, list(event.tags), event.event_id
+        metadata = json.dumps(event.metadata) if event.metadata else None
+        values = event.created_at, data, event.is_deleted, list(event.tags), event.event_id, metadata
         await self._run(insert, event.key, event.sequence_number, *values)
 
     async def empty(self) -> None:
