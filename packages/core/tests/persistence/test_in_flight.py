@@ -10,8 +10,8 @@ from nact.persistence.building.in_flight import InFlight
 pytestmark = [pytest.mark.anyio, pytest.mark.clockwork]
 
 
-async def has_settled(in_flight: InFlight, key: str) -> bool:
-    """Whether a read of the key wouldn't wait."""
+async def has_settled(in_flight: InFlight, key: str | None) -> bool:
+    """Whether a read of the key, or of all keys, wouldn't wait."""
     waiting = asyncio.create_task(in_flight.settled(key))
     for _ in range(3):
         await asyncio.sleep(0)
@@ -44,6 +44,19 @@ async def test_a_batch_counts_for_its_keys() -> None:
         assert not await has_settled(in_flight, "b")
         assert await has_settled(in_flight, "c")
     assert await has_settled(in_flight, "a")
+
+
+async def test_a_read_of_all_keys_waits_for_each_write() -> None:
+    in_flight = InFlight()
+    assert await has_settled(in_flight, None)
+    with in_flight.batch({"a"}):
+        assert not await has_settled(in_flight, None)
+    write = asyncio.create_task(in_flight.finish("k", asyncio.sleep(1)))
+    await asyncio.sleep(0)
+    assert not await has_settled(in_flight, None)
+    await in_flight.settled()
+    assert write.done()
+    assert await has_settled(in_flight, None)
 
 
 async def test_a_caller_gets_the_result_or_the_error() -> None:

@@ -25,9 +25,12 @@ class InFlight:
         self._by_key: dict[str, set[asyncio.Future[Any]]] = {}
         self._is_closed = False
 
-    async def settled(self, key: str) -> None:
-        """Returns when the writes of the key that are under way now have ended."""
+    async def settled(self, key: str | None = None) -> None:
+        """Returns when the writes of the key, or of all keys, that are under way now have ended."""
         if not self._batches and not self._by_key:
+            return
+        if key is None:
+            await asyncio.wait(self._writes())
             return
         writes = [batch for batch, keys in self._batches.items() if key in keys]
         writes += self._by_key.get(key, ())
@@ -37,7 +40,7 @@ class InFlight:
     async def aclose(self) -> None:
         """Refuses new writes, and returns when none is under way."""
         self._is_closed = True
-        while writes := [*self._batches, *(write for each in self._by_key.values() for write in each)]:
+        while writes := self._writes():
             await asyncio.wait(writes)
 
     @contextmanager
@@ -65,6 +68,9 @@ class InFlight:
         task.add_done_callback(lambda _: self._remove(key, task))
         task.add_done_callback(mark_retrieved)
         return await result_of(task)
+
+    def _writes(self) -> list[asyncio.Future[Any]]:
+        return [*self._batches, *(write for each in self._by_key.values() for write in each)]
 
     def _remove(self, key: str, write: asyncio.Future[Any]) -> None:
         writes = self._by_key[key]
