@@ -12,6 +12,7 @@ import pytest
 from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact_persistence_postgres._connection import Session
 from nact_persistence_postgres._deletion import Deletion
+from nact_persistence_postgres._first_tombstones import FirstTombstones
 from nact_persistence_postgres._reader import Reader
 from nact_persistence_postgres._seen import Seen
 from nact_persistence_postgres._sessions import Sessions
@@ -30,6 +31,7 @@ TABLES = Tables(
     max_key_characters=None,
     remembers=True,
     is_sorted_by_code_point=True,
+    may_delete_events=True,
     may_delete_snapshots=True,
     own_keys=frozenset(),
     numbering_keys=frozenset(),
@@ -95,6 +97,13 @@ async def test_a_write_found_stored_is_confirmed_where_it_was_read() -> None:
     assert await Writer(TABLES, lines, Seen(0)).write([item]) == [None]  # type: ignore[arg-type]
     assert [CONFIRM in line.told for line in lines.used] == [TABLES.sql.states in line.told for line in lines.used]
     assert CONFIRM in lines.used[-1].told
+
+
+async def test_a_tombstone_found_stored_is_confirmed_where_it_was_read() -> None:
+    lines = Lines()
+    row = ("key", 1, 0, "null", "{}", "id", None)
+    await FirstTombstones(TABLES, lines, 1).write(row)  # type: ignore[arg-type]
+    assert lines.used[-1].told[-2:] == [TABLES.sql.states, CONFIRM]
 
 
 async def test_a_deletion_found_done_is_confirmed_where_it_was_read() -> None:

@@ -11,6 +11,7 @@ from nact.persistence.building.errors import engine_unavailable
 from nact_persistence_postgres._connection import Connection
 from nact_persistence_postgres._rows import old_event_id
 from nact_persistence_postgres._sessions import Sessions, confirm
+from nact_persistence_postgres._sql import Statements
 from nact_persistence_postgres._tables import Tables
 
 _DELETED_AT_ONCE = 5000
@@ -63,7 +64,12 @@ class Deletion:
                 continue  # another deletion was faster
             if first == last:
                 return
-            await self._wait_for_writers()
+            await wait_for_writers(
+                self._sessions,
+                sql=self._tables.sql,
+                patience=self._patience,
+                otherwise="nothing but the first event is deleted yet, call delete_events again",
+            )
             await self._bury_up_to(key, last)
             return
         raise self._stuck(key, outcome_known=True)
@@ -96,8 +102,7 @@ class Deletion:
         sql = self._tables.sql
 
         async def bury(connection: Connection) -> bool:
-            # Deletions take turns, so that tombstones are numbered in the order in which they can be seen.
-            await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _LOCK_CLASS, sql.events)
+            await take_turn(connection, sql)
             row = await connection.fetchrow(sql.take_out, key, number)
             if row is None:
                 await confirm(connection)  # another deletion has buried it
@@ -109,17 +114,37 @@ class Deletion:
 
         return await self._sessions.run(bury, self._sessions.trying(), atomic=True)
 
-    async def _wait_for_writers(self) -> None:
-        async def writers(connection: Connection) -> set[str]:
-            return {row[0] for row in await connection.fetch(_WRITERS, self._tables.sql.events)}
 
-        early = await self._sessions.run(writers, self._sessions.trying())
-        deadline = asyncio.get_running_loop().time() + self._patience
-        while early:
-            if asyncio.get_running_loop().time() > deadline:
-                raise OutcomeUnknownError(
-                    f"{self._sessions.name}: a transaction that writes to {self._tables.sql.events} doesn't end; "
-                    "nothing but the first event is deleted yet, call delete_events again",
-                )
-            await asyncio.sleep(_PAUSE)
-            early &= await self._sessions.run(writers, self._sessions.trying())
+async def take_turn(connection: Connection, sql: Statements) -> None:
+    """Waits for other transactions that store tombstones, and has them wait for the end of this one.
+
+    So tombstones are numbered in the order in which they can be seen: see `Statements.last_deletion`.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _LOCK_CLASS, sql.events)
+
+
+async def wait_for_writers(sessions: Sessions, *, sql: Statements, patience: float, otherwise: str) -> None:
+    """Returns when the transactions that write to the journal now have ended.
+
+    Args:
+        sessions: For the connections.
+        sql: Names the journal.
+        patience: After how many seconds it gives up.
+        otherwise: How things stand then, for the error.
+
+    Raises:
+        OutcomeUnknownError: One of them doesn't end.
+    """
+
+    async def writers(connection: Connection) -> set[str]:
+        return {row[0] for row in await connection.fetch(_WRITERS, sql.events)}
+
+    early = await sessions.run(writers, sessions.trying())
+    deadline = asyncio.get_running_loop().time() + patience
+    while early:
+        if asyncio.get_running_loop().time() > deadline:
+            raise OutcomeUnknownError(
+                f"{sessions.name}: a transaction that writes to {sql.events} doesn't end; {otherwise}"
+            )
+        await asyncio.sleep(_PAUSE)
+        early &= await sessions.run(writers, sessions.trying())

@@ -6,15 +6,17 @@ import asyncio
 from typing import NamedTuple
 
 from nact.errors import EngineUnavailableError
+from nact.persistence.building.in_flight import InFlight
 from nact_persistence_postgres import _schema
 from nact_persistence_postgres._catalog import most_connections
 from nact_persistence_postgres._commits import Commits
 from nact_persistence_postgres._connection import Connection, Pool, in_transaction
 from nact_persistence_postgres._dsn import Dsn
 from nact_persistence_postgres._errors import OVERTAKEN, Refused, translated, unavailable
+from nact_persistence_postgres._first_tombstones import FirstTombstones
 from nact_persistence_postgres._lane import Lane
 from nact_persistence_postgres._reader import Reader
-from nact_persistence_postgres._rows import SnapshotRow
+from nact_persistence_postgres._rows import EventRow, SnapshotRow
 from nact_persistence_postgres._seen import Seen
 from nact_persistence_postgres._sessions import Sessions
 from nact_persistence_postgres._settings import Settings
@@ -46,6 +48,7 @@ class Journal:
         self.sessions = Sessions(source, settings)
         self._settings = settings
         self._lanes: tuple[Lane, ...] = ()
+        self._beginnings = InFlight()
 
     async def open(self) -> None:
         """Connects, and finds or makes the tables.
@@ -65,14 +68,29 @@ class Journal:
         writer = Writer(self.tables, lane, self.seen)
         self.commits = Commits(writer.write, writer.write_alone)
         self.snapshot_commits = Commits(SnapshotWriter(self.tables, snapshot_lane).write)
+        self._first_tombstones = FirstTombstones(self.tables, self.sessions, settings.statement_timeout)
         self.reader = Reader(self.tables, self.sessions, settings.page_size)
         self._lanes = lane, snapshot_lane
+
+    async def begin(self, tombstone: EventRow) -> None:
+        """Stores the tombstone as the first record of its key. Goes on when the caller is cancelled."""
+        await self._beginnings.finish(tombstone[0], self._begin(tombstone))
+
+    async def settled(self, key: str | None = None) -> None:
+        """Returns when a write of events of the key (or any) that was cancelled is stored, or won't be."""
+        await self.commits.settled(key)
+        await self._beginnings.settled(key)
+
+    async def _begin(self, tombstone: EventRow) -> None:
+        await self.commits.settled(tombstone[0])
+        await self._first_tombstones.write(tombstone)
 
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes the connections."""
         try:
             if self._lanes:
                 await self.commits.aclose()
+                await self._beginnings.aclose()
                 await self.snapshot_commits.aclose()
                 await self.reader.aclose()
                 for lane in self._lanes:

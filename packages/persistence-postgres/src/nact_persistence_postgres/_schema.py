@@ -150,6 +150,7 @@ def _tables(sql: Statements, found: _Found) -> Tables:
         max_key_characters=min((key.modifier - 4 for key in keys if key.modifier >= 0), default=None),
         remembers=found.events.has_index(*_ddl.TOMBSTONE_INDEX),
         is_sorted_by_code_point=keys[0].is_sorted_by_code_point,
+        may_delete_events=found.events.may_delete,
         may_delete_snapshots=found.snapshots.may_delete,
         own_keys=frozenset(index.bare_name for index in found.events.indexes if _is_own_key(index)),
         numbering_keys=frozenset(

@@ -65,7 +65,7 @@ class Statements:
             "AS g(key, number, created_at, data, tags, event_id, metadata) "
             f"WHERE {unchanged}(g.key NOT IN (SELECT unnest($8::text[])) OR g.key IN ("
             f"SELECT h.key FROM unnest($8::text[], {_numbers(9)}) AS h(key, first) "
-            f"WHERE h.first = 1 + coalesce({highest}, 0)))"
+            f"WHERE h.first - 1 = coalesce({highest}, 0)))"
         )
 
     def append_plain(self, types: ColumnTypes) -> str:
@@ -134,6 +134,34 @@ class Statements:
     @cached_property
     def delete_snapshots(self) -> str:
         return f"DELETE FROM {self.snapshots} WHERE persistence_key = $1 AND sequence_nr <= $2"
+
+    # --- beginning a journal with a tombstone ------------------------------------------------------------------
+
+    def begin(self, types: ColumnTypes) -> str:
+        """Inserts a placeholder at number 1, and then a tombstone, for a key without records."""
+        return (
+            f"INSERT INTO {self.events} (persistence_key, sequence_nr, created_at, data, is_deleted, tags, event_id) "
+            f"SELECT $1, g.number, $3, 'null'::{types.data}, true, '{{}}', $4 "
+            "FROM (SELECT 1::bigint UNION SELECT $2::bigint ORDER BY 1) AS g(number) "
+            f"WHERE NOT EXISTS (SELECT FROM {self.events} WHERE persistence_key = $1)"
+        )
+
+    @cached_property
+    def has_placeholder(self) -> str:
+        return f"SELECT EXISTS (SELECT {self._placeholder})"
+
+    @cached_property
+    def remove_placeholder(self) -> str:
+        return f"DELETE {self._placeholder}"
+
+    @property
+    def _placeholder(self) -> str:
+        """Not a tombstone that a deletion has put there since: that one has a higher `ordering`."""
+        return (
+            f"FROM {self.events} WHERE persistence_key = $1 AND sequence_nr = 1 AND is_deleted AND event_id = $3 "
+            f"AND ordering < (SELECT ordering FROM {self.events} "
+            "WHERE persistence_key = $1 AND sequence_nr = $2 AND is_deleted AND event_id = $3)"
+        )
 
     # --- deleting --------------------------------------------------------------------------------------------
 

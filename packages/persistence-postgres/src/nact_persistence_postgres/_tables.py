@@ -25,6 +25,7 @@ class Tables:
         append_plain: Takes rows without tags and metadata that are known to be next; guarded by the last deletion.
         append: Takes what is known to be next, and checks the rest; guarded by the last deletion.
         append_checked: Checks everything.
+        begin: Takes the tombstone with which a journal begins.
     """
 
     sql: Statements
@@ -33,6 +34,7 @@ class Tables:
     max_key_characters: int | None
     remembers: bool
     is_sorted_by_code_point: bool
+    may_delete_events: bool
     may_delete_snapshots: bool
     own_keys: frozenset[str]
     numbering_keys: frozenset[str]
@@ -41,6 +43,7 @@ class Tables:
     append_plain: str = field(init=False)
     append: str = field(init=False)
     append_checked: str = field(init=False)
+    begin: str = field(init=False)
     put_snapshots: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +54,7 @@ class Tables:
         self.append_plain = self.sql.append_plain(self.event_types)
         self.append = self.sql.append(self.event_types, remembers=True)
         self.append_checked = self.sql.append(self.event_types, remembers=False)
+        self.begin = self.sql.begin(self.event_types)
         self.put_snapshots = self.sql.put_snapshots(self.snapshot_types, replaces=self.may_delete_snapshots)
 
     def advice(self, error: Exception) -> str | None:

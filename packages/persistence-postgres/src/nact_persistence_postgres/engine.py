@@ -128,7 +128,7 @@ class PostgresPersistenceEngine:
         limit = None if limit is None else min(limit, MAX_SEQUENCE_NUMBER)
         if limit == 0 or after >= MAX_SEQUENCE_NUMBER or any("\0" in tag for tag in wanted):
             return
-        await journal.commits.settled(key)
+        await journal.settled(key)
         last_deletion = journal.seen.last_deletion
         number = after
         async with aclosing(journal.reader.pages(key, after, limit, wanted)) as stream:
@@ -144,6 +144,9 @@ class PostgresPersistenceEngine:
         journal = self._life.ready() or await self._life.opened()
         check_batch((event,))
         row = journal.tables.rows.event(event)
+        if event.is_deleted:
+            await journal.begin(row)
+            return
         await journal.commits.submit(event.key, Append(row[0], row[1], (row,)), len(row[3]) + len(row[6] or ""))
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------
@@ -151,6 +154,9 @@ class PostgresPersistenceEngine:
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
         journal = self._life.ready() or await self._life.opened()
         check_batch(events)
+        if events and events[0].is_deleted:
+            await self.persist(events[0])
+            return
         rows = [journal.tables.rows.event(event) for event in events]
         if rows:
             size = sum(len(row[3]) + len(row[6] or "") for row in rows)
@@ -162,20 +168,20 @@ class PostgresPersistenceEngine:
         """Some thousand events a transaction, newest first. They are off the disk when Postgres has vacuumed."""
         journal = self._life.ready() or await self._life.opened()
         journal.tables.rows.check_key(check_key(key))
-        await journal.commits.settled(key)
+        await journal.settled(key)
         deletion = Deletion(journal.tables, journal.sessions, self._settings.statement_timeout)
         await deletion.run(key, check_up_to(up_to))
 
     async def highest_sequence_number(self, key: str) -> int:
         journal = self._life.ready() or await self._life.opened()
         journal.tables.rows.check_key(check_key(key))
-        await journal.commits.settled(key)
+        await journal.settled(key)
         return await journal.reader.highest(key)
 
     async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
         """In the order of the database: by code points, unless nact for JavaScript made the tables."""
         journal = self._life.ready() or await self._life.opened()
-        await journal.commits.settled()
+        await journal.settled()
         by_code_point = journal.tables.is_sorted_by_code_point
         start = check_prefix(prefix) if by_code_point else ""
         page = [] if "\0" in check_prefix(prefix) else await journal.reader.keys(start, inclusive=True)
