@@ -151,8 +151,8 @@ def sessions(*lines: Line) -> Sessions:
             ssl=None,
             max_connections=3,
             statement_cache_size=None,
-            statement_timeout=5,
-            reconnect_timeout=0,
+            timeout=5,
+            retry_for=0,
             page_size=1,
         ),
     )

@@ -69,7 +69,7 @@ async def test_writers_follow_to_the_standby_and_nothing_acknowledged_is_lost(
             acknowledged[mine].append(len(acknowledged[mine]) + 1)
             stop_at = stop_at or (len(acknowledged[mine]) + 3 if promoted.is_set() else 0)
 
-    async with PostgresPersistenceEngine(url(pair), statement_timeout=5, reconnect_timeout=60) as engine:
+    async with PostgresPersistenceEngine(url(pair), timeout=5, retry_for=60) as engine:
         writers = asyncio.gather(*[write(mine) for mine in acknowledged])
         while not all(acknowledged.values()):
             await asyncio.wait([writers], timeout=0.01)
@@ -99,7 +99,7 @@ async def test_what_no_standby_has_is_not_acknowledged(
     pair: tuple[PostgresStorage, PostgresStorage], key: str, end: str
 ) -> None:
     primary, standby = pair
-    async with PostgresPersistenceEngine(url(pair), statement_timeout=3, reconnect_timeout=3) as engine:
+    async with PostgresPersistenceEngine(url(pair), timeout=3, retry_for=3) as engine:
         await engine.persist(event(key, 1))
         await asyncio.to_thread(standby.kill)
         write = asyncio.create_task(engine.persist(second := event(key, 2)))
@@ -116,7 +116,7 @@ async def test_what_is_found_done_waits_for_the_standby(
     pair: tuple[PostgresStorage, PostgresStorage], key: str
 ) -> None:
     _, standby = pair
-    async with PostgresPersistenceEngine(url(pair), statement_timeout=1, reconnect_timeout=1) as engine:
+    async with PostgresPersistenceEngine(url(pair), timeout=1, retry_for=1) as engine:
         await engine.persist_all([event(key, 1), last := event(key, 2)])
         await engine.delete_events(key, up_to=1)
         await engine.delete_snapshots(key, up_to=1)
@@ -137,7 +137,7 @@ async def test_a_silent_host_does_not_keep_writers_from_the_next_one(
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it is connected to, and never answers
         hosts = f"127.0.0.1:{silent.getsockname()[1]},127.0.0.1:{server.port}"
         url = f"postgresql://test:test@{hosts}/test?target_session_attrs=read-write"
-        async with PostgresPersistenceEngine(url, schema=schema, reconnect_timeout=2) as engine:
+        async with PostgresPersistenceEngine(url, schema=schema, retry_for=2) as engine:
             await engine.persist(event(key, 1))
             assert [each.sequence_number async for each in engine.events(key)] == [1]
 

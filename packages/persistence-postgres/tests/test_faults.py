@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def patient(server: PostgresStorage, schema: str) -> AsyncIterator[PostgresPersistenceEngine]:
     """An engine that waits for a server for longer than it takes to start."""
-    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, statement_timeout=5, reconnect_timeout=60)
+    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, timeout=5, retry_for=60)
     await engine.persist(PersistedEvent(key="opens it", sequence_number=1, data=None))
     yield engine
     await engine.aclose()
@@ -78,7 +78,7 @@ async def test_a_batch_whose_acknowledgement_was_lost_is_stored_once(
 async def test_a_frozen_server_is_unavailable_with_an_unknown_outcome(
     server: PostgresStorage, schema: str, key: str
 ) -> None:
-    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, statement_timeout=0.5, reconnect_timeout=0.5)
+    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, timeout=0.5, retry_for=0.5)
     await engine.persist(event(key, 1))
     await asyncio.to_thread(server.pause)
     with pytest.raises(EngineUnavailableError) as caught:
@@ -93,7 +93,7 @@ async def test_a_frozen_server_is_unavailable_with_an_unknown_outcome(
 async def test_a_statement_that_waits_for_a_lock_is_given_up(
     server: PostgresStorage, database: asyncpg.Connection[asyncpg.Record], schema: str, key: str
 ) -> None:
-    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, statement_timeout=0.3, reconnect_timeout=0.3)
+    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, timeout=0.3, retry_for=0.3)
     await engine.persist(event(key, 1))
     async with database.transaction():
         await database.execute(f'LOCK TABLE "{schema.replace(chr(34), chr(34) * 2)}".event_journal')
@@ -108,7 +108,7 @@ async def test_a_statement_that_waits_for_a_lock_is_given_up(
 async def test_what_a_lone_writer_lost_the_answer_to_stays_unknown(
     server: PostgresStorage, schema: str, key: str
 ) -> None:
-    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, reconnect_timeout=0.3)
+    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, retry_for=0.3)
     await engine.persist(event(key, 1))
     await asyncio.to_thread(server.pause)
     write = asyncio.create_task(engine.persist(second := event(key, 2)))
@@ -148,7 +148,7 @@ async def test_a_server_that_only_takes_reads_is_told_so(
         pass
     await database.execute(f"ALTER ROLE {role} SET default_transaction_read_only = on")
     url = server.bare_url.replace("test:test@", f"{role}:reader@")
-    async with PostgresPersistenceEngine(url, schema=schema, reconnect_timeout=0.2) as engine:
+    async with PostgresPersistenceEngine(url, schema=schema, retry_for=0.2) as engine:
         with pytest.raises(EngineUnavailableError, match="only takes reads") as caught:
             await engine.persist(event(key, 1))
         assert not isinstance(caught.value, OutcomeUnknownError)
@@ -168,7 +168,7 @@ async def test_a_server_without_a_network_is_waited_for(
 
 
 async def test_nothing_is_stored_where_nobody_listens(server: PostgresStorage, schema: str, key: str) -> None:
-    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, reconnect_timeout=0.1)
+    engine = PostgresPersistenceEngine(server.bare_url, schema=schema, retry_for=0.1)
     server.cut_off()
     with pytest.raises(EngineUnavailableError) as caught:
         await engine.persist(event(key, 1))

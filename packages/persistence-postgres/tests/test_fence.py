@@ -33,7 +33,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def impatient(server: PostgresStorage, schema: str) -> PostgresPersistenceEngine:
-    return PostgresPersistenceEngine(server.bare_url, schema=schema, statement_timeout=0.5, reconnect_timeout=0.2)
+    return PostgresPersistenceEngine(server.bare_url, schema=schema, timeout=0.5, retry_for=0.2)
 
 
 async def given_up(server: PostgresStorage, engine: PostgresPersistenceEngine, write: asyncio.Future[None]) -> None:
@@ -86,7 +86,7 @@ async def test_a_snapshot_that_arrives_late_replaces_none(
 
 async def test_what_a_pool_of_the_user_gave_up_is_ended_too(server: PostgresStorage, schema: str, key: str) -> None:
     async with asyncpg.create_pool(server.bare_url) as pool:
-        engine = PostgresPersistenceEngine(pool, schema=schema, statement_timeout=0.5, reconnect_timeout=0.2)
+        engine = PostgresPersistenceEngine(pool, schema=schema, timeout=0.5, retry_for=0.2)
         async with engine:
             for number in (1, 2):  # on a connection with a statement of its own that is prepared
                 await engine.persist(event(key, number))

@@ -182,7 +182,7 @@ async def test_a_writer_that_does_not_end_leaves_it_stored_and_unknown(
 ) -> None:
     await engine.persist(event(f"{key}-first", 1))
     dead = tombstone(key, 5)
-    impatient = PostgresPersistenceEngine(server.bare_url, schema=schema, statement_timeout=0.3, reconnect_timeout=0.3)
+    impatient = PostgresPersistenceEngine(server.bare_url, schema=schema, timeout=0.3, retry_for=0.3)
     async with impatient, database.transaction():
         await database.execute(f"LOCK TABLE {qualified(schema, 'event_journal')} IN ROW EXCLUSIVE MODE")
         with pytest.raises(OutcomeUnknownError, match="doesn't end"):

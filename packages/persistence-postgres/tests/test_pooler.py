@@ -51,7 +51,7 @@ async def test_a_pooler_is_found_out(pooler: PgBouncerStorage, schema: str) -> N
 async def test_writers_do_not_notice_that_the_server_behind_is_killed(
     pooler: PgBouncerStorage, schema: str, key: str
 ) -> None:
-    async with PostgresPersistenceEngine(pooler.bare_url, schema=schema, reconnect_timeout=60) as engine:
+    async with PostgresPersistenceEngine(pooler.bare_url, schema=schema, retry_for=60) as engine:
         await engine.persist(event(key, 1))
         await asyncio.to_thread(pooler.kill)
         write = asyncio.create_task(engine.persist(event(key, 2)))

@@ -70,7 +70,7 @@ async def test_a_server_that_nobody_vouches_for_is_refused_at_once(
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
     url = f"{secured.bare_url}?sslmode=verify-full&sslrootcert={tmp_path / 'other.pem'}"
     with pytest.raises(EngineUnavailableError, match="certificate") as caught:
-        await PostgresPersistenceEngine(url, reconnect_timeout=60).persist(
+        await PostgresPersistenceEngine(url, retry_for=60).persist(
             PersistedEvent(key=key, sequence_number=1, data=None)
         )
     assert not isinstance(caught.value, OutcomeUnknownError)
@@ -79,7 +79,7 @@ async def test_a_server_that_nobody_vouches_for_is_refused_at_once(
 async def test_a_server_of_another_name_is_refused_at_once(secured: PostgresStorage, trusted: Path, key: str) -> None:
     url = f"{secured.bare_url}?sslmode=verify-full&sslrootcert={trusted}".replace("127.0.0.1", "localhost")
     with pytest.raises(EngineUnavailableError, match="certificate"):
-        await PostgresPersistenceEngine(url, reconnect_timeout=60).persist(
+        await PostgresPersistenceEngine(url, retry_for=60).persist(
             PersistedEvent(key=key, sequence_number=1, data=None)
         )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nact.persistence import engine_from_url
+from nact.persistence import DurabilityLevel, engine_from_url
 from nact_persistence_postgres import PostgresPersistenceEngine
 
 
@@ -24,6 +24,23 @@ def test_options_of_the_engine_are_taken_out_and_those_of_libpq_left() -> None:
     assert dsn.text == "postgresql://a:1,b:2/db?sslmode=require&target_session_attrs=primary"
 
 
+def test_a_url_has_the_names_that_all_engines_share() -> None:
+    engine = engine_from_url("postgresql://h/db?timeout=3&retry_for=1.5&prefix=my_&create_if_not_exists=false")
+    assert isinstance(engine, PostgresPersistenceEngine)
+    settings = engine._settings
+    assert (settings.timeout, settings.retry_for, settings.create) == (3.0, 1.5, False)
+    assert (settings.event_table, settings.snapshot_table) == ("my_event_journal", "my_snapshot_store")
+
+
+def test_it_tells_what_the_server_waits_for() -> None:
+    engine = engine_from_url("postgresql://h/db")
+    assert isinstance(engine, DurabilityLevel)
+    assert engine.durability == "synchronous_commit=on"
+    pooled = engine_from_url("postgresql://h/db?statement_cache_size=100")
+    assert isinstance(pooled, DurabilityLevel)
+    assert pooled.durability == "synchronous_commit=on; over a pooler, as the role has it"
+
+
 @pytest.mark.parametrize("options", ["page_size=0", "page_size=x", "schema=a&schema=b", "create_if_not_exists=maybe"])
 def test_an_option_that_cannot_be_is_refused(options: str) -> None:
     with pytest.raises(ValueError, match=r"page_size|schema|create_if_not_exists"):
@@ -35,7 +52,7 @@ def test_an_option_that_cannot_be_is_refused(options: str) -> None:
     [
         {"event_table": ""},
         {"event_table": "x" * 64},
-        {"table_prefix": "x" * 60},
+        {"prefix": "x" * 60},
         {"schema": "a\0"},
         {"snapshot_table": "event_journal"},
     ],
@@ -47,10 +64,10 @@ def test_a_name_that_postgres_would_cut_short_is_refused(options: dict[str, Any]
 
 @pytest.mark.parametrize(
     ("option", "folded"),
-    [("schema", "Contacts"), ("event_table", "eventJournal"), ("snapshot_table", "É_Store"), ("table_prefix", "App_")],
+    [("schema", "Contacts"), ("event_table", "eventJournal"), ("snapshot_table", "É_Store"), ("prefix", "App_")],
 )
 def test_capitals_that_javascript_folds_are_refused(option: str, folded: str) -> None:
-    made = folded + ("event_journal" if option == "table_prefix" else "")
+    made = folded + ("event_journal" if option == "prefix" else "")
     with pytest.raises(ValueError, match="nact for JavaScript") as refused:
         engine_from_url(f"postgresql://localhost/db?{option}={folded}")
     assert f"'{made}'" in str(refused.value)
@@ -138,6 +155,9 @@ def test_an_option_of_libpq_is_done_or_left_out(options: str) -> None:
         "port=x",
         "min_size=1",
         "pgbouncer=true",
+        "statement_timeout=5",
+        "reconnect_timeout=5",
+        "table_prefix=my_",
     ],
 )
 def test_an_option_that_asyncpg_cannot_keep_is_refused(option: str) -> None:

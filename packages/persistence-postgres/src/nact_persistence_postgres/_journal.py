@@ -68,7 +68,7 @@ class Journal:
         writer = Writer(self.tables, lane, self.seen)
         self.commits = Commits(writer.write, writer.write_alone)
         self.snapshot_commits = Commits(SnapshotWriter(self.tables, snapshot_lane).write)
-        self._first_tombstones = FirstTombstones(self.tables, self.sessions, settings.statement_timeout)
+        self._first_tombstones = FirstTombstones(self.tables, self.sessions, settings.timeout)
         self.reader = Reader(self.tables, self.sessions, settings.page_size)
         self._lanes = lane, snapshot_lane
 
@@ -126,7 +126,7 @@ async def _looked(sessions: Sessions, settings: Settings, sql: Statements) -> _F
 
 async def _look(sessions: Sessions, settings: Settings, sql: Statements) -> _Found:
     async with sessions.first_connection() as connection:
-        limit = max(_LEAST_TO_LOOK, settings.statement_timeout)
+        limit = max(_LEAST_TO_LOOK, settings.timeout)
         async with asyncio.timeout(limit):
             is_pooled = settings.statement_cache_size == 0 or await _schema.is_behind_pooler(connection)
         tables = await _schema.opened(

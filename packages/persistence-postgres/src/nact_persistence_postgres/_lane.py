@@ -44,7 +44,7 @@ class Lane:
         self._statement = statement
         self._session: Session | None = None
         self._prepared: PreparedStatement | None = None
-        self._timer = Timer(sessions.statement_timeout, self._timed_out)
+        self._timer = Timer(sessions.timeout, self._timed_out)
         self._resting: asyncio.TimerHandle | None = None
         self._giving_back: asyncio.Task[None] | None = None
         self._is_busy = False

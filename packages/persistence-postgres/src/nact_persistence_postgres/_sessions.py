@@ -57,7 +57,7 @@ class Sessions:
         self._pool = None if isinstance(source, Dsn) else source
         self._is_closing = False
         self._settings = settings
-        self._limits = Limits(settings.statement_timeout)
+        self._limits = Limits(settings.timeout)
         self._silent_at: float | None = None
         self.name = settings.name
         self.owns_pool = isinstance(source, Dsn)
@@ -81,12 +81,12 @@ class Sessions:
         return self.owns_pool and not self._needs_transactions
 
     @property
-    def statement_timeout(self) -> float:
-        return self._settings.statement_timeout
+    def timeout(self) -> float:
+        return self._settings.timeout
 
     def trying(self, *, in_doubt: bool = False) -> Trying:
         """What is begun, or, `in_doubt`, was begun in another way, so that it may have succeeded."""
-        return Trying(self._settings.reconnect_timeout, in_doubt=in_doubt)
+        return Trying(self._settings.retry_for, in_doubt=in_doubt)
 
     # --- opening and closing -----------------------------------------------------------------------------------
 
@@ -210,7 +210,7 @@ class Sessions:
         own_mark = session.mark
         try:
             with translated(self.name):
-                async with asyncio.timeout(trying.time_left(self._settings.statement_timeout)):
+                async with asyncio.timeout(trying.time_left(self._settings.timeout)):
                     result = await self._done(session, work, atomic=atomic)
             if session.is_unconfirmed:
                 raise unconfirmed(self.name)
@@ -277,7 +277,7 @@ class Sessions:
         if self._pool is None or self._is_closing:
             raise self._closed()
         with translated(self.name, connecting=True), self.room.waiting():
-            return await self._pool.acquire(timeout=trying.time_left(self._settings.statement_timeout))
+            return await self._pool.acquire(timeout=trying.time_left(self._settings.timeout))
 
     def _closed(self) -> EngineClosedError:
         return EngineClosedError(f"{self.name}: the engine was closed; make a new one")
@@ -292,7 +292,7 @@ class Sessions:
         look = partial(end_holders, marks=marks)
         try:
             with translated(self.name, connecting=True):
-                async with asyncio.timeout(trying.time_left(self._settings.statement_timeout)):
+                async with asyncio.timeout(trying.time_left(self._settings.timeout)):
                     while await (
                         in_transaction(session.connection, "BEGIN", look)
                         if self._needs_transactions
@@ -316,7 +316,7 @@ class Sessions:
             end(connection)
             return
         try:
-            await self._pool.release(connection, timeout=self._settings.statement_timeout)
+            await self._pool.release(connection, timeout=self._settings.timeout)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             end(connection)  # it broke while it was reset; what was done on it is done
 
@@ -328,7 +328,7 @@ class Sessions:
         if not trying.was_silent:
             return True
         try:
-            async with asyncio.timeout(trying.time_left(self._settings.statement_timeout) / 2):
+            async with asyncio.timeout(trying.time_left(self._settings.timeout) / 2):
                 await connection.execute("SELECT 1")
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return False
@@ -350,7 +350,7 @@ class Sessions:
     def _connect_timeout(self) -> float:
         if self._dsn is not None and self._dsn.connect_timeout is not None:
             return self._dsn.connect_timeout * len(self._dsn.hosts)
-        return max(_LEAST_TO_CONNECT, self._settings.reconnect_timeout)
+        return max(_LEAST_TO_CONNECT, self._settings.retry_for)
 
 
 def _check_loop(pool: Pool | None) -> None:

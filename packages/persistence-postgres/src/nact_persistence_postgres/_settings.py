@@ -38,25 +38,25 @@ class Settings:
     ssl: Ssl
     max_connections: int
     statement_cache_size: int | None
-    statement_timeout: float
-    reconnect_timeout: float
+    timeout: float
+    retry_for: float
     page_size: int
 
     def __post_init__(self) -> None:
         if self.schema is not None:
             self.schema = checked_name("schema", self.schema)
-        self.event_table = checked_name("table_prefix and event_table", self.event_table)
-        self.snapshot_table = checked_name("table_prefix and snapshot_table", self.snapshot_table)
+        self.event_table = checked_name("prefix and event_table", self.event_table)
+        self.snapshot_table = checked_name("prefix and snapshot_table", self.snapshot_table)
         if self.event_table == self.snapshot_table:
             raise ValueError(f"event_table and snapshot_table must be two names, not both {self.event_table!r}")
         _check_int("max_connections", self.max_connections, 1, _MOST_CONNECTIONS)
         _check_int("page_size", self.page_size, 1, _LARGEST_PAGE)
         if self.statement_cache_size is not None:
             _check_int("statement_cache_size", self.statement_cache_size, 0, _LARGEST_CACHE)
-        self.statement_timeout = _checked_seconds("statement_timeout", self.statement_timeout)
-        self.reconnect_timeout = _checked_seconds("reconnect_timeout", self.reconnect_timeout)
-        if self.statement_timeout == 0:
-            raise ValueError("statement_timeout must be longer than 0 seconds")
+        self.timeout = _checked_seconds("timeout", self.timeout)
+        self.retry_for = _checked_seconds("retry_for", self.retry_for)
+        if self.timeout == 0:
+            raise ValueError("timeout must be longer than 0 seconds")
 
 
 def checked_source(source: object) -> Dsn | Pool:

@@ -35,15 +35,15 @@ class PostgresPersistenceEngine:
     using them; tables that it made are brought up to date when the engine opens. Several processes may use one journal.
 
     A connection that breaks is replaced. A write whose outcome isn't known then is repeated, which stores nothing
-    twice, so a restart of the server within `reconnect_timeout` isn't noticed.
+    twice, so a restart of the server within `retry_for` isn't noticed.
 
     Used by one event loop, and by one process: after a fork, make a new one.
 
     Args:
-        dsn_or_pool: Where the database is, as libpq has it: several hosts, `target_session_attrs`, `sslmode` and its
-            like included. Or a pool, which stays open; close it after the engine.
+        source: A URL as libpq takes it, with several hosts, `target_session_attrs`, `sslmode` and its like. Or a pool
+            of asyncpg, which stays open; close it after the engine.
         create_if_not_exists: Make the tables, or bring them up to date, at first use.
-        table_prefix: Goes before the names of both tables.
+        prefix: Goes before the names of both tables.
         schema: Of the tables; the first one of the search path if not given.
         event_table: The table of events.
         snapshot_table: The table of snapshots.
@@ -51,8 +51,8 @@ class PostgresPersistenceEngine:
         max_connections: At most so many of its own; two are for writing, and give way where there are no others.
         statement_cache_size: How many statements a connection keeps prepared. If not given, 100, and 0 behind
             PgBouncer, where every statement becomes a transaction. Give it if yours handles prepared statements.
-        statement_timeout: After how many seconds a statement, or a wait for a connection, is given up.
-        reconnect_timeout: For how many seconds connecting is tried anew.
+        timeout: Seconds that a statement, or a wait for a connection, may take.
+        retry_for: Seconds for which a call is tried again after its connection broke.
         page_size: How many events a replay reads at once, at most.
 
     Raises:
@@ -63,35 +63,44 @@ class PostgresPersistenceEngine:
 
     def __init__(
         self,
-        dsn_or_pool: str | Pool,
+        source: str | Pool,
         *,
         create_if_not_exists: bool = True,
-        table_prefix: str = "",
+        prefix: str = "",
         schema: str | None = None,
         event_table: str = "event_journal",
         snapshot_table: str = "snapshot_store",
         ssl: Ssl = None,
         max_connections: int = 10,
         statement_cache_size: int | None = None,
-        statement_timeout: float = 10.0,
-        reconnect_timeout: float = 10.0,
+        timeout: float = 10.0,
+        retry_for: float = 10.0,
         page_size: int = 1000,
     ) -> None:
-        source = checked_source(dsn_or_pool)
+        place = checked_source(source)
+        self._is_own = isinstance(place, Dsn)
         self._settings = settings = Settings(
-            name=source.name if isinstance(source, Dsn) else "the given pool",
+            name=place.name if isinstance(place, Dsn) else "the given pool",
             create=create_if_not_exists,
             schema=schema,
-            event_table=f"{table_prefix}{event_table}",
-            snapshot_table=f"{table_prefix}{snapshot_table}",
+            event_table=f"{prefix}{event_table}",
+            snapshot_table=f"{prefix}{snapshot_table}",
             ssl=ssl,
             max_connections=max_connections,
             statement_cache_size=statement_cache_size,
-            statement_timeout=statement_timeout,
-            reconnect_timeout=reconnect_timeout,
+            timeout=timeout,
+            retry_for=retry_for,
             page_size=page_size,
         )
-        self._life = Lifecycle(lambda: Journal(source, settings), repr(self))
+        self._life = Lifecycle(lambda: Journal(place, settings), repr(self))
+
+    @property
+    def durability(self) -> str:
+        """What the server waits for before it acknowledges a commit."""
+        if not self._is_own:
+            return "synchronous_commit as the role has it"
+        may_differ = "" if not self._settings.statement_cache_size else "; over a pooler, as the role has it"
+        return f"synchronous_commit=on{may_differ}"
 
     def __repr__(self) -> str:
         return f"PostgresPersistenceEngine({self._settings.name!r})"
@@ -169,7 +178,7 @@ class PostgresPersistenceEngine:
         journal = self._life.ready() or await self._life.opened()
         journal.tables.rows.check_key(check_key(key))
         await journal.settled(key)
-        deletion = Deletion(journal.tables, journal.sessions, self._settings.statement_timeout)
+        deletion = Deletion(journal.tables, journal.sessions, self._settings.timeout)
         await deletion.run(key, check_up_to(up_to))
 
     async def highest_sequence_number(self, key: str) -> int:

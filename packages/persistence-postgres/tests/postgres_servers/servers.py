@@ -5,7 +5,7 @@ from __future__ import annotations
 from nact_conformance.containers import PgBouncerStorage, PostgresStorage, image
 
 # One engine has the patience that every engine has; the laws of a server that can't be reached wait for it to give up.
-_QUERY = "?schema=laws&reconnect_timeout=0.5"
+_QUERY = "?schema=laws&retry_for=0.5"
 
 OLDEST = PostgresStorage(image("TEST_POSTGRES_OLD_IMAGE"), query="?schema=laws")
 NEWEST = PostgresStorage(image("TEST_POSTGRES_IMAGE"), query=_QUERY)
