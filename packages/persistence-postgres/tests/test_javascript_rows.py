@@ -12,7 +12,7 @@ from nact import configure_persistence, dispatch, persistent_query, query, spawn
 from nact.errors import CorruptJournalError
 from nact.persistence.context import PersistentContext
 from nact_persistence_postgres import PostgresPersistenceEngine
-from nact_persistence_postgres._sql import qualified
+from nact_persistence_postgres._statements.sql import qualified
 
 pytestmark = pytest.mark.anyio
 

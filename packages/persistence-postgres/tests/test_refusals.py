@@ -19,7 +19,7 @@ from nact.errors import (
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
-from nact_persistence_postgres._sql import qualified
+from nact_persistence_postgres._statements.sql import qualified
 
 pytestmark = pytest.mark.anyio
 

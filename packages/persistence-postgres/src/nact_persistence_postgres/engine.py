@@ -20,12 +20,12 @@ from nact.persistence.building.checks import (
 )
 from nact.persistence.building.lifecycle import Lifecycle
 from nact.persistence.records import MAX_SEQUENCE_NUMBER
-from nact_persistence_postgres._connection import Pool
-from nact_persistence_postgres._deletion import Deletion
-from nact_persistence_postgres._dsn import Dsn
-from nact_persistence_postgres._journal import Journal
+from nact_persistence_postgres._connections.connection import Pool
+from nact_persistence_postgres._connections.dsn import Dsn
+from nact_persistence_postgres._session import Journal
 from nact_persistence_postgres._settings import Settings, Ssl, checked_source
-from nact_persistence_postgres._writer import Append
+from nact_persistence_postgres._writing.deletion import Deletion
+from nact_persistence_postgres._writing.events import Append
 
 
 class PostgresPersistenceEngine:

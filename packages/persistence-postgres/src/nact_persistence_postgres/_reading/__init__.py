@@ -1,0 +1,1 @@
+"""Reads: pages of events, snapshots and keys."""

@@ -1,0 +1,1 @@
+"""The tables: read from the catalogs, made, and brought up to date."""

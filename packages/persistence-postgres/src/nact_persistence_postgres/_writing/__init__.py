@@ -1,0 +1,1 @@
+"""Writes: group commit, events, snapshots, deletion, tombstones."""

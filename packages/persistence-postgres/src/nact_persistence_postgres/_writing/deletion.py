@@ -1,0 +1,150 @@
+"""Deletes events for good, so that a number is never given out again: not even by a writer who slept meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+
+from nact.errors import EngineUnavailableError, OutcomeUnknownError
+from nact.persistence.building.errors import engine_unavailable
+from nact_persistence_postgres._connections.connection import Connection
+from nact_persistence_postgres._connections.pool import Sessions, confirm
+from nact_persistence_postgres._statements.rows import old_event_id
+from nact_persistence_postgres._statements.sql import Statements
+from nact_persistence_postgres._statements.tables import Tables
+
+_DELETED_AT_ONCE = 5000
+_LOCK_CLASS = 1_315_004_246
+_PAUSE = 0.01
+_ATTEMPTS = 100
+"""So often another deletion may be faster."""
+
+_WRITERS = """
+SELECT DISTINCT l.virtualtransaction FROM pg_catalog.pg_locks l
+JOIN pg_catalog.pg_database d ON d.oid = l.database AND d.datname = current_database()
+WHERE l.locktype = 'relation' AND l.relation = to_regclass($1) AND l.mode = 'RowExclusiveLock' AND l.granted
+"""
+
+
+class Deletion:
+    """One call of `delete_events`.
+
+    First a tombstone announces it, for the key's first event, which is deleted with it or was so before. Then it waits
+    for the writers that were at work by then, as `CREATE INDEX CONCURRENTLY` does: they haven't seen the announcement,
+    and one of them that is behind the times could take a number that others have used and that is deleted meanwhile.
+    Then events go, some thousand at a time; at any time the journal is deleted up to some number.
+
+    Args:
+        tables: Where from.
+        sessions: Over which connections.
+        patience: For how many seconds writers are waited for.
+    """
+
+    def __init__(self, tables: Tables, sessions: Sessions, patience: float) -> None:
+        self._tables = tables
+        self._sessions = sessions
+        self._patience = patience
+
+    async def run(self, key: str, up_to: int) -> None:
+        async def to_delete(connection: Connection) -> asyncpg.Record | None:
+            bounds = await connection.fetchrow(self._tables.sql.to_delete, key, up_to)
+            if bounds is not None and bounds[2]:
+                await confirm(connection)  # an earlier call may have done it, and not been told
+            return bounds
+
+        for _ in range(_ATTEMPTS):
+            bounds = await self._sessions.run(to_delete, self._sessions.trying(), writes=True)
+            if bounds is None:
+                return
+            first, last, is_done = bounds
+            if is_done:
+                return
+            if not await self._bury(key, first):
+                continue  # another deletion was faster
+            if first == last:
+                return
+            await wait_for_writers(
+                self._sessions,
+                sql=self._tables.sql,
+                patience=self._patience,
+                otherwise="nothing but the first event is deleted yet, call delete_events again",
+            )
+            await self._bury_up_to(key, last)
+            return
+        raise self._stuck(key, outcome_known=True)
+
+    async def _bury_up_to(self, key: str, last: int) -> None:
+        before, stuck = 0, 0
+        while (number := await self._bury_next(key, last)) < last:
+            stuck = stuck + 1 if number <= before else 0
+            if stuck == _ATTEMPTS:
+                raise self._stuck(key, outcome_known=False)
+            before = number
+
+    def _stuck(self, key: str, *, outcome_known: bool) -> EngineUnavailableError:
+        return engine_unavailable(
+            f"{self._sessions.name}: events of key {key!r:.200} stay, though the server reports no error; a trigger or "
+            f"the row security of {self._tables.sql.events} keeps them",
+            outcome_known=outcome_known,
+        )
+
+    async def _bury_next(self, key: str, last: int) -> int:
+        async def next_to_bury(connection: Connection) -> int:
+            return int(await connection.fetchval(self._tables.sql.next_to_bury, key, last, _DELETED_AT_ONCE))
+
+        number = await self._sessions.run(next_to_bury, self._sessions.trying())
+        await self._bury(key, number)
+        return number
+
+    async def _bury(self, key: str, number: int) -> bool:
+        """Puts a tombstone in the place of an event, and deletes those below. Returns whether there was the event."""
+        sql = self._tables.sql
+
+        async def bury(connection: Connection) -> bool:
+            await take_turn(connection, sql)
+            row = await connection.fetchrow(sql.take_out, key, number)
+            if row is None:
+                await confirm(connection)  # another deletion has buried it
+                return False
+            await connection.execute(sql.delete_below, key, number)
+            event_id = row[1] or old_event_id(key, number)
+            await connection.execute(sql.bury(self._tables.event_types), key, number, row[0], event_id)
+            return True
+
+        return await self._sessions.run(bury, self._sessions.trying(), atomic=True)
+
+
+async def take_turn(connection: Connection, sql: Statements) -> None:
+    """Waits for other transactions that store tombstones, and has them wait for the end of this one.
+
+    So tombstones are numbered in the order in which they can be seen: see `Statements.last_deletion`.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _LOCK_CLASS, sql.events)
+
+
+async def wait_for_writers(sessions: Sessions, *, sql: Statements, patience: float, otherwise: str) -> None:
+    """Returns when the transactions that write to the journal now have ended.
+
+    Args:
+        sessions: For the connections.
+        sql: Names the journal.
+        patience: After how many seconds it gives up.
+        otherwise: How things stand then, for the error.
+
+    Raises:
+        OutcomeUnknownError: One of them doesn't end.
+    """
+
+    async def writers(connection: Connection) -> set[str]:
+        return {row[0] for row in await connection.fetch(_WRITERS, sql.events)}
+
+    early = await sessions.run(writers, sessions.trying())
+    deadline = asyncio.get_running_loop().time() + patience
+    while early:
+        if asyncio.get_running_loop().time() > deadline:
+            raise OutcomeUnknownError(
+                f"{sessions.name}: a transaction that writes to {sql.events} doesn't end; {otherwise}"
+            )
+        await asyncio.sleep(_PAUSE)
+        early &= await sessions.run(writers, sessions.trying())

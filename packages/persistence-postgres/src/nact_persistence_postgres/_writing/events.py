@@ -1,0 +1,310 @@
+"""Writes batches of events: one statement, one transaction and one fsync for each, and an outcome for each item.
+
+What the engine remembers to have seen stored isn't checked again, so that the usual batch is a plain INSERT. When that
+is refused, by the unique key or by the statement's own conditions, the journal itself is asked, row by row.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import asyncpg
+
+from nact.errors import EngineUnavailableError, NactError, OutcomeUnknownError, SequenceConflictError
+from nact.persistence.building.errors import engine_unavailable
+from nact.persistence.building.group_commit import Outcome
+from nact_persistence_postgres._connections.connection import Connection
+from nact_persistence_postgres._connections.errors import RACED, Refused, refused
+from nact_persistence_postgres._connections.pool import confirm
+from nact_persistence_postgres._connections.retry import Trying
+from nact_persistence_postgres._connections.write_connection import Lane
+from nact_persistence_postgres._statements.rows import NO_TAGS, EventRow, listed, old_event_id
+from nact_persistence_postgres._statements.tables import Tables
+from nact_persistence_postgres._writing.last_numbers import Seen
+
+_ATTEMPTS = 100
+"""So often other writers may come first, each time having moved the journal on."""
+
+_RACES_TOGETHER = 2
+"""So often a batch that raced with others is tried as a whole; then in halves, so that a busy key delays few."""
+
+_RACES_ALONE = 5
+"""So often the unique key may refuse an item that, as the journal has it, is next."""
+
+_LOOKED_FOR = 8
+"""For so many keys of a batch it is checked that the events before are still there: see ADR 43."""
+
+_WARY_FOR = 100
+"""For so many batches after a deletion nothing is remembered: where there is one, there are more."""
+
+
+@dataclass(slots=True)
+class Append:
+    """The events of one `persist` or `persist_all`: one key, all or nothing."""
+
+    key: str
+    first: int
+    rows: Sequence[EventRow]
+    outcome: Outcome = None
+    in_doubt: bool = False
+    """It was tried before, and may be stored."""
+
+
+class Writer:
+    """Appends to the journal.
+
+    Args:
+        tables: Where to.
+        lane: Over which connection.
+        seen: What is known to be stored.
+    """
+
+    def __init__(self, tables: Tables, lane: Lane, seen: Seen) -> None:
+        self._tables = tables
+        self._lane = lane
+        self._seen = seen
+        self._wary = 0 if tables.remembers else sys.maxsize
+
+    async def write(self, items: Sequence[Append]) -> Sequence[Outcome]:
+        """Stores the items, each on its own terms, and tells what became of each."""
+        trying = self._lane.trying(in_doubt=items[0].in_doubt)
+        self._wary -= self._wary > 0
+        waiting = items if len(items) == 1 else sorted(items, key=_by_key)  # who locks in one order doesn't deadlock
+        while waiting:
+            wave, waiting = _next_wave(waiting)
+            await self._settle(wave, trying, attempt=0)
+        return [item.outcome for item in items]
+
+    def write_alone(self, item: Append, answered: Callable[[bool], None]) -> bool:
+        """Begins to store an item of one row that is known to be next, and calls back with whether that was all of it.
+
+        Returns:
+            False if it isn't such an item, or there is no connection at hand: nothing was begun.
+        """
+        if len(item.rows) != 1 or self._wary or self._seen.get(item.key) != item.first - 1:
+            return False
+        last_deletion = self._seen.last_deletion
+
+        def told(tag: str | None) -> None:
+            is_stored = tag == "INSERT 0 1"
+            item.in_doubt = tag is None  # an empty tag tells that nothing was stored
+            if is_stored:
+                self._seen.put(item.key, item.first, last_deletion)
+            answered(is_stored)
+
+        return self._lane.start([*item.rows[0], last_deletion], told)
+
+    async def _settle(self, items: Sequence[Append], trying: Trying, attempt: int) -> None:
+        """Gives each item its outcome. Their numbers follow one another, key by key."""
+        try:
+            while not await self._stores(items, trying, check_all=attempt > 0):
+                items = await self._undecided(items, trying)
+                attempt += 1
+                if not items:
+                    return
+                if attempt > _ATTEMPTS:
+                    raise engine_unavailable(
+                        "the journal takes no rows, and nothing tells why", outcome_known=not trying.in_doubt
+                    )
+        except (*RACED, Refused) as error:
+            await self._settle_again(items, trying, attempt, error)
+        except NactError as error:
+            for item in items:
+                item.outcome = copied(error)
+
+    async def _settle_again(self, items: Sequence[Append], trying: Trying, attempt: int, error: Exception) -> None:
+        """Tries what raced with others once more, and what the server doesn't take together in halves."""
+        if attempt < _RACES_TOGETHER and self._is_race(error):
+            await self._settle(items, trying, attempt + 1)
+        elif len(items) > 1:
+            half = len(items) // 2
+            await self._settle(items[:half], trying, attempt=1)
+            await self._settle(items[half:], trying, attempt=1)
+        elif isinstance(error, Refused):
+            items[0].outcome = _refused(items[0], error, in_doubt=trying.in_doubt)
+        else:
+            try:
+                await self._settle_race(items[0], trying, attempt, error)
+            except NactError as final:
+                items[0].outcome = copied(final)
+
+    async def _settle_race(self, item: Append, trying: Trying, attempt: int, error: Exception) -> None:
+        """Asks the journal about an item that a unique key refused; tries it again after a deadlock and its like."""
+        if not isinstance(error, asyncpg.UniqueViolationError):
+            raced = EngineUnavailableError(f"others write to the journal: {error}")
+            raced.__cause__ = error
+            await trying.again(raced)
+        elif not await self._undecided([item], trying):
+            return
+        elif attempt >= _RACES_ALONE or not self._is_race(error):
+            # An index of somebody's own, a sequence that was set back, or a row that row security hides.
+            item.outcome = _refused(item, error, in_doubt=trying.in_doubt, advice=self._tables.advice(error))
+            return
+        await self._settle([item], trying, attempt + 1)
+
+    def _is_race(self, error: Exception) -> bool:
+        """Whether another writer of the journal was faster."""
+        if isinstance(error, asyncpg.UniqueViolationError):
+            return error.constraint_name is None or error.constraint_name in self._tables.own_keys
+        return isinstance(error, RACED)
+
+    async def _stores(self, items: Sequence[Append], trying: Trying, *, check_all: bool) -> bool:
+        """Whether all the rows are stored by this. If not, some may be."""
+        last_deletion = self._seen.last_deletion
+        rows = [row for item in items for row in item.rows]
+        statement, values = self._statement(items, rows, check_all=check_all or self._wary > 0)
+
+        async def insert(connection: Connection) -> str:
+            return await connection.execute(statement, *values)
+
+        tag = await self._lane.run(insert, trying)
+        if tag != f"INSERT 0 {len(rows)}":
+            trying.in_doubt |= tag != "INSERT 0 0"  # until the journal has said which ones
+            return False
+        for item in items:
+            self._seen.put(item.key, item.first + len(item.rows) - 1, last_deletion)
+        return True
+
+    def _statement(
+        self, items: Sequence[Append], rows: Sequence[EventRow], *, check_all: bool
+    ) -> tuple[str, Sequence[object]]:
+        """What stores the rows: a plain INSERT, as far as they are known to be next."""
+        unknown: dict[str, int] = {}
+        before: dict[str, int] = {}
+        key = ""
+        for item in items:
+            if item.key != key:  # a run begins
+                key = item.key
+                if check_all or self._seen.get(key) != item.first - 1:
+                    unknown[key] = item.first
+                elif item.first > 1 and len(before) < _LOOKED_FOR:
+                    before[key] = item.first - 1
+        if not unknown and len(rows) == 1:
+            return self._tables.append_one, [*rows[0], self._seen.last_deletion]
+        # A list for each column. (`zip` would make as many iterators as there are rows, for the collector to visit.)
+        keys, texts, tags, ids, metadata = ([row[column] for row in rows] for column in (0, 3, 4, 5, 6))
+        numbers, times = listed([row[1] for row in rows]), listed([row[2] for row in rows])
+        places = list(before), listed(before.values())
+        if not unknown and tags.count(NO_TAGS) == metadata.count(None) == len(rows):
+            return self._tables.append_plain, [keys, numbers, times, texts, ids, self._seen.last_deletion, *places]
+        values = [keys, numbers, times, texts, tags, ids, metadata, list(unknown), listed(unknown.values())]
+        if check_all:
+            return self._tables.append_checked, values
+        return self._tables.append, [*values, self._seen.last_deletion, *places]
+
+    async def _undecided(self, items: Sequence[Append], trying: Trying) -> list[Append]:
+        """Asks the journal about each item, and settles those that are stored or refused. The others are still next."""
+        in_doubt = trying.in_doubt  # before the question, which may find a neighbour
+        try:
+            last_deletion, states = await self._lane.run(partial(self._states, items, trying), trying)
+        except (*RACED, Refused) as error:  # of the question, not of the rows
+            raise engine_unavailable(
+                f"the journal didn't tell what it holds: {error}", outcome_known=not trying.in_doubt
+            ) from error
+        if last_deletion != self._seen.last_deletion:
+            self._seen.begin_again(last_deletion)
+            self._wary = _WARY_FOR
+        undecided: list[Append] = []
+        for item, mine in _with_states(items, states):
+            if in_doubt and _may_be_deleted(item, mine):
+                item.outcome = _deleted_since(item)
+            else:
+                self._decide(item, mine, undecided, last_deletion)
+        return undecided
+
+    async def _states(
+        self, items: Sequence[Append], trying: Trying, connection: Connection
+    ) -> tuple[int, Sequence[asyncpg.Record]]:
+        """What the journal holds at the numbers of the items. Those of them that are stored are confirmed then."""
+        last_deletion = await connection.fetchval(self._tables.sql.last_deletion) if self._tables.remembers else 0
+        keys = [row[0] for item in items for row in item.rows]
+        numbers = listed(row[1] for item in items for row in item.rows)
+        states = await connection.fetch(self._tables.sql.states, keys, numbers)
+        if any(_are_mine(item, mine) for item, mine in _with_states(items, states)):
+            trying.in_doubt = True
+            await confirm(connection)  # here, where it was found: after a failover another server would answer
+        return last_deletion, states
+
+    def _decide(
+        self, item: Append, states: Sequence[asyncpg.Record], undecided: list[Append], last_deletion: int
+    ) -> None:
+        """Settles an item that is stored, and confirmed, or refused. Otherwise it is still next."""
+        highest: int = states[0][2]
+        if _are_mine(item, states):
+            self._seen.put(item.key, item.first + len(item.rows) - 1, last_deletion)
+        elif highest == item.first - 1 or (undecided and undecided[-1].key == item.key):
+            undecided.append(item)
+        else:
+            self._seen.forget(item.key)
+            if highest < item.first - 1:  # is more gone?
+                self._seen.begin_again(self._seen.last_deletion)
+                self._wary = max(self._wary, _WARY_FOR)
+            item.outcome = SequenceConflictError(item.key, item.first, highest)
+
+
+def _by_key(item: Append) -> str:
+    return item.key
+
+
+def _next_wave(items: Sequence[Append]) -> tuple[Sequence[Append], Sequence[Append]]:
+    """Parts the items into those that can go in one statement, and those that come after.
+
+    In one statement the numbers of a key have to follow one another: no number twice, no gap.
+    """
+    wave: list[Append] = []
+    later: list[Append] = []
+    key, following = "", 0  # the items are sorted by key
+    for item in items:
+        if item.key != key:
+            key, following = item.key, item.first
+        if item.first == following:
+            wave.append(item)
+            following += len(item.rows)
+        else:
+            later.append(item)
+    return wave, later
+
+
+def _with_states(
+    items: Sequence[Append], states: Sequence[asyncpg.Record]
+) -> Iterator[tuple[Append, Sequence[asyncpg.Record]]]:
+    """Each item with what the journal holds at its numbers."""
+    place = 0
+    for item in items:
+        yield item, states[place : place + len(item.rows)]
+        place += len(item.rows)
+
+
+def _are_mine(item: Append, states: Sequence[asyncpg.Record]) -> bool:
+    """Whether the item itself is stored there."""
+    stored = [
+        (event_id or old_event_id(item.key, row[1])) if found else None
+        for row, (found, event_id, _) in zip(item.rows, states, strict=True)
+    ]
+    return stored == [row[5] for row in item.rows]
+
+
+def _may_be_deleted(item: Append, states: Sequence[asyncpg.Record]) -> bool:
+    """Whether its first number was used, and nothing tells by which event."""
+    found, _, highest = states[0]
+    return not found and highest >= item.first
+
+
+def _deleted_since(item: Append) -> EngineUnavailableError:
+    text = f"event {item.first} of key {item.key!r:.200} may have been stored, and deleted since"
+    return OutcomeUnknownError(text)
+
+
+def _refused(item: Append, error: Exception, *, in_doubt: bool, advice: str | None = None) -> NactError:
+    return refused(f"event {item.first} of key {item.key!r:.200}", error, in_doubt=in_doubt, advice=advice)
+
+
+def copied(error: NactError) -> NactError:
+    """A copy for each writer: an error raised in many places gathers all their tracebacks."""
+    mine = copy.copy(error)
+    mine.__cause__ = error.__cause__
+    return mine

@@ -1,0 +1,190 @@
+"""What is acknowledged, or made a state of, because it was read: on fake connections, which note what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nact.errors import EngineUnavailableError, OutcomeUnknownError
+from nact_persistence_postgres._connections.connection import Session
+from nact_persistence_postgres._connections.pool import Sessions
+from nact_persistence_postgres._connections.retry import Trying
+from nact_persistence_postgres._reading.pages import Reader
+from nact_persistence_postgres._settings import Settings, checked_source
+from nact_persistence_postgres._statements.sql import CONFIRM, ColumnTypes, Statements
+from nact_persistence_postgres._statements.tables import Tables
+from nact_persistence_postgres._writing.deletion import Deletion
+from nact_persistence_postgres._writing.events import Append, Writer
+from nact_persistence_postgres._writing.first_tombstones import FirstTombstones
+from nact_persistence_postgres._writing.last_numbers import Seen
+
+pytestmark = pytest.mark.anyio
+
+TABLES = Tables(
+    sql=Statements(None, "e", "s"),
+    event_types=ColumnTypes("json", "json"),
+    snapshot_types=ColumnTypes("json", "json"),
+    max_key_characters=None,
+    remembers=True,
+    is_sorted_by_code_point=True,
+    may_delete_events=True,
+    may_delete_snapshots=True,
+    own_keys=frozenset(),
+    numbering_keys=frozenset(),
+)
+
+
+class Line:
+    """A connection that answers as if all that is asked for were there, and all that is written were written before."""
+
+    def __init__(self, made_at: float = 0.0) -> None:
+        self.told: list[str] = []
+        self.made_at = made_at
+        self.is_ended = False
+        self.listener: Callable[[object, object], None] | None = None
+
+    async def execute(self, statement: str, *_: object) -> str:
+        self.told.append(statement)
+        return "DELETE 0" if statement.startswith("DELETE") else "INSERT 0 0"
+
+    async def fetch(self, statement: str, *_: object) -> list[Any]:
+        self.told.append(statement)
+        return [(True, "id", 1)]
+
+    async def fetchval(self, statement: str, *_: object) -> int:
+        self.told.append(statement)
+        return 0
+
+    async def fetchrow(self, statement: str, *_: object) -> Any:
+        self.told.append(statement)
+        return (1, 1, True) if statement == TABLES.sql.to_delete else None
+
+    def add_log_listener(self, listener: Callable[[object, object], None]) -> None:
+        self.listener = listener
+
+    def remove_log_listener(self, _: object) -> None:
+        self.listener = None
+
+    def is_closed(self) -> bool:
+        return self.is_ended
+
+    def terminate(self) -> None:
+        self.is_ended = True
+
+
+class Lines:
+    """In place of sessions and lanes: each piece of work has a connection of its own."""
+
+    def __init__(self, *, has_standby: bool = False) -> None:
+        self.has_standby = has_standby
+        self.used: list[Line] = []
+
+    def trying(self, *, in_doubt: bool = False) -> Trying:
+        return Trying(0, in_doubt=in_doubt)
+
+    async def run(self, work: Callable[[Any], Awaitable[Any]], _: Trying, **__: bool) -> Any:
+        self.used.append(Line())
+        return await work(self.used[-1])
+
+
+async def test_a_write_found_stored_is_confirmed_where_it_was_read() -> None:
+    lines = Lines()
+    item = Append("key", 1, [("key", 1, 0, "null", "{}", "id", None)])
+    assert await Writer(TABLES, lines, Seen(0)).write([item]) == [None]  # type: ignore[arg-type]
+    assert [CONFIRM in line.told for line in lines.used] == [TABLES.sql.states in line.told for line in lines.used]
+    assert CONFIRM in lines.used[-1].told
+
+
+async def test_a_tombstone_found_stored_is_confirmed_where_it_was_read() -> None:
+    lines = Lines()
+    row = ("key", 1, 0, "null", "{}", "id", None)
+    await FirstTombstones(TABLES, lines, 1).write(row)  # type: ignore[arg-type]
+    assert lines.used[-1].told[-2:] == [TABLES.sql.states, CONFIRM]
+
+
+async def test_a_deletion_found_done_is_confirmed_where_it_was_read() -> None:
+    lines = Lines()
+    deletion = Deletion(TABLES, lines, 1)  # type: ignore[arg-type]
+    await deletion.run("key", 1)
+    await deletion._bury("key", 1)
+    await Reader(TABLES, lines, 10).delete_snapshots("key", 1)  # type: ignore[arg-type]
+    assert [line.told[-1] for line in lines.used] == [CONFIRM] * 3
+
+
+@pytest.mark.parametrize("has_standby", [True, False])
+async def test_reads_wait_for_a_standby_where_there_is_one(has_standby: bool) -> None:
+    lines = Lines(has_standby=has_standby)
+    await Reader(TABLES, lines, 10).keys("", inclusive=True)  # type: ignore[arg-type]
+    assert [CONFIRM in line.told for line in lines.used] == [has_standby]
+
+
+class FewLines:
+    """A pool of these connections, of which the next one comes first."""
+
+    def __init__(self, *lines: Line) -> None:
+        self.lines = list(lines)
+
+    async def acquire(self, *, timeout: float) -> Line:
+        return self.lines.pop(0)
+
+    async def release(self, line: Line, *, timeout: float) -> None:
+        pass
+
+    def get_idle_size(self) -> int:
+        return len(self.lines)
+
+
+def sessions(*lines: Line) -> Sessions:
+    pool: Any = FewLines(*lines)
+    return Sessions(
+        checked_source(pool),
+        Settings(
+            name="db",
+            create=False,
+            schema=None,
+            event_table="e",
+            snapshot_table="s",
+            ssl=None,
+            max_connections=3,
+            statement_cache_size=None,
+            timeout=5,
+            retry_for=0,
+            page_size=1,
+        ),
+    )
+
+
+async def test_only_connections_newer_than_a_silence_are_used() -> None:
+    now = asyncio.get_running_loop().time()
+    old, new = Line(made_at=now - 1), Line(made_at=now + 60)
+    some = sessions(Line(made_at=now - 2), old, new)
+    silent = await some.take(some.trying())
+    some.abandon(silent, TimeoutError())
+    await some.give_back(silent)
+    taken: Any = await some.take(some.trying())
+    assert taken.connection is new
+    assert (old.is_ended, new.is_ended) == (True, False)
+
+
+@pytest.mark.parametrize("function", ["SyncRepWaitForLSN", "another"])
+async def test_a_commit_that_did_not_wait_is_unknown(function: str) -> None:
+    line: Any = Line()
+    some = sessions()
+    some.is_pooled = True  # no transaction of its own around
+    session = Session(line, writes=True)
+
+    async def work(_: object) -> str:
+        assert line.listener is not None
+        line.listener(line, SimpleNamespace(server_source_function=function))
+        return "INSERT 0 1"
+
+    if function == "another":
+        assert await some.statement(session, work, some.trying()) == "INSERT 0 1"
+        return
+    with pytest.raises(EngineUnavailableError) as caught:
+        await some.statement(session, work, some.trying())
+    assert isinstance(caught.value, OutcomeUnknownError)
