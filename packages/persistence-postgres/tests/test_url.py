@@ -19,7 +19,7 @@ def test_options_of_the_engine_are_taken_out_and_those_of_libpq_left() -> None:
     )
     assert isinstance(engine, PostgresPersistenceEngine)
     assert (engine._settings.schema, engine._settings.page_size) == ("my own", 7)
-    dsn = engine._life._make_session().sessions._dsn
+    dsn = engine._life._make_session().pool._dsn
     assert dsn is not None
     assert dsn.text == "postgresql://a:1,b:2/db?sslmode=require&target_session_attrs=primary"
 
@@ -134,7 +134,7 @@ def test_what_is_neither_a_url_nor_a_pool_is_refused(source: Any) -> None:
 def test_an_option_of_libpq_is_done_or_left_out(options: str) -> None:
     engine = engine_from_url(f"postgresql://localhost/db?{options}")
     assert isinstance(engine, PostgresPersistenceEngine)
-    dsn = engine._life._make_session().sessions._dsn
+    dsn = engine._life._make_session().pool._dsn
     assert dsn is not None
     unknown = ("channel_binding", "connect_timeout", "keepalives", "tcp_user", "gssenc", "fallback", "load_", "ssl=")
     assert not [name for name in unknown if name in dsn.text.replace("application_name=x", "")]
@@ -176,4 +176,4 @@ def test_no_piece_of_a_password_is_told(place: str) -> None:
 
 def test_hosts_each_have_the_connect_timeout() -> None:
     engine = PostgresPersistenceEngine("postgresql://a,b/db?connect_timeout=7")
-    assert engine._life._make_session().sessions._connect_timeout() == 14
+    assert engine._life._make_session().pool._connect_timeout() == 14

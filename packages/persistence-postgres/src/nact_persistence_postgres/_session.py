@@ -1,4 +1,4 @@
-"""A journal in use: what opens it, and what there is when it is open."""
+"""What the engine uses in one event loop, and how it is opened: connections, tables, writers, readers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from nact.persistence.building.in_flight import InFlight
 from nact_persistence_postgres._connections.connection import Connection, Pool, in_transaction
 from nact_persistence_postgres._connections.dsn import Dsn
 from nact_persistence_postgres._connections.errors import OVERTAKEN, Refused, translated, unavailable
-from nact_persistence_postgres._connections.pool import Sessions
-from nact_persistence_postgres._connections.write_connection import Lane
-from nact_persistence_postgres._reading.pages import Reader
+from nact_persistence_postgres._connections.pool import ConnectionPool
+from nact_persistence_postgres._connections.retry import Attempts
+from nact_persistence_postgres._connections.runner import Runner
+from nact_persistence_postgres._connections.write_connection import WriteConnection
+from nact_persistence_postgres._reading.reader import Reader
 from nact_persistence_postgres._schema import opening
 from nact_persistence_postgres._schema.catalog import most_connections
 from nact_persistence_postgres._settings import Settings
@@ -20,34 +22,39 @@ from nact_persistence_postgres._statements.rows import EventRow, SnapshotRow
 from nact_persistence_postgres._statements.sql import Statements
 from nact_persistence_postgres._statements.tables import Tables
 from nact_persistence_postgres._writing.commits import Commits
-from nact_persistence_postgres._writing.events import Append, Writer
+from nact_persistence_postgres._writing.deletion import Deletion
+from nact_persistence_postgres._writing.events import Append, EventWriter
 from nact_persistence_postgres._writing.first_tombstones import FirstTombstones
-from nact_persistence_postgres._writing.last_numbers import Seen
+from nact_persistence_postgres._writing.last_numbers import KnownNumbers
 from nact_persistence_postgres._writing.snapshots import SnapshotWriter
 
 _LEAST_TO_LOOK = 3.0
 """The catalogs of a busy server take their time, however short the patience with a statement."""
 
 
-class Journal:
-    """What one event loop uses of an engine: its connections, what writes and what reads over them.
+class Session:
+    """What one event loop uses of an engine.
 
     Attributes:
-        sessions: The connections.
-        tables: What is known of the tables, once they are open; and so on.
+        pool: The connections.
+        tables: The tables, as they were found or made; this and the following are there once it is open.
+        known: The last numbers that were seen stored.
+        commits: Group commit of events.
+        snapshot_commits: Group commit of snapshots.
+        reader: Reads events, snapshots and keys.
     """
 
-    sessions: Sessions
     tables: Tables
-    seen: Seen
+    known: KnownNumbers
     commits: Commits[Append]
     snapshot_commits: Commits[SnapshotRow]
     reader: Reader
 
     def __init__(self, source: Dsn | Pool, settings: Settings) -> None:
-        self.sessions = Sessions(source, settings)
+        self.pool = ConnectionPool(source, settings)
+        self.runner = Runner(self.pool, settings.retry_for)
         self._settings = settings
-        self._lanes: tuple[Lane, ...] = ()
+        self._write_connections: tuple[WriteConnection, ...] = ()
         self._beginnings = InFlight()
 
     async def open(self) -> None:
@@ -59,84 +66,88 @@ class Journal:
         """
         settings = self._settings
         sql = Statements(settings.schema, settings.event_table, settings.snapshot_table)
-        found = await _looked(self.sessions, settings, sql)
-        self.tables, last_deletion = found.tables, found.last_deletion
-        await self.sessions.open(is_pooled=found.is_pooled, most=found.most_connections)
-        self.seen = Seen(last_deletion)
-        lane = Lane(self.sessions, self.tables.append_one if self.tables.remembers else None)
-        snapshot_lane = Lane(self.sessions)
-        writer = Writer(self.tables, lane, self.seen)
+        found = await _looked(self.pool, self.runner.attempts(), settings, sql)
+        self.tables = found.tables
+        await self.pool.open(has_pooler=found.has_pooler, most=found.most_connections)
+        self.known = KnownNumbers(found.last_deletion)
+        for_events = WriteConnection(self.pool, self.runner, self.tables.append_one if self.tables.remembers else None)
+        for_snapshots = WriteConnection(self.pool, self.runner)
+        writer = EventWriter(self.tables, for_events, self.known)
         self.commits = Commits(writer.write, writer.write_alone)
-        self.snapshot_commits = Commits(SnapshotWriter(self.tables, snapshot_lane).write)
-        self._first_tombstones = FirstTombstones(self.tables, self.sessions, settings.timeout)
-        self.reader = Reader(self.tables, self.sessions, settings.page_size)
-        self._lanes = lane, snapshot_lane
-
-    async def begin(self, tombstone: EventRow) -> None:
-        """Stores the tombstone as the first record of its key. Goes on when the caller is cancelled."""
-        await self._beginnings.finish(tombstone[0], self._begin(tombstone))
-
-    async def settled(self, key: str | None = None) -> None:
-        """Returns when a write of events of the key (or any) that was cancelled is stored, or won't be."""
-        await self.commits.settled(key)
-        await self._beginnings.settled(key)
-
-    async def _begin(self, tombstone: EventRow) -> None:
-        await self.commits.settled(tombstone[0])
-        await self._first_tombstones.write(tombstone)
+        self.snapshot_commits = Commits(SnapshotWriter(self.tables, for_snapshots).write)
+        self._first_tombstones = FirstTombstones(self.tables, self.runner, settings.timeout)
+        self.reader = Reader(self.tables, self.runner, settings.page_size)
+        self._write_connections = for_events, for_snapshots
 
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes the connections."""
         try:
-            if self._lanes:
+            if self._write_connections:
                 await self.commits.aclose()
                 await self._beginnings.aclose()
                 await self.snapshot_commits.aclose()
                 await self.reader.aclose()
-                for lane in self._lanes:
-                    await lane.aclose()
+                for connection in self._write_connections:
+                    await connection.aclose()
         finally:
-            await self.sessions.aclose()
+            await self.pool.aclose()
+
+    async def begin_journal(self, tombstone: EventRow) -> None:
+        """Stores the tombstone as the first record of its key. Goes on when the caller is cancelled."""
+        await self._beginnings.finish(tombstone[0], self._begin_journal(tombstone))
+
+    async def delete_events(self, key: str, up_to: int) -> None:
+        """See `Deletion`."""
+        await self.settled(key)
+        await Deletion(self.tables, self.runner, self._settings.timeout).run(key, up_to)
+
+    async def settled(self, key: str | None = None) -> None:
+        """Returns when no write of events of the key (or of any) is under way whose caller was cancelled."""
+        await self.commits.settled(key)
+        await self._beginnings.settled(key)
+
+    async def _begin_journal(self, tombstone: EventRow) -> None:
+        await self.commits.settled(tombstone[0])
+        await self._first_tombstones.write(tombstone)
 
 
 class _Found(NamedTuple):
     tables: Tables
     last_deletion: int
-    is_pooled: bool
+    has_pooler: bool
     most_connections: int | None
     """As the role or the database has it."""
 
 
-async def _looked(sessions: Sessions, settings: Settings, sql: Statements) -> _Found:
-    trying = sessions.trying()
+async def _looked(pool: ConnectionPool, attempts: Attempts, settings: Settings, sql: Statements) -> _Found:
     while True:
         try:
-            with translated(sessions.name, connecting=True):
-                return await _look(sessions, settings, sql)
+            with translated(pool.name, connecting=True):
+                return await _look(pool, attempts, settings, sql)
         except Refused as error:
-            told = unavailable(sessions.name, error)
+            told = unavailable(pool.name, error)
             raise told from told.__cause__
         except OVERTAKEN as error:
-            overtaken = EngineUnavailableError(f"{sessions.name}: others alter its tables: {error}")
+            overtaken = EngineUnavailableError(f"{pool.name}: others alter its tables: {error}")
             overtaken.__cause__ = error
-            await trying.again(overtaken)
+            await attempts.again(overtaken)
         except EngineUnavailableError as error:
-            await trying.again(error)
+            await attempts.again(error)
 
 
-async def _look(sessions: Sessions, settings: Settings, sql: Statements) -> _Found:
-    async with sessions.first_connection() as connection:
+async def _look(pool: ConnectionPool, attempts: Attempts, settings: Settings, sql: Statements) -> _Found:
+    async with pool.first_connection(attempts) as connection:
         limit = max(_LEAST_TO_LOOK, settings.timeout)
         async with asyncio.timeout(limit):
-            is_pooled = settings.statement_cache_size == 0 or await opening.is_behind_pooler(connection)
+            has_pooler = settings.statement_cache_size == 0 or await opening.has_pooler(connection)
         tables = await opening.opened(
-            connection, sql, sessions.name, create=settings.create, is_pooled=is_pooled, limit=limit
+            connection, sql, pool.name, create=settings.create, has_pooler=has_pooler, limit=limit
         )
 
         async def look(connection: Connection) -> tuple[int, int | None]:
             last_deletion = int(await connection.fetchval(sql.last_deletion)) if tables.remembers else 0
-            return last_deletion, None if is_pooled else await most_connections(connection)
+            return last_deletion, None if has_pooler else await most_connections(connection)
 
         async with asyncio.timeout(limit):
             last_deletion, most = await in_transaction(connection, "BEGIN", look)
-        return _Found(tables, last_deletion, is_pooled, most)
+        return _Found(tables, last_deletion, has_pooler, most)

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 
 from nact.errors import EngineUnavailableError, OutcomeUnknownError
-from nact_persistence_postgres._connections.connection import Session
-from nact_persistence_postgres._connections.pool import Sessions
-from nact_persistence_postgres._connections.retry import Trying
-from nact_persistence_postgres._reading.pages import Reader
+from nact_persistence_postgres._connections.confirmation import CONFIRM
+from nact_persistence_postgres._connections.connection import Lease
+from nact_persistence_postgres._connections.pool import ConnectionPool
+from nact_persistence_postgres._connections.retry import Attempts
+from nact_persistence_postgres._connections.runner import Runner
+from nact_persistence_postgres._reading.reader import Reader
 from nact_persistence_postgres._settings import Settings, checked_source
-from nact_persistence_postgres._statements.sql import CONFIRM, ColumnTypes, Statements
+from nact_persistence_postgres._statements.sql import ColumnTypes, Statements
 from nact_persistence_postgres._statements.tables import Tables
 from nact_persistence_postgres._writing.deletion import Deletion
-from nact_persistence_postgres._writing.events import Append, Writer
+from nact_persistence_postgres._writing.events import Append, EventWriter
 from nact_persistence_postgres._writing.first_tombstones import FirstTombstones
-from nact_persistence_postgres._writing.last_numbers import Seen
+from nact_persistence_postgres._writing.last_numbers import KnownNumbers
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +40,7 @@ TABLES = Tables(
 )
 
 
-class Line:
+class FakeConnection:
     """A connection that answers as if all that is asked for were there, and all that is written were written before."""
 
     def __init__(self, made_at: float = 0.0) -> None:
@@ -76,71 +78,71 @@ class Line:
         self.is_ended = True
 
 
-class Lines:
-    """In place of sessions and lanes: each piece of work has a connection of its own."""
+class FakeRunner:
+    """In place of a runner and of write connections: each piece of work has a connection of its own."""
 
     def __init__(self, *, has_standby: bool = False) -> None:
         self.has_standby = has_standby
-        self.used: list[Line] = []
+        self.used: list[FakeConnection] = []
 
-    def trying(self, *, in_doubt: bool = False) -> Trying:
-        return Trying(0, in_doubt=in_doubt)
+    def attempts(self, *, in_doubt: bool = False) -> Attempts:
+        return Attempts(0, in_doubt=in_doubt)
 
-    async def run(self, work: Callable[[Any], Awaitable[Any]], _: Trying, **__: bool) -> Any:
-        self.used.append(Line())
+    async def run(self, work: Callable[[Any], Awaitable[Any]], _: Attempts, **__: bool) -> Any:
+        self.used.append(FakeConnection())
         return await work(self.used[-1])
 
 
 async def test_a_write_found_stored_is_confirmed_where_it_was_read() -> None:
-    lines = Lines()
+    runner = FakeRunner()
     item = Append("key", 1, [("key", 1, 0, "null", "{}", "id", None)])
-    assert await Writer(TABLES, lines, Seen(0)).write([item]) == [None]  # type: ignore[arg-type]
-    assert [CONFIRM in line.told for line in lines.used] == [TABLES.sql.states in line.told for line in lines.used]
-    assert CONFIRM in lines.used[-1].told
+    assert await EventWriter(TABLES, runner, KnownNumbers(0)).write([item]) == [None]  # type: ignore[arg-type]
+    assert [CONFIRM in each.told for each in runner.used] == [TABLES.sql.states in each.told for each in runner.used]
+    assert CONFIRM in runner.used[-1].told
 
 
 async def test_a_tombstone_found_stored_is_confirmed_where_it_was_read() -> None:
-    lines = Lines()
+    runner = FakeRunner()
     row = ("key", 1, 0, "null", "{}", "id", None)
-    await FirstTombstones(TABLES, lines, 1).write(row)  # type: ignore[arg-type]
-    assert lines.used[-1].told[-2:] == [TABLES.sql.states, CONFIRM]
+    await FirstTombstones(TABLES, runner, 1).write(row)  # type: ignore[arg-type]
+    assert runner.used[-1].told[-2:] == [TABLES.sql.states, CONFIRM]
 
 
 async def test_a_deletion_found_done_is_confirmed_where_it_was_read() -> None:
-    lines = Lines()
-    deletion = Deletion(TABLES, lines, 1)  # type: ignore[arg-type]
+    runner = FakeRunner()
+    deletion = Deletion(TABLES, runner, 1)  # type: ignore[arg-type]
     await deletion.run("key", 1)
     await deletion._bury("key", 1)
-    await Reader(TABLES, lines, 10).delete_snapshots("key", 1)  # type: ignore[arg-type]
-    assert [line.told[-1] for line in lines.used] == [CONFIRM] * 3
+    await Reader(TABLES, runner, 10).delete_snapshots("key", 1)  # type: ignore[arg-type]
+    assert [each.told[-1] for each in runner.used] == [CONFIRM] * 3
 
 
 @pytest.mark.parametrize("has_standby", [True, False])
 async def test_reads_wait_for_a_standby_where_there_is_one(has_standby: bool) -> None:
-    lines = Lines(has_standby=has_standby)
-    await Reader(TABLES, lines, 10).keys("", inclusive=True)  # type: ignore[arg-type]
-    assert [CONFIRM in line.told for line in lines.used] == [has_standby]
+    runner = FakeRunner(has_standby=has_standby)
+    await Reader(TABLES, runner, 10).keys("", inclusive=True)  # type: ignore[arg-type]
+    assert [CONFIRM in each.told for each in runner.used] == [has_standby]
 
 
-class FewLines:
+class FakePool:
     """A pool of these connections, of which the next one comes first."""
 
-    def __init__(self, *lines: Line) -> None:
-        self.lines = list(lines)
+    def __init__(self, *connections: FakeConnection) -> None:
+        self.connections = list(connections)
 
-    async def acquire(self, *, timeout: float) -> Line:
-        return self.lines.pop(0)
+    async def acquire(self, *, timeout: float) -> FakeConnection:
+        return self.connections.pop(0)
 
-    async def release(self, line: Line, *, timeout: float) -> None:
+    async def release(self, connection: FakeConnection, *, timeout: float) -> None:
         pass
 
     def get_idle_size(self) -> int:
-        return len(self.lines)
+        return len(self.connections)
 
 
-def sessions(*lines: Line) -> Sessions:
-    pool: Any = FewLines(*lines)
-    return Sessions(
+def pool_of(*connections: FakeConnection) -> ConnectionPool:
+    pool: Any = FakePool(*connections)
+    return ConnectionPool(
         checked_source(pool),
         Settings(
             name="db",
@@ -160,31 +162,32 @@ def sessions(*lines: Line) -> Sessions:
 
 async def test_only_connections_newer_than_a_silence_are_used() -> None:
     now = asyncio.get_running_loop().time()
-    old, new = Line(made_at=now - 1), Line(made_at=now + 60)
-    some = sessions(Line(made_at=now - 2), old, new)
-    silent = await some.take(some.trying())
-    some.abandon(silent, TimeoutError())
-    await some.give_back(silent)
-    taken: Any = await some.take(some.trying())
+    old, new = FakeConnection(made_at=now - 1), FakeConnection(made_at=now + 60)
+    pool = pool_of(FakeConnection(made_at=now - 2), old, new)
+    silent = await pool.take(Attempts(0))
+    pool.abandon(silent, TimeoutError())
+    await pool.give_back(silent)
+    taken: Any = await pool.take(Attempts(0))
     assert taken.connection is new
     assert (old.is_ended, new.is_ended) == (True, False)
 
 
 @pytest.mark.parametrize("function", ["SyncRepWaitForLSN", "another"])
 async def test_a_commit_that_did_not_wait_is_unknown(function: str) -> None:
-    line: Any = Line()
-    some = sessions()
-    some.is_pooled = True  # no transaction of its own around
-    session = Session(line, writes=True)
+    connection: Any = FakeConnection()
+    pool = pool_of()
+    pool.has_pooler = True  # no transaction of its own around
+    runner = Runner(pool, 0)
+    lease = Lease(connection, writes=True)
 
     async def work(_: object) -> str:
-        assert line.listener is not None
-        line.listener(line, SimpleNamespace(server_source_function=function))
+        assert connection.listener is not None
+        connection.listener(connection, SimpleNamespace(server_source_function=function))
         return "INSERT 0 1"
 
     if function == "another":
-        assert await some.statement(session, work, some.trying()) == "INSERT 0 1"
+        assert await runner.statement(lease, work, runner.attempts()) == "INSERT 0 1"
         return
     with pytest.raises(EngineUnavailableError) as caught:
-        await some.statement(session, work, some.trying())
+        await runner.statement(lease, work, runner.attempts())
     assert isinstance(caught.value, OutcomeUnknownError)

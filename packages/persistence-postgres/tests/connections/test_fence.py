@@ -147,10 +147,8 @@ async def test_a_role_that_commits_without_its_disk_is_overruled(
     url = server.bare_url.replace("test:test@", f"{role}:hasty@")
     async with PostgresPersistenceEngine(url, schema=schema) as engine:
         await engine.persist(event(key, 1))
-        sessions = (await engine._life.opened()).sessions
-        session = await sessions.take(sessions.trying())
-        told = [
-            await session.connection.fetchval(f"SHOW {name}") for name in ("synchronous_commit", "statement_timeout")
-        ]
-        await sessions.give_back(session)
+        session = await engine._life.opened()
+        lease = await session.pool.take(session.runner.attempts())
+        told = [await lease.connection.fetchval(f"SHOW {name}") for name in ("synchronous_commit", "statement_timeout")]
+        await session.pool.give_back(lease)
     assert told == ["on", "300ms"]

@@ -45,12 +45,10 @@ async def test_many_engines_share_few_connections(pooler: PgBouncerStorage, sche
 async def test_a_pooler_is_found_out(pooler: PgBouncerStorage, schema: str) -> None:
     for url, expected in ((pooler.bare_url, True), (pooler.direct_url, False)):
         async with PostgresPersistenceEngine(url, schema=schema) as engine:
-            assert (await engine._life.opened()).sessions.is_pooled is expected
+            assert (await engine._life.opened()).pool.has_pooler is expected
 
 
-async def test_writers_do_not_notice_that_the_server_behind_is_killed(
-    pooler: PgBouncerStorage, schema: str, key: str
-) -> None:
+async def test_writers_do_not_notice_that_the_server_is_killed(pooler: PgBouncerStorage, schema: str, key: str) -> None:
     async with PostgresPersistenceEngine(pooler.bare_url, schema=schema, retry_for=60) as engine:
         await engine.persist(event(key, 1))
         await asyncio.to_thread(pooler.kill)
@@ -66,8 +64,8 @@ async def test_a_pooler_that_remembers_statements_can_be_told_of(containers: Non
     for number, engine in enumerate(engines * 5, 1):
         await asyncio.gather(*[engine.persist(event(f"{key}-{writer}", number)) for writer in range(5)])
     assert [each.sequence_number async for each in engines[0].events(f"{key}-4")] == list(range(1, 21))
-    sessions = (await engines[0]._life.opened()).sessions
-    assert (sessions.is_pooled, sessions.keeps_settings, sessions.keeps_statements) == (True, False, True)
+    pool = (await engines[0]._life.opened()).pool
+    assert (pool.has_pooler, pool.keeps_settings, pool.keeps_statements) == (True, False, True)
     for engine in engines:
         await engine.aclose()
 

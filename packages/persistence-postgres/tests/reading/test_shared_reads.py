@@ -11,7 +11,7 @@ from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
-from nact_persistence_postgres._reading.shared_reads import Together
+from nact_persistence_postgres._reading.shared_reads import SharedQuery
 from nact_persistence_postgres._statements.rows import Rows
 
 pytestmark = pytest.mark.anyio
@@ -100,8 +100,8 @@ class Server:
 
 
 async def ask(server: Server, count: int) -> list[Rows | BaseException]:
-    together = Together(server.fetch)
-    questions = [asyncio.ensure_future(together.rows((str(number),), server.alone)) for number in range(count)]
+    query = SharedQuery(server.fetch)
+    questions = [asyncio.ensure_future(query.rows((str(number),), server.alone)) for number in range(count)]
     await asyncio.wait(questions, timeout=0.01)
     server.gate.set()
     return await asyncio.gather(*questions, return_exceptions=True)
@@ -133,7 +133,14 @@ async def test_no_statement_has_a_parameter_of_which_asyncpg_would_have_to_ask(
     tables = (await engine._life.opened()).tables
     sql = tables.sql
     for statement in (
-        *(tables.append, tables.append_plain, tables.append_one, tables.append_checked, tables.put_snapshots),
+        *(
+            tables.append,
+            tables.append_plain,
+            tables.append_one,
+            tables.append_checked,
+            tables.put_snapshots,
+            tables.begin,
+        ),
         *(sql.states, sql.first_pages, sql.latest_snapshots, sql.page(tagged=True), sql.page_of_large(tagged=True)),
     ):
         parameters = (await database.prepare(statement)).get_parameters()
@@ -153,11 +160,11 @@ async def test_right_after_a_shared_round_trip_the_first_one_waits_for_others() 
         await asyncio.sleep(0)
         return []
 
-    together = Together(fetch)
+    query = SharedQuery(fetch)
     for _ in range(2):
-        await asyncio.gather(*[together.rows((key,), partial(by_itself, key)) for key in "abc"])
+        await asyncio.gather(*[query.rows((key,), partial(by_itself, key)) for key in "abc"])
     assert [*map(sorted, asked)] == [["b", "c"], ["a", "b", "c"]]
     for key in "de":
-        await together.rows((key,), partial(by_itself, key))
+        await query.rows((key,), partial(by_itself, key))
     assert alone == ["a", "d", "e"]
-    await together.aclose()
+    await query.aclose()

@@ -20,8 +20,8 @@ def event(key: str, number: int, *tags: str) -> PersistedEvent:
 
 async def fail(engine: PostgresPersistenceEngine, question: str) -> None:
     """Has the question that follows a partial success fail."""
-    journal = await engine._life.opened()
-    journal.tables.sql.__dict__["states"] = question
+    session = await engine._life.opened()
+    session.tables.sql.__dict__["states"] = question
 
 
 @pytest.mark.parametrize(

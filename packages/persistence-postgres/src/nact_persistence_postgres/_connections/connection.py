@@ -1,4 +1,4 @@
-"""A connection, and what the engine knows of it while it has it."""
+"""A connection, and what the engine notes about it while it has it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ else:
 T = TypeVar("T")
 
 _WAITS_FOR_STANDBY = "SyncRepWaitForLSN"
-"""The function of Postgres that warns when a commit stops waiting for its standby. (Its words depend on the locale.)"""
+"""The function of Postgres that warns when a commit stops waiting for its standby. (The text depends on the locale.)"""
 
 
 class OwnConnection(_Base):
-    """Is given back to the pool without a round trip: the engine leaves nothing behind that had to be reset.
+    """A connection that goes back to the pool without a round trip: the engine leaves nothing to reset.
 
     Attributes:
         mark: See `Fence`.
@@ -45,16 +45,17 @@ class OwnConnection(_Base):
         return ""
 
 
-class Session:
-    """A connection from the pool, while the engine has it.
+class Lease:
+    """A connection from the pool, for as long as the engine has it.
 
     Args:
         connection: From the pool.
-        writes: What is done with it may change the tables.
+        writes: The work on it may change the tables.
         keeps: It isn't given back after each use.
 
     Attributes:
-        mark: What ends it if a statement of it is given up; `None` if it has none, or a transaction brings its own.
+        mark: The number by which the backend is found and ended when a statement is given up. `None` if it has none, or
+            if each transaction brings its own.
         is_unconfirmed: The server committed without the standby that it should have waited for.
     """
 
@@ -69,8 +70,8 @@ class Session:
         if writes:
             connection.add_log_listener(self._note)
 
-    def leave(self) -> None:
-        """Leaves nothing at the connection, which goes back to its pool."""
+    def end(self) -> None:
+        """Removes what the lease added to the connection, before that goes back to its pool."""
         if self.writes and is_usable(self.connection):
             self.connection.remove_log_listener(self._note)
 
@@ -80,10 +81,10 @@ class Session:
 
 
 async def in_transaction(connection: Connection, begin: str, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """What `work` returns, committed.
+    """Runs the work in a transaction, commits it, and returns its result.
 
-    After an error that leaves the connection in order, it is rolled back. After any other, cancellation included, the
-    caller has to end the connection: a ROLLBACK on a silent line would wait for ever.
+    After an error that leaves the connection in order, the transaction is rolled back. After any other, cancellation
+    included, the caller has to terminate the connection: on one that went silent, a ROLLBACK would wait for ever.
     """
     await connection.execute(begin)
     try:
@@ -96,14 +97,14 @@ async def in_transaction(connection: Connection, begin: str, work: Callable[[Con
     return result
 
 
-def end(connection: Connection) -> None:
-    """Closes the connection at once, also one that broke, which its pool then has taken back already."""
+def terminate(connection: Connection) -> None:
+    """Closes the connection at once. One that broke has gone back to its pool already, which is no error."""
     with suppress(asyncpg.InterfaceError):
         connection.terminate()
 
 
 def is_usable(connection: PooledConnection) -> bool:
-    """False for a connection that broke or was ended, which its pool then has taken back."""
+    """Whether the connection is open. One that broke or was terminated has gone back to its pool."""
     try:
         return not connection.is_closed()
     except asyncpg.InterfaceError:

@@ -1,98 +1,85 @@
-"""Connections: taken, given back, replaced when they break. Every statement of the engine runs through here."""
+"""The engine's connections: made, lent, given back, and replaced when they break or were given up."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import asyncpg
 
 from nact.errors import EngineClosedError, EngineUnavailableError
 from nact_persistence_postgres._connections.connection import (
     Connection,
+    Lease,
     OwnConnection,
     Pool,
     PooledConnection,
-    Session,
-    end,
     in_transaction,
+    terminate,
 )
-from nact_persistence_postgres._connections.contention import Room
+from nact_persistence_postgres._connections.contention import Contention
 from nact_persistence_postgres._connections.dsn import Dsn
-from nact_persistence_postgres._connections.errors import (
-    RACED,
-    OtherLoopError,
-    Refused,
-    is_answer,
-    keeps_connection,
-    translated,
-    unavailable,
-    unconfirmed,
-)
-from nact_persistence_postgres._connections.fence import Fence, Limits, end_holders, new_mark, pause
+from nact_persistence_postgres._connections.errors import OtherLoopError, is_answer, keeps_connection, translated
+from nact_persistence_postgres._connections.fence import Fence, end_holders, new_mark, pause
 from nact_persistence_postgres._connections.hosts import connect
-from nact_persistence_postgres._connections.retry import Trying
+from nact_persistence_postgres._connections.retry import Attempts
+from nact_persistence_postgres._connections.server_limits import ServerLimits
 from nact_persistence_postgres._settings import Settings
-from nact_persistence_postgres._statements.sql import CONFIRM
 
-T = TypeVar("T")
 _LEAST_TO_CONNECT = 3.0  # a busy server takes its time, however short the patience with one that refuses
 _TO_CLOSE = 5.0
-_STALE_AT_ONCE = 100  # connections of a pool that answer no more: it may have so many, and makes new ones then
+_STALE_AT_ONCE = 100
+"""Connections of the user's pool that don't answer are ended, up to this many for one use: then it makes new ones."""
 
 
-class Sessions:
-    """The engine's connections, its own or those of the user's pool.
+class ConnectionPool:
+    """Lends connections: the engine's own, or those of the user's pool.
 
     Args:
-        source: A URL, or the pool.
+        source: A URL, or the user's pool.
         settings: What the engine was told.
+
+    Attributes:
+        has_pooler: A pooler such as PgBouncer stands between, so that only a transaction has one server connection.
+        needs_transactions: Each statement has to be a transaction of its own, for that reason.
+        has_standby: Commits wait for a standby. The server says so when one of the engine's own connections is made.
     """
 
     def __init__(self, source: Dsn | Pool, settings: Settings) -> None:
         self._dsn = source if isinstance(source, Dsn) else None
         self._pool = None if isinstance(source, Dsn) else source
-        self._is_closing = False
         self._settings = settings
-        self._limits = Limits(settings.timeout)
+        self._limits = ServerLimits(settings.timeout)
         self._silent_at: float | None = None
         self.name = settings.name
-        self.owns_pool = isinstance(source, Dsn)
-        self.is_pooled = False
-        """Whether a pooler such as PgBouncer stands between, so that only a transaction has one server connection."""
-        self._needs_transactions = False
+        self.timeout = settings.timeout
+        self.is_own = isinstance(source, Dsn)
+        self.is_closing = False
+        self.has_pooler = False
+        self.needs_transactions = False
         self.has_standby = False
-        """Whether commits wait for a standby, as the server said when a connection of the engine's own was made."""
         self.fence = Fence()
-        self.room = Room()
-        self.room.pool = self._pool
+        self.contention = Contention()
+        self.contention.pool = self._pool
 
     @property
     def keeps_settings(self) -> bool:
         """Whether what is set for a session stays set, and belongs to the engine alone."""
-        return self.owns_pool and not self.is_pooled
+        return self.is_own and not self.has_pooler
 
     @property
     def keeps_statements(self) -> bool:
         """Whether what is prepared in a session can be run later on, outside of a transaction."""
-        return self.owns_pool and not self._needs_transactions
-
-    @property
-    def timeout(self) -> float:
-        return self._settings.timeout
-
-    def trying(self, *, in_doubt: bool = False) -> Trying:
-        """What is begun, or, `in_doubt`, was begun in another way, so that it may have succeeded."""
-        return Trying(self._settings.retry_for, in_doubt=in_doubt)
+        return self.is_own and not self.needs_transactions
 
     # --- opening and closing -----------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def first_connection(self) -> AsyncIterator[Connection]:
-        """A connection for opening: without time limits, and, unless it is the pool's, without prepared statements.
+    async def first_connection(self, attempts: Attempts) -> AsyncIterator[Connection]:
+        """A connection for opening: without time limits, and, unless it is the user's, without prepared statements.
 
         Raises:
             EngineUnavailableError: There is none.
@@ -100,15 +87,15 @@ class Sessions:
         """
         if self._dsn is None:
             _check_loop(self._pool)
-            session = await self.take(self.trying())
+            lease = await self.take(attempts)
             try:
-                yield session.connection
+                yield lease.connection
             except BaseException as error:
                 if not keeps_connection(error):
-                    end(session.connection)
+                    terminate(lease.connection)
                 raise
             finally:
-                await self.give_back(session)
+                await self.give_back(lease)
             return
         with translated(self.name, connecting=True):
             mine = await connect(
@@ -122,21 +109,21 @@ class Sessions:
         finally:
             mine.terminate()
 
-    async def open(self, *, is_pooled: bool, most: int | None = None) -> None:
+    async def open(self, *, has_pooler: bool, most: int | None = None) -> None:
         """Makes the pool, without connecting, unless the user gave one.
 
         Args:
-            is_pooled: See the attribute.
+            has_pooler: See the attribute.
             most: How many connections the server allows, if it said so.
         """
         cache = self._settings.statement_cache_size
-        self.is_pooled = is_pooled
+        self.has_pooler = has_pooler
         # A statement cache that was asked for says that the pooler, if there is one, knows of prepared statements.
-        self._needs_transactions = is_pooled and not cache
+        self.needs_transactions = has_pooler and not cache
         if self._dsn is None:
             return
         allowed = self._settings.max_connections
-        self.room.pool = self._pool = await asyncpg.create_pool(
+        self.contention.pool = self._pool = await asyncpg.create_pool(
             self._dsn.text,
             connect=cast("Any", self._connect),  # the stubs want each argument of asyncpg's own
             min_size=0,
@@ -144,12 +131,12 @@ class Sessions:
             connection_class=OwnConnection,
             ssl=self._settings.ssl,
             timeout=self._connect_timeout(),
-            statement_cache_size=(0 if is_pooled else 100) if cache is None else cache,
+            statement_cache_size=(0 if has_pooler else 100) if cache is None else cache,
         )
 
     async def aclose(self) -> None:
         """Closes the pool, if the engine made it: in good order at first, and then by force."""
-        self._is_closing = True
+        self.is_closing = True
         if self._dsn is None or self._pool is None:
             return
         pool, self._pool = self._pool, None
@@ -161,129 +148,66 @@ class Sessions:
             pool.terminate()
             raise
 
-    # --- work --------------------------------------------------------------------------------------------------
+    def closed(self) -> EngineClosedError:
+        """The error of a call that comes too late."""
+        return EngineClosedError(f"{self.name}: the engine was closed; make a new one")
 
-    async def run(
-        self,
-        work: Callable[[Connection], Awaitable[T]],
-        trying: Trying,
-        *,
-        writes: bool = False,
-        atomic: bool = False,
-    ) -> T:
-        """What `work` returns. It is one transaction, and is done again when a connection broke: it must be idempotent.
+    # --- lending -----------------------------------------------------------------------------------------------
+
+    async def take(self, attempts: Attempts, *, writes: bool = False, keeps: bool = False) -> Lease:
+        """Takes a connection from the pool, to be given back. Statements that were given up before have ended by then.
 
         Args:
-            work: Runs one statement, or several if it is `atomic`.
-            trying: How often.
-            writes: It may change the tables.
-            atomic: It writes, in several statements, and these are one transaction.
-
-        Raises:
-            EngineUnavailableError: There is no connection, or it broke, for longer than the reconnect timeout.
-            InvalidEventError: The database's encoding lacks a character of what is asked for.
-            EngineClosedError: The engine was closed meanwhile, and didn't wait for this any longer.
-        """
-        while True:
-            try:
-                session = await self.take(trying, writes=writes or atomic)
-                try:
-                    return await self.statement(session, work, trying, atomic=atomic)
-                except (*RACED, Refused) as error:
-                    told = unavailable(self.name, error)
-                    raise told from told.__cause__
-                finally:
-                    await self.give_back(session)
-            except EngineUnavailableError as error:
-                if self._is_closing:
-                    raise self._closed() from error
-                await trying.again(error)
-
-    async def statement(
-        self, session: Session, work: Callable[[Connection], Awaitable[T]], trying: Trying, *, atomic: bool = False
-    ) -> T:
-        """What `work` returns, within the statement timeout. A connection that isn't as good as before is ended.
-
-        Raises:
-            EngineUnavailableError, Refused: See `translated`.
-        """
-        own_mark = session.mark
-        try:
-            with translated(self.name):
-                async with asyncio.timeout(trying.time_left(self._settings.timeout)):
-                    result = await self._done(session, work, atomic=atomic)
-            if session.is_unconfirmed:
-                raise unconfirmed(self.name)
-        except BaseException as error:
-            driver_error = error.__cause__ if isinstance(error, EngineUnavailableError | Refused) else error
-            if not isinstance(driver_error, Exception) or not keeps_connection(driver_error):
-                self.abandon(session, driver_error)
-            raise
-        finally:
-            session.mark = own_mark
-        return result
-
-    async def _done(self, session: Session, work: Callable[[Connection], Awaitable[T]], *, atomic: bool) -> T:
-        has_mark = session.mark is not None
-        needs_mark = session.writes and not has_mark and (atomic or self._needs_transactions or not self.is_pooled)
-        if not (atomic or self._needs_transactions or needs_mark):
-            return await work(session.connection)
-        if needs_mark:
-            session.mark = new_mark()
-        begin = self._limits.for_transaction(session.mark if needs_mark else None)
-        return await in_transaction(session.connection, begin, work)
-
-    def abandon(self, session: Session, error: BaseException | None) -> None:
-        """Ends a connection whose statement may not be over at the server."""
-        end(session.connection)
-        if isinstance(error, TimeoutError):
-            self._silent_at = asyncio.get_running_loop().time()
-        if session.mark is not None and not is_answer(error):
-            self.fence.give_up(session.mark)
-
-    # --- connections -------------------------------------------------------------------------------------------
-
-    async def take(self, trying: Trying, *, writes: bool = False, keeps: bool = False) -> Session:
-        """A connection from the pool, to be given back. What was given up before is over then.
-
-        Args:
-            trying: How often.
-            writes: What is done with it may change the tables.
-            keeps: It isn't given back after each use, but when `room` asks for it.
+            attempts: Limit the time.
+            writes: The work on it may change the tables.
+            keeps: It isn't given back after each use, but when `contention` asks for it.
 
         Raises:
             EngineUnavailableError: There is none.
-            EngineClosedError: There are no more.
+            EngineClosedError: The engine was closed.
         """
         for _ in range(_STALE_AT_ONCE):
-            session = Session(await self._acquired(trying), writes=writes, keeps=keeps)
+            lease = Lease(await self._acquired(attempts), writes=writes, keeps=keeps)
             if not keeps:
-                self.room.lend()
-            if await self._is_trusted(session.connection, trying):
+                self.contention.lend()
+            if await self._is_trusted(lease.connection, attempts):
                 break
-            end(session.connection)
-            await self.give_back(session)
+            terminate(lease.connection)
+            await self.give_back(lease)
         else:
             raise EngineUnavailableError(f"{self.name}: no connection answers")
         if self.fence.is_needed:
             try:
-                await self.end_what_was_given_up(session, trying)
+                await self.end_abandoned(lease, attempts)
             except BaseException:
-                await self.give_back(session)
+                await self.give_back(lease)
                 raise
-        return session
+        return lease
 
-    async def _acquired(self, trying: Trying) -> PooledConnection:
-        if self._pool is None or self._is_closing:
-            raise self._closed()
-        with translated(self.name, connecting=True), self.room.waiting():
-            return await self._pool.acquire(timeout=trying.time_left(self._settings.timeout))
+    async def give_back(self, lease: Lease) -> None:
+        """Ends the use of a connection, also of a broken one."""
+        lease.end()
+        if not lease.keeps:
+            self.contention.take_back()
+        connection = lease.connection
+        if self._pool is None:
+            terminate(connection)
+            return
+        try:
+            await self._pool.release(connection, timeout=self.timeout)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            terminate(connection)  # it broke while it was reset; its work is done
 
-    def _closed(self) -> EngineClosedError:
-        return EngineClosedError(f"{self.name}: the engine was closed; make a new one")
+    def abandon(self, lease: Lease, error: BaseException | None) -> None:
+        """Terminates a connection whose statement may still run at the server."""
+        terminate(lease.connection)
+        if isinstance(error, TimeoutError):
+            self._silent_at = asyncio.get_running_loop().time()
+        if lease.mark is not None and not is_answer(error):
+            self.fence.give_up(lease.mark)
 
-    async def end_what_was_given_up(self, session: Session, trying: Trying) -> None:
-        """Returns when no statement that was given up can take effect any more.
+    async def end_abandoned(self, lease: Lease, attempts: Attempts) -> None:
+        """Returns when no statement that was abandoned can take effect any more.
 
         Raises:
             EngineUnavailableError: That isn't certain yet.
@@ -292,47 +216,41 @@ class Sessions:
         look = partial(end_holders, marks=marks)
         try:
             with translated(self.name, connecting=True):
-                async with asyncio.timeout(trying.time_left(self._settings.timeout)):
+                async with asyncio.timeout(attempts.time_for_one(self.timeout)):
                     while await (
-                        in_transaction(session.connection, "BEGIN", look)
-                        if self._needs_transactions
-                        else look(session.connection)
+                        in_transaction(lease.connection, "BEGIN", look)
+                        if self.needs_transactions
+                        else look(lease.connection)
                     ):
                         await pause()
         except BaseException as error:
             cause = error.__cause__ if isinstance(error, EngineUnavailableError) else error
             if not keeps_connection(cause):
-                end(session.connection)
+                terminate(lease.connection)
             raise
         self.fence.close(marks)
 
-    async def give_back(self, session: Session) -> None:
-        """Ends the use of a connection, also of a broken one."""
-        session.leave()
-        if not session.keeps:
-            self.room.take_back()
-        connection = session.connection
-        if self._pool is None:
-            end(connection)
-            return
-        try:
-            await self._pool.release(connection, timeout=self._settings.timeout)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-            end(connection)  # it broke while it was reset; what was done on it is done
+    async def _acquired(self, attempts: Attempts) -> PooledConnection:
+        if self._pool is None or self.is_closing:
+            raise self.closed()
+        with translated(self.name, connecting=True), self.contention.waiting():
+            return await self._pool.acquire(timeout=attempts.time_for_one(self.timeout))
 
-    async def _is_trusted(self, connection: PooledConnection, trying: Trying) -> bool:
-        """False for a connection as old as one that went silent: whatever silenced it may have silenced all."""
+    async def _is_trusted(self, connection: PooledConnection, attempts: Attempts) -> bool:
+        """False for a connection as old as one that went silent: the cause may have silenced all of them."""
         made_at: float | None = getattr(connection, "made_at", None)
         if made_at is not None:
             return self._silent_at is None or made_at > self._silent_at
-        if not trying.was_silent:
+        if not attempts.was_silent:
             return True
         try:
-            async with asyncio.timeout(trying.time_left(self._settings.timeout) / 2):
+            async with asyncio.timeout(attempts.time_for_one(self.timeout) / 2):
                 await connection.execute("SELECT 1")
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return False
         return True
+
+    # --- connecting --------------------------------------------------------------------------------------------
 
     async def _connect(self, dsn: str, *, timeout: float, **arguments: Any) -> Connection:
         connection = await connect(self._dsn.hosts if self._dsn else [dsn], timeout=timeout, **arguments)
@@ -357,11 +275,3 @@ def _check_loop(pool: Pool | None) -> None:
     loop = getattr(pool, "_loop", None)  # asyncpg tells it in no other way
     if loop is not None and loop is not asyncio.get_running_loop():
         raise OtherLoopError("the given pool belongs to another event loop; make a pool, and an engine, for each loop")
-
-
-async def confirm(connection: Connection) -> None:
-    """Returns when everything that could be read on this connection is as durable as what is written: see `CONFIRM`.
-
-    On the connection that read it: after a failover, another server knows nothing of what only the first one had.
-    """
-    await connection.execute(CONFIRM)

@@ -1,4 +1,4 @@
-"""What a lone write does without: a task, and a timer of its own."""
+"""Saves a lone write a task, and a timer of its own."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def step(coroutine: Coroutine[Any, Any, object], finished: Callable[[BaseExcepti
         finished: Is called in a later pass, with what the coroutine raised.
 
     Returns:
-        False if it didn't come to wait for anything: `finished` isn't called.
+        False if it ended without waiting for anything: `finished` isn't called.
     """
     try:
         future = coroutine.send(None)
-    except (StopIteration, Exception):  # noqa: BLE001 - who tries it in another way will be told
+    except (StopIteration, Exception):  # noqa: BLE001 - the caller tries it in another way, and is told then
         return False
     future.add_done_callback(lambda _: _step_on(coroutine, finished))
     return True
@@ -42,10 +42,10 @@ _LOOKS = 8
 
 
 class Timer:
-    """Limits how long each of many short things may take. Costs them nearly nothing: it looks eight times in that time.
+    """Limits the time of each of many short things, at nearly no cost: it only looks eight times in that time.
 
     Args:
-        seconds: How long; at most an eighth longer.
+        seconds: The limit; something may take an eighth longer.
         expired: Is called when something took longer.
     """
 
@@ -54,17 +54,19 @@ class Timer:
         self._expired = expired
         self._runs = False
         self._begun = 0
-        self._seen = 0
+        self._begun_at_last_look = 0
         self._looks = 0
         self._handle: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
+        """Begins to time the next thing."""
         self._begun += 1
         self._runs = True
         if self._handle is None:
             self._await_look()
 
     def end(self) -> None:
+        """Notes that it is done."""
         self._runs = False
 
     def cancel(self) -> None:
@@ -76,12 +78,12 @@ class Timer:
     def _look(self) -> None:
         self._handle = None
         self._looks += 1
-        if self._runs and self._begun == self._seen and self._looks >= _LOOKS:
+        if self._runs and self._begun == self._begun_at_last_look and self._looks >= _LOOKS:
             self._expired()
         elif self._runs:
             self._await_look()
 
     def _await_look(self) -> None:
-        if self._begun != self._seen:
-            self._seen, self._looks = self._begun, 0
+        if self._begun != self._begun_at_last_look:
+            self._begun_at_last_look, self._looks = self._begun, 0
         self._handle = asyncio.get_running_loop().call_later(self._seconds / _LOOKS, self._look)

@@ -1,4 +1,4 @@
-"""The connection that writes: kept from one batch to the next, since taking it from a pool costs time."""
+"""The connection that writes: kept from one batch to the next, since taking one from a pool costs time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import asyncpg
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_postgres._connections.connection import Connection, Session, is_usable
+from nact_persistence_postgres._connections.connection import Connection, Lease, is_usable
 from nact_persistence_postgres._connections.errors import is_answer, keeps_connection
-from nact_persistence_postgres._connections.fence import new_mark
-from nact_persistence_postgres._connections.pool import Sessions
-from nact_persistence_postgres._connections.retry import Trying
+from nact_persistence_postgres._connections.fence import new_mark, take_mark
+from nact_persistence_postgres._connections.pool import ConnectionPool
+from nact_persistence_postgres._connections.retry import Attempts
+from nact_persistence_postgres._connections.runner import Runner
 from nact_persistence_postgres._connections.taskless import Timer, step
 
 if TYPE_CHECKING:
@@ -25,45 +26,48 @@ else:
 T = TypeVar("T")
 
 _PLAN_ONCE = "SET plan_cache_mode = force_generic_plan"
-"""Postgres would plan a statement with arrays anew each time, which takes as long as to insert some ten rows."""
+"""Postgres would plan a statement with arrays anew each time, which takes as long as inserting some ten rows."""
 
 _LINGER = 0.05
-"""For how many seconds a connection of the user's pool is kept, in case that there is another write."""
+"""Seconds for which a connection of the user's pool is kept, in case that there is another write."""
 
 
-class Lane:
-    """One connection, for one write at a time. Replaced when it breaks; given back when it rests, if it isn't ours.
+class WriteConnection:
+    """One connection, for one write at a time. Replaced when it breaks; one of the user's pool is given back when idle.
 
     Args:
-        sessions: Where connections come from.
-        statement: What `start` runs.
+        pool: Lends the connection.
+        runner: Runs what isn't the statement of a lone write.
+        statement: Of a lone write: `start` runs it.
     """
 
-    def __init__(self, sessions: Sessions, statement: str | None = None) -> None:
-        self._sessions = sessions
+    def __init__(self, pool: ConnectionPool, runner: Runner, statement: str | None = None) -> None:
+        self._pool = pool
+        self._runner = runner
         self._statement = statement
-        self._session: Session | None = None
+        self._lease: Lease | None = None
         self._prepared: PreparedStatement | None = None
-        self._timer = Timer(sessions.timeout, self._timed_out)
-        self._resting: asyncio.TimerHandle | None = None
+        self._timer = Timer(pool.timeout, self._timed_out)
+        self._lingering: asyncio.TimerHandle | None = None
         self._giving_back: asyncio.Task[None] | None = None
         self._is_busy = False
-        sessions.room.add_keeper(self._make_room)
+        pool.contention.add_writer(self._release_if_idle)
 
-    def trying(self, *, in_doubt: bool = False) -> Trying:
-        return self._sessions.trying(in_doubt=in_doubt)
+    def attempts(self, *, in_doubt: bool = False) -> Attempts:
+        """See `Runner.attempts`."""
+        return self._runner.attempts(in_doubt=in_doubt)
 
     def start(self, values: Sequence[object], answered: Callable[[str | None], None]) -> bool:
-        """Begins with the statement, in the least time: without a task, on a connection that is known to be good.
+        """Begins the statement of a lone write in the least time: without a task, on a connection known to be good.
 
-        Later it calls `answered`, with the command tag, an empty one if it certainly failed, or `None` if it may have
-        been done or not.
+        Later it calls `answered`: with the command tag, with an empty text if the statement certainly failed, or with
+        `None` if it may have been done or not.
 
         Returns:
             False if that isn't possible: nothing was begun.
         """
-        prepared, session = self._prepared, self._session
-        if prepared is None or session is None or not is_usable(session.connection) or self._sessions.fence.is_needed:
+        prepared, lease = self._prepared, self._lease
+        if prepared is None or lease is None or not is_usable(lease.connection) or self._pool.fence.is_needed:
             return False
         self._timer.begin()
         self._is_busy = True
@@ -71,13 +75,13 @@ class Lane:
         def finished(error: BaseException | None) -> None:
             self._timer.end()
             self._is_busy = False
-            if self._sessions.room.is_wanted:
-                self._rest()
-            if error is None and not session.is_unconfirmed:
+            if self._pool.contention.is_wanted:
+                self._release()
+            if error is None and not lease.is_unconfirmed:
                 answered(prepared.get_statusmsg())
                 return
             if not keeps_connection(error):
-                self._sessions.abandon(session, error)
+                self._pool.abandon(lease, error)
             answered("" if is_answer(error) else None)
 
         has_begun = step(prepared.fetch(*values), finished)
@@ -86,81 +90,78 @@ class Lane:
             self._is_busy = False
         return has_begun
 
-    async def run(self, work: Callable[[Connection], Awaitable[T]], trying: Trying) -> T:
-        """Like `Sessions.run`, on this lane's connection."""
-        self._stay_awake()
+    async def run(self, work: Callable[[Connection], Awaitable[T]], attempts: Attempts) -> T:
+        """Returns the result of the work, as `Runner.run` does, on this connection."""
+        self._stop_lingering()
         self._is_busy = True
         try:
             while True:
                 try:
-                    session = await self._usable(trying)
-                    return await self._sessions.statement(session, work, trying)
+                    lease = await self._usable(attempts)
+                    return await self._runner.statement(lease, work, attempts)
                 except EngineUnavailableError as error:
-                    await trying.again(error)
+                    await attempts.again(error)
         finally:
             self._is_busy = False
-            if self._sessions.room.is_wanted:
-                self._rest()
-            elif not self._sessions.owns_pool:
-                self._resting = asyncio.get_running_loop().call_later(_LINGER, self._rest)
+            if self._pool.contention.is_wanted:
+                self._release()
+            elif not self._pool.is_own:
+                self._lingering = asyncio.get_running_loop().call_later(_LINGER, self._release)
 
     async def aclose(self) -> None:
         """Gives the connection back. Can be called again."""
-        self._stay_awake()
+        self._stop_lingering()
         self._timer.cancel()
-        self._rest()
+        self._release()
         if self._giving_back is not None:
             await asyncio.wait([self._giving_back])
 
-    async def _usable(self, trying: Trying) -> Session:
-        if self._session is not None and not is_usable(self._session.connection):
-            broken, self._session = self._session, None
-            await self._sessions.give_back(broken)
-        if self._session is None:
-            self._session = await self._made_ready(await self._sessions.take(trying, writes=True, keeps=True), trying)
-        elif self._sessions.fence.is_needed:
-            await self._sessions.end_what_was_given_up(self._session, trying)
-        return self._session
+    async def _usable(self, attempts: Attempts) -> Lease:
+        if self._lease is not None and not is_usable(self._lease.connection):
+            broken, self._lease = self._lease, None
+            await self._pool.give_back(broken)
+        if self._lease is None:
+            taken = await self._pool.take(attempts, writes=True, keeps=True)
+            self._lease = await self._made_ready(taken, attempts)
+        elif self._pool.fence.is_needed:
+            await self._pool.end_abandoned(self._lease, attempts)
+        return self._lease
 
-    async def _made_ready(self, session: Session, trying: Trying) -> Session:
+    async def _made_ready(self, lease: Lease, attempts: Attempts) -> Lease:
         self._prepared = None
         try:
-            if self._sessions.keeps_settings or self._sessions.keeps_statements:
-                self._prepared = await self._sessions.statement(session, self._prepare, trying)
-            elif not self._sessions.is_pooled:
-                session.mark = new_mark()  # until the connection goes back: its pool resets it then
-                await self._sessions.statement(session, partial(_take_mark, session.mark), trying)
+            if self._pool.keeps_settings or self._pool.keeps_statements:
+                self._prepared = await self._runner.statement(lease, self._prepare, attempts)
+            elif not self._pool.has_pooler:
+                lease.mark = new_mark()  # until the connection goes back: its pool resets it then
+                await self._runner.statement(lease, partial(take_mark, lease.mark), attempts)
         except BaseException:
-            await self._sessions.give_back(session)
+            await self._pool.give_back(lease)
             raise
-        return session
+        return lease
 
     async def _prepare(self, connection: Connection) -> PreparedStatement | None:
-        if self._sessions.keeps_settings:
+        if self._pool.keeps_settings:
             await connection.execute(_PLAN_ONCE)
-        if self._statement is None or not self._sessions.keeps_statements:
+        if self._statement is None or not self._pool.keeps_statements:
             return None
         return await connection.prepare(self._statement)
 
     def _timed_out(self) -> None:
-        if self._session is not None:
-            self._sessions.abandon(self._session, TimeoutError())
+        if self._lease is not None:
+            self._pool.abandon(self._lease, TimeoutError())
 
-    def _stay_awake(self) -> None:
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
+    def _stop_lingering(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
 
-    def _make_room(self) -> None:
+    def _release_if_idle(self) -> None:
         if not self._is_busy:
-            self._stay_awake()
-            self._rest()
+            self._stop_lingering()
+            self._release()
 
-    def _rest(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            self._giving_back = asyncio.create_task(self._sessions.give_back(session), name="nact postgres rest")
-
-
-async def _take_mark(mark: int, connection: Connection) -> None:
-    await connection.execute(f"SELECT pg_advisory_lock({mark})")
+    def _release(self) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            self._giving_back = asyncio.create_task(self._pool.give_back(lease), name="nact postgres give back")

@@ -1,4 +1,4 @@
-"""Many keys read in one round trip: a thousand actors that recover at once would need a thousand of each otherwise."""
+"""Reads many keys in one round trip, so that a thousand actors that recover at once need a few."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nact_persistence_postgres._connections.errors import may_pass
 from nact_persistence_postgres._statements.rows import Row, Rows
 
 _AT_ONCE = 64
-"""So many actors recover at once, unless told otherwise."""
+"""Keys in one round trip at most. An actor system recovers as many actors at once unless it is told otherwise."""
 
 
 @dataclass(slots=True)
@@ -20,11 +20,14 @@ class _Question:
     rows: Rows | None = None
 
 
-class Together:
-    """Gathers questions about one key each, as a `GroupCommit` does with writes.
+class SharedQuery:
+    """Gathers questions about one key each and asks them in one statement, as a `GroupCommit` does with writes.
 
-    Who asks while nobody else does asks alone, and at once; but right after a round trip that was shared, where more
-    of the same kind are likely to come, it waits for the end of the event loop's pass.
+    A caller that is the only one asks alone, and at once. Right after a shared round trip, more questions of the same
+    kind are likely to come, so the next one waits for the end of the event loop's pass.
+
+    `nact.persistence.building.shared_reads` isn't used here: its lone reader waits for a pass of the event loop, and it
+    has no limit to the statements that are under way.
 
     Args:
         fetch: Fetches the answers to several questions, given a list for each of their values. The last column of a
@@ -38,7 +41,9 @@ class Together:
         self._was_shared = False
 
     async def rows(self, values: tuple[object, ...], alone: Callable[[], Awaitable[Rows]]) -> Rows:
-        """The rows that answer the question; those of `alone` if it is the only one, or the others may have spoilt it.
+        """The rows that answer the question.
+
+        They are those of `alone` if it is the only question, or if another question may have spoilt the statement.
 
         Raises:
             EngineUnavailableError: The server can't be reached.
@@ -59,7 +64,7 @@ class Together:
             self._asking -= 1
 
     async def aclose(self) -> None:
-        """Returns when all have their answers."""
+        """Returns when all questions have their answers."""
         await self._group.aclose()
 
     async def _answer(self, questions: Sequence[_Question]) -> Sequence[Outcome]:

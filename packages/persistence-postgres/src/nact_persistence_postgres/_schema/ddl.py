@@ -73,14 +73,14 @@ async def make(connection: Connection, sql: Statements, events: Table, snapshots
 
 
 async def build_indexes(
-    connection: Connection, sql: Statements, look: Callable[[], Awaitable[tuple[Table, Table]]], *, is_pooled: bool
+    connection: Connection, sql: Statements, look: Callable[[], Awaitable[tuple[Table, Table]]], *, has_pooler: bool
 ) -> None:
     """Builds indexes on tables in use, while they are written to. If another engine is at it, does nothing.
 
     That lock is only tried: who waits for one holds a snapshot, for the end of which the building of an index waits.
     What is missing is asked with the lock in hand: another engine may have been done with it just before.
     """
-    if is_pooled:
+    if has_pooler:
         await in_transaction(connection, "BEGIN", partial(_build_while_writers_wait, sql=sql, look=look))
         return
     place = _LOCK_CLASS + 1, sql.events

@@ -38,7 +38,7 @@ class _Found(NamedTuple):
 
 
 async def opened(
-    connection: Connection, sql: Statements, name: str, *, create: bool, is_pooled: bool, limit: float
+    connection: Connection, sql: Statements, name: str, *, create: bool, has_pooler: bool, limit: float
 ) -> Tables:
     """The tables, ready for use. Does nothing but look, not even lock, when they are as they should be.
 
@@ -47,7 +47,7 @@ async def opened(
         sql: Names the tables.
         name: Of the database, for errors.
         create: Makes what is missing.
-        is_pooled: Without a session of its own, indexes are built while writers wait.
+        has_pooler: Without a session of its own, indexes are built while writers wait.
         limit: After how many seconds looking is given up. (Building an index takes as long as it takes.)
 
     Raises:
@@ -63,13 +63,13 @@ async def opened(
                 await in_transaction(connection, "BEGIN", partial(_make, sql=sql, name=name))
             found = await look()
         if ddl.missing_indexes(sql, *found):
-            await ddl.build_indexes(connection, sql, lambda: _look(connection, sql), is_pooled=is_pooled)
+            await ddl.build_indexes(connection, sql, lambda: _look(connection, sql), has_pooler=has_pooler)
             found = await look()
     _check_complete(name, sql, found)
     return _tables(sql, found)
 
 
-async def is_behind_pooler(connection: Connection) -> bool:
+async def has_pooler(connection: Connection) -> bool:
     """Whether what answers isn't the server that the connection was made to, as with PgBouncer."""
 
     async def backend(connection: Connection) -> int:

@@ -17,13 +17,6 @@ class ColumnTypes(NamedTuple):
     metadata: JsonType
 
 
-CONFIRM = "SELECT pg_logical_emit_message(true, 'nact', '')"
-"""Writes a few bytes to the log and nothing else, in a transaction of its own.
-
-Its commit waits for disks and standbys as that of a write does, and so for all commits before it. Whatever is
-acknowledged because it was read has to wait for this: a SELECT sees rows that no standby has yet.
-"""
-
 _TAGGED = "AND tags @> $5::text[] AND NOT is_deleted "
 
 _SIZE = "pg_column_size(data) + coalesce(pg_column_size(metadata), 0)"

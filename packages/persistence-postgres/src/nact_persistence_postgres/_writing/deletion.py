@@ -8,8 +8,9 @@ import asyncpg
 
 from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact.persistence.building.errors import engine_unavailable
+from nact_persistence_postgres._connections.confirmation import confirm
 from nact_persistence_postgres._connections.connection import Connection
-from nact_persistence_postgres._connections.pool import Sessions, confirm
+from nact_persistence_postgres._connections.runner import Runner
 from nact_persistence_postgres._statements.rows import old_event_id
 from nact_persistence_postgres._statements.sql import Statements
 from nact_persistence_postgres._statements.tables import Tables
@@ -37,13 +38,13 @@ class Deletion:
 
     Args:
         tables: Where from.
-        sessions: Over which connections.
+        runner: Over which connections.
         patience: For how many seconds writers are waited for.
     """
 
-    def __init__(self, tables: Tables, sessions: Sessions, patience: float) -> None:
+    def __init__(self, tables: Tables, runner: Runner, patience: float) -> None:
         self._tables = tables
-        self._sessions = sessions
+        self._runner = runner
         self._patience = patience
 
     async def run(self, key: str, up_to: int) -> None:
@@ -54,7 +55,7 @@ class Deletion:
             return bounds
 
         for _ in range(_ATTEMPTS):
-            bounds = await self._sessions.run(to_delete, self._sessions.trying(), writes=True)
+            bounds = await self._runner.run(to_delete, self._runner.attempts(), writes=True)
             if bounds is None:
                 return
             first, last, is_done = bounds
@@ -65,7 +66,7 @@ class Deletion:
             if first == last:
                 return
             await wait_for_writers(
-                self._sessions,
+                self._runner,
                 sql=self._tables.sql,
                 patience=self._patience,
                 otherwise="nothing but the first event is deleted yet, call delete_events again",
@@ -84,7 +85,7 @@ class Deletion:
 
     def _stuck(self, key: str, *, outcome_known: bool) -> EngineUnavailableError:
         return engine_unavailable(
-            f"{self._sessions.name}: events of key {key!r:.200} stay, though the server reports no error; a trigger or "
+            f"{self._runner.name}: events of key {key!r:.200} stay, though the server reports no error; a trigger or "
             f"the row security of {self._tables.sql.events} keeps them",
             outcome_known=outcome_known,
         )
@@ -93,7 +94,7 @@ class Deletion:
         async def next_to_bury(connection: Connection) -> int:
             return int(await connection.fetchval(self._tables.sql.next_to_bury, key, last, _DELETED_AT_ONCE))
 
-        number = await self._sessions.run(next_to_bury, self._sessions.trying())
+        number = await self._runner.run(next_to_bury, self._runner.attempts())
         await self._bury(key, number)
         return number
 
@@ -112,7 +113,7 @@ class Deletion:
             await connection.execute(sql.bury(self._tables.event_types), key, number, row[0], event_id)
             return True
 
-        return await self._sessions.run(bury, self._sessions.trying(), atomic=True)
+        return await self._runner.run(bury, self._runner.attempts(), atomic=True)
 
 
 async def take_turn(connection: Connection, sql: Statements) -> None:
@@ -123,11 +124,11 @@ async def take_turn(connection: Connection, sql: Statements) -> None:
     await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _LOCK_CLASS, sql.events)
 
 
-async def wait_for_writers(sessions: Sessions, *, sql: Statements, patience: float, otherwise: str) -> None:
+async def wait_for_writers(runner: Runner, *, sql: Statements, patience: float, otherwise: str) -> None:
     """Returns when the transactions that write to the journal now have ended.
 
     Args:
-        sessions: For the connections.
+        runner: For the connections.
         sql: Names the journal.
         patience: After how many seconds it gives up.
         otherwise: How things stand then, for the error.
@@ -139,12 +140,12 @@ async def wait_for_writers(sessions: Sessions, *, sql: Statements, patience: flo
     async def writers(connection: Connection) -> set[str]:
         return {row[0] for row in await connection.fetch(_WRITERS, sql.events)}
 
-    early = await sessions.run(writers, sessions.trying())
+    early = await runner.run(writers, runner.attempts())
     deadline = asyncio.get_running_loop().time() + patience
     while early:
         if asyncio.get_running_loop().time() > deadline:
             raise OutcomeUnknownError(
-                f"{sessions.name}: a transaction that writes to {sql.events} doesn't end; {otherwise}"
+                f"{runner.name}: a transaction that writes to {sql.events} doesn't end; {otherwise}"
             )
         await asyncio.sleep(_PAUSE)
-        early &= await sessions.run(writers, sessions.trying())
+        early &= await runner.run(writers, runner.attempts())

@@ -6,7 +6,6 @@ is refused, by the unique key or by the statement's own conditions, the journal 
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,16 +14,16 @@ from functools import partial
 import asyncpg
 
 from nact.errors import EngineUnavailableError, NactError, OutcomeUnknownError, SequenceConflictError
-from nact.persistence.building.errors import engine_unavailable
+from nact.persistence.building.errors import copy_for_caller, engine_unavailable
 from nact.persistence.building.group_commit import Outcome
+from nact_persistence_postgres._connections.confirmation import confirm
 from nact_persistence_postgres._connections.connection import Connection
 from nact_persistence_postgres._connections.errors import RACED, Refused, refused
-from nact_persistence_postgres._connections.pool import confirm
-from nact_persistence_postgres._connections.retry import Trying
-from nact_persistence_postgres._connections.write_connection import Lane
+from nact_persistence_postgres._connections.retry import Attempts
+from nact_persistence_postgres._connections.write_connection import WriteConnection
 from nact_persistence_postgres._statements.rows import NO_TAGS, EventRow, listed, old_event_id
 from nact_persistence_postgres._statements.tables import Tables
-from nact_persistence_postgres._writing.last_numbers import Seen
+from nact_persistence_postgres._writing.last_numbers import KnownNumbers
 
 _ATTEMPTS = 100
 """So often other writers may come first, each time having moved the journal on."""
@@ -54,29 +53,29 @@ class Append:
     """It was tried before, and may be stored."""
 
 
-class Writer:
+class EventWriter:
     """Appends to the journal.
 
     Args:
         tables: Where to.
-        lane: Over which connection.
+        connection: Over which connection.
         seen: What is known to be stored.
     """
 
-    def __init__(self, tables: Tables, lane: Lane, seen: Seen) -> None:
+    def __init__(self, tables: Tables, connection: WriteConnection, known: KnownNumbers) -> None:
         self._tables = tables
-        self._lane = lane
-        self._seen = seen
+        self._connection = connection
+        self._known = known
         self._wary = 0 if tables.remembers else sys.maxsize
 
     async def write(self, items: Sequence[Append]) -> Sequence[Outcome]:
         """Stores the items, each on its own terms, and tells what became of each."""
-        trying = self._lane.trying(in_doubt=items[0].in_doubt)
+        attempts = self._connection.attempts(in_doubt=items[0].in_doubt)
         self._wary -= self._wary > 0
         waiting = items if len(items) == 1 else sorted(items, key=_by_key)  # who locks in one order doesn't deadlock
         while waiting:
             wave, waiting = _next_wave(waiting)
-            await self._settle(wave, trying, attempt=0)
+            await self._settle(wave, attempts, attempt=0)
         return [item.outcome for item in items]
 
     def write_alone(self, item: Append, answered: Callable[[bool], None]) -> bool:
@@ -85,66 +84,66 @@ class Writer:
         Returns:
             False if it isn't such an item, or there is no connection at hand: nothing was begun.
         """
-        if len(item.rows) != 1 or self._wary or self._seen.get(item.key) != item.first - 1:
+        if len(item.rows) != 1 or self._wary or self._known.get(item.key) != item.first - 1:
             return False
-        last_deletion = self._seen.last_deletion
+        last_deletion = self._known.last_deletion
 
         def told(tag: str | None) -> None:
             is_stored = tag == "INSERT 0 1"
             item.in_doubt = tag is None  # an empty tag tells that nothing was stored
             if is_stored:
-                self._seen.put(item.key, item.first, last_deletion)
+                self._known.put_since(item.key, item.first, last_deletion)
             answered(is_stored)
 
-        return self._lane.start([*item.rows[0], last_deletion], told)
+        return self._connection.start([*item.rows[0], last_deletion], told)
 
-    async def _settle(self, items: Sequence[Append], trying: Trying, attempt: int) -> None:
+    async def _settle(self, items: Sequence[Append], attempts: Attempts, attempt: int) -> None:
         """Gives each item its outcome. Their numbers follow one another, key by key."""
         try:
-            while not await self._stores(items, trying, check_all=attempt > 0):
-                items = await self._undecided(items, trying)
+            while not await self._stores(items, attempts, check_all=attempt > 0):
+                items = await self._undecided(items, attempts)
                 attempt += 1
                 if not items:
                     return
                 if attempt > _ATTEMPTS:
                     raise engine_unavailable(
-                        "the journal takes no rows, and nothing tells why", outcome_known=not trying.in_doubt
+                        "the journal takes no rows, and nothing tells why", outcome_known=not attempts.in_doubt
                     )
         except (*RACED, Refused) as error:
-            await self._settle_again(items, trying, attempt, error)
+            await self._settle_again(items, attempts, attempt, error)
         except NactError as error:
             for item in items:
-                item.outcome = copied(error)
+                item.outcome = copy_for_caller(error)
 
-    async def _settle_again(self, items: Sequence[Append], trying: Trying, attempt: int, error: Exception) -> None:
+    async def _settle_again(self, items: Sequence[Append], attempts: Attempts, attempt: int, error: Exception) -> None:
         """Tries what raced with others once more, and what the server doesn't take together in halves."""
         if attempt < _RACES_TOGETHER and self._is_race(error):
-            await self._settle(items, trying, attempt + 1)
+            await self._settle(items, attempts, attempt + 1)
         elif len(items) > 1:
             half = len(items) // 2
-            await self._settle(items[:half], trying, attempt=1)
-            await self._settle(items[half:], trying, attempt=1)
+            await self._settle(items[:half], attempts, attempt=1)
+            await self._settle(items[half:], attempts, attempt=1)
         elif isinstance(error, Refused):
-            items[0].outcome = _refused(items[0], error, in_doubt=trying.in_doubt)
+            items[0].outcome = _refused(items[0], error, in_doubt=attempts.in_doubt)
         else:
             try:
-                await self._settle_race(items[0], trying, attempt, error)
+                await self._settle_race(items[0], attempts, attempt, error)
             except NactError as final:
-                items[0].outcome = copied(final)
+                items[0].outcome = copy_for_caller(final)
 
-    async def _settle_race(self, item: Append, trying: Trying, attempt: int, error: Exception) -> None:
+    async def _settle_race(self, item: Append, attempts: Attempts, attempt: int, error: Exception) -> None:
         """Asks the journal about an item that a unique key refused; tries it again after a deadlock and its like."""
         if not isinstance(error, asyncpg.UniqueViolationError):
             raced = EngineUnavailableError(f"others write to the journal: {error}")
             raced.__cause__ = error
-            await trying.again(raced)
-        elif not await self._undecided([item], trying):
+            await attempts.again(raced)
+        elif not await self._undecided([item], attempts):
             return
         elif attempt >= _RACES_ALONE or not self._is_race(error):
             # An index of somebody's own, a sequence that was set back, or a row that row security hides.
-            item.outcome = _refused(item, error, in_doubt=trying.in_doubt, advice=self._tables.advice(error))
+            item.outcome = _refused(item, error, in_doubt=attempts.in_doubt, advice=self._tables.advice(error))
             return
-        await self._settle([item], trying, attempt + 1)
+        await self._settle([item], attempts, attempt + 1)
 
     def _is_race(self, error: Exception) -> bool:
         """Whether another writer of the journal was faster."""
@@ -152,21 +151,21 @@ class Writer:
             return error.constraint_name is None or error.constraint_name in self._tables.own_keys
         return isinstance(error, RACED)
 
-    async def _stores(self, items: Sequence[Append], trying: Trying, *, check_all: bool) -> bool:
+    async def _stores(self, items: Sequence[Append], attempts: Attempts, *, check_all: bool) -> bool:
         """Whether all the rows are stored by this. If not, some may be."""
-        last_deletion = self._seen.last_deletion
+        last_deletion = self._known.last_deletion
         rows = [row for item in items for row in item.rows]
         statement, values = self._statement(items, rows, check_all=check_all or self._wary > 0)
 
         async def insert(connection: Connection) -> str:
             return await connection.execute(statement, *values)
 
-        tag = await self._lane.run(insert, trying)
+        tag = await self._connection.run(insert, attempts)
         if tag != f"INSERT 0 {len(rows)}":
-            trying.in_doubt |= tag != "INSERT 0 0"  # until the journal has said which ones
+            attempts.in_doubt |= tag != "INSERT 0 0"  # until the journal has said which ones
             return False
         for item in items:
-            self._seen.put(item.key, item.first + len(item.rows) - 1, last_deletion)
+            self._known.put_since(item.key, item.first + len(item.rows) - 1, last_deletion)
         return True
 
     def _statement(
@@ -179,34 +178,34 @@ class Writer:
         for item in items:
             if item.key != key:  # a run begins
                 key = item.key
-                if check_all or self._seen.get(key) != item.first - 1:
+                if check_all or self._known.get(key) != item.first - 1:
                     unknown[key] = item.first
                 elif item.first > 1 and len(before) < _LOOKED_FOR:
                     before[key] = item.first - 1
         if not unknown and len(rows) == 1:
-            return self._tables.append_one, [*rows[0], self._seen.last_deletion]
+            return self._tables.append_one, [*rows[0], self._known.last_deletion]
         # A list for each column. (`zip` would make as many iterators as there are rows, for the collector to visit.)
         keys, texts, tags, ids, metadata = ([row[column] for row in rows] for column in (0, 3, 4, 5, 6))
         numbers, times = listed([row[1] for row in rows]), listed([row[2] for row in rows])
         places = list(before), listed(before.values())
         if not unknown and tags.count(NO_TAGS) == metadata.count(None) == len(rows):
-            return self._tables.append_plain, [keys, numbers, times, texts, ids, self._seen.last_deletion, *places]
+            return self._tables.append_plain, [keys, numbers, times, texts, ids, self._known.last_deletion, *places]
         values = [keys, numbers, times, texts, tags, ids, metadata, list(unknown), listed(unknown.values())]
         if check_all:
             return self._tables.append_checked, values
-        return self._tables.append, [*values, self._seen.last_deletion, *places]
+        return self._tables.append, [*values, self._known.last_deletion, *places]
 
-    async def _undecided(self, items: Sequence[Append], trying: Trying) -> list[Append]:
+    async def _undecided(self, items: Sequence[Append], attempts: Attempts) -> list[Append]:
         """Asks the journal about each item, and settles those that are stored or refused. The others are still next."""
-        in_doubt = trying.in_doubt  # before the question, which may find a neighbour
+        in_doubt = attempts.in_doubt  # before the question, which may find a neighbour
         try:
-            last_deletion, states = await self._lane.run(partial(self._states, items, trying), trying)
+            last_deletion, states = await self._connection.run(partial(self._states, items, attempts), attempts)
         except (*RACED, Refused) as error:  # of the question, not of the rows
             raise engine_unavailable(
-                f"the journal didn't tell what it holds: {error}", outcome_known=not trying.in_doubt
+                f"the journal didn't tell what it holds: {error}", outcome_known=not attempts.in_doubt
             ) from error
-        if last_deletion != self._seen.last_deletion:
-            self._seen.begin_again(last_deletion)
+        if last_deletion != self._known.last_deletion:
+            self._known.begin_again(last_deletion)
             self._wary = _WARY_FOR
         undecided: list[Append] = []
         for item, mine in _with_states(items, states):
@@ -217,7 +216,7 @@ class Writer:
         return undecided
 
     async def _states(
-        self, items: Sequence[Append], trying: Trying, connection: Connection
+        self, items: Sequence[Append], attempts: Attempts, connection: Connection
     ) -> tuple[int, Sequence[asyncpg.Record]]:
         """What the journal holds at the numbers of the items. Those of them that are stored are confirmed then."""
         last_deletion = await connection.fetchval(self._tables.sql.last_deletion) if self._tables.remembers else 0
@@ -225,7 +224,7 @@ class Writer:
         numbers = listed(row[1] for item in items for row in item.rows)
         states = await connection.fetch(self._tables.sql.states, keys, numbers)
         if any(_are_mine(item, mine) for item, mine in _with_states(items, states)):
-            trying.in_doubt = True
+            attempts.in_doubt = True
             await confirm(connection)  # here, where it was found: after a failover another server would answer
         return last_deletion, states
 
@@ -235,13 +234,13 @@ class Writer:
         """Settles an item that is stored, and confirmed, or refused. Otherwise it is still next."""
         highest: int = states[0][2]
         if _are_mine(item, states):
-            self._seen.put(item.key, item.first + len(item.rows) - 1, last_deletion)
+            self._known.put_since(item.key, item.first + len(item.rows) - 1, last_deletion)
         elif highest == item.first - 1 or (undecided and undecided[-1].key == item.key):
             undecided.append(item)
         else:
-            self._seen.forget(item.key)
+            self._known.forget(item.key)
             if highest < item.first - 1:  # is more gone?
-                self._seen.begin_again(self._seen.last_deletion)
+                self._known.begin_again(self._known.last_deletion)
                 self._wary = max(self._wary, _WARY_FOR)
             item.outcome = SequenceConflictError(item.key, item.first, highest)
 
@@ -301,10 +300,3 @@ def _deleted_since(item: Append) -> EngineUnavailableError:
 
 def _refused(item: Append, error: Exception, *, in_doubt: bool, advice: str | None = None) -> NactError:
     return refused(f"event {item.first} of key {item.key!r:.200}", error, in_doubt=in_doubt, advice=advice)
-
-
-def copied(error: NactError) -> NactError:
-    """A copy for each writer: an error raised in many places gathers all their tracebacks."""
-    mine = copy.copy(error)
-    mine.__cause__ = error.__cause__
-    return mine

@@ -12,8 +12,9 @@ from __future__ import annotations
 from functools import partial
 
 from nact.errors import EngineUnavailableError, OutcomeUnknownError, SequenceConflictError
+from nact_persistence_postgres._connections.confirmation import confirm
 from nact_persistence_postgres._connections.connection import Connection
-from nact_persistence_postgres._connections.pool import Sessions, confirm
+from nact_persistence_postgres._connections.runner import Runner
 from nact_persistence_postgres._statements.rows import EventRow
 from nact_persistence_postgres._statements.tables import Tables
 from nact_persistence_postgres._writing.deletion import take_turn, wait_for_writers
@@ -24,13 +25,13 @@ class FirstTombstones:
 
     Args:
         tables: Where to.
-        sessions: Over which connections.
+        runner: Over which connections.
         patience: For how many seconds writers are waited for.
     """
 
-    def __init__(self, tables: Tables, sessions: Sessions, patience: float) -> None:
+    def __init__(self, tables: Tables, runner: Runner, patience: float) -> None:
         self._tables = tables
-        self._sessions = sessions
+        self._runner = runner
         self._patience = patience
 
     async def write(self, row: EventRow) -> None:
@@ -44,14 +45,14 @@ class FirstTombstones:
         key, number, *_ = row
         if number > 1 and not self._tables.may_delete_events:
             raise EngineUnavailableError(
-                f"{self._sessions.name}: its role may not delete rows of {self._tables.sql.events}, as it has to where "
+                f"{self._runner.name}: its role may not delete rows of {self._tables.sql.events}, as it has to where "
                 "a tombstone begins a journal"
             )
-        trying = self._sessions.trying()
-        highest = await self._sessions.run(partial(self._begin, row), trying, atomic=True)
+        attempts = self._runner.attempts()
+        highest = await self._runner.run(partial(self._begin, row), attempts, atomic=True)
         if highest is None:
             await self._remove_placeholder(row)
-        elif trying.in_doubt and highest >= number:
+        elif attempts.in_doubt and highest >= number:
             raise OutcomeUnknownError(f"tombstone {number} of key {key!r:.200} may have been stored, and deleted since")
         else:
             raise SequenceConflictError(key, number, highest)
@@ -81,13 +82,13 @@ class FirstTombstones:
             await connection.execute(sql.remove_placeholder, key, number, event_id)
 
         try:
-            if await self._sessions.run(has_placeholder, self._sessions.trying()):
+            if await self._runner.run(has_placeholder, self._runner.attempts()):
                 await wait_for_writers(
-                    self._sessions,
+                    self._runner,
                     sql=sql,
                     patience=self._patience,
                     otherwise=f"the tombstone of key {key!r:.200} is stored with a deleted event 1, persist it again",
                 )
-                await self._sessions.run(remove, self._sessions.trying(), writes=True)
+                await self._runner.run(remove, self._runner.attempts(), writes=True)
         except EngineUnavailableError as error:
             raise OutcomeUnknownError(error.message) from error.__cause__
