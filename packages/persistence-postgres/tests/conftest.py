@@ -24,7 +24,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def containers() -> None:
-    """Whoever has no Docker misses these tests; a run in CI that would miss them fails."""
+    """Skips the tests where there is no Docker; fails them in CI."""
     require_docker()
 
 
@@ -50,7 +50,7 @@ def key() -> str:
 
 @pytest.fixture
 def schema() -> str:
-    """A name that nobody uses yet, and that has to be quoted."""
+    """A new name, which has to be quoted."""
     return f'A "schema" {uuid4().hex[:8]}'
 
 

@@ -101,7 +101,7 @@ async def test_a_page_of_large_metadata_is_bounded(
 
 
 async def random_text(database: Database) -> str:
-    """What compression doesn't make small: 300,000 characters."""
+    """300,000 characters that compression doesn't make small."""
     make = "SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 9375)"
     return str(await database.fetchval(make))
 

@@ -1,4 +1,4 @@
-"""What the README says that Postgres has to be told."""
+"""The SQL of the README does what the README says."""
 
 from __future__ import annotations
 

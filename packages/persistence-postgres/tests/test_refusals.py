@@ -1,4 +1,4 @@
-"""What the server refuses, for reasons that somebody else gave it, and how it is told."""
+"""Rows that the server refuses, for reasons that aren't the engine's, and the errors for that."""
 
 from __future__ import annotations
 

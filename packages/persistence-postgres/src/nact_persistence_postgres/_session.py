@@ -1,4 +1,4 @@
-"""What the engine uses in one event loop, and how it is opened: connections, tables, writers, readers."""
+"""Opens what the engine uses in one event loop: connections, tables, writers, readers."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ _LEAST_TO_LOOK = 3.0
 
 
 class Session:
-    """What one event loop uses of an engine.
+    """The open engine: its connections and tables, and the objects that write and read.
 
     Attributes:
         pool: The connections.
-        tables: The tables, as they were found or made; this and the following are there once it is open.
+        runner: Runs statements on them.
+        tables: The tables, as they were found or made. This and what follows exists once the session is open.
         known: The last numbers that were seen stored.
         commits: Group commit of events.
         snapshot_commits: Group commit of snapshots.
@@ -116,7 +117,7 @@ class _Found(NamedTuple):
     last_deletion: int
     has_pooler: bool
     most_connections: int | None
-    """As the role or the database has it."""
+    """The limit of the role or the database."""
 
 
 async def _looked(pool: ConnectionPool, attempts: Attempts, settings: Settings, sql: Statements) -> _Found:

@@ -1,4 +1,4 @@
-"""Arguments, checked where they are given."""
+"""Checks the engine's arguments when it is made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nact_persistence_postgres._connections.connection import Pool
 from nact_persistence_postgres._connections.dsn import Dsn
 
 MAX_NAME_BYTES = 63
-"""Postgres cuts longer identifiers short, and two of them could become one."""
+"""Postgres cuts longer identifiers short, so that two of them could become one."""
 
 _LONGEST_WAIT = 86_400
 _MOST_CONNECTIONS = 10_000
@@ -28,7 +28,7 @@ Ssl: TypeAlias = SSLContext | Literal["disable", "prefer", "allow", "require", "
 
 @dataclass(slots=True, kw_only=True)
 class Settings:
-    """What the engine was told, checked; and what it calls the database or pool."""
+    """The engine's arguments, checked, and the name of the database or pool in its errors."""
 
     name: str
     create: bool
@@ -64,7 +64,7 @@ def checked_source(source: object) -> Dsn | Pool:
 
     Raises:
         TypeError: It is neither a URL nor a pool.
-        ValueError: It is a URL that can't be used.
+        ValueError: It is a URL, and invalid.
     """
     if isinstance(source, str):
         return Dsn.checked(source)
@@ -74,10 +74,10 @@ def checked_source(source: object) -> Dsn | Pool:
 
 
 def checked_name(what: str, given: object) -> str:
-    """The name of a schema or table, if Postgres can take all of it. In double quotes, capitals are meant.
+    """The name of a schema or table, if Postgres takes all of it. In double quotes, capitals count.
 
     Raises:
-        ValueError: It can't be a name, or isn't the same one to nact for JavaScript, which never quotes names.
+        ValueError: It is no valid name, or not the same name to nact for JavaScript, which never quotes names.
     """
     if not isinstance(given, str) or not given or "\0" in given or not is_unicode(given):
         raise ValueError(f"{what} must make a name, not {given!r}")

@@ -1,4 +1,4 @@
-"""What is acknowledged, or made a state of, because it was read: on fake connections, which note what they are told."""
+"""Acknowledgements and states that rest on a read are confirmed: on fake connections, which note their statements."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ async def test_writers_follow_to_the_standby_and_nothing_acknowledged_is_lost(
 
 
 async def waiting_for_the_standby(primary: PostgresStorage, end: str) -> None:
-    """Ends the backend that waits, or its wait, as an operator does who has lost patience."""
+    """Ends the backend that waits, or its wait, as an impatient operator does."""
     async with asyncio.timeout(30):
         while True:
             found = await asyncio.to_thread(

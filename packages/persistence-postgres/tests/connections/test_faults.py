@@ -167,7 +167,7 @@ async def test_a_server_without_a_network_is_waited_for(
     assert [each.sequence_number for each in await stored(patient, key)] == [1, 2]
 
 
-async def test_nothing_is_stored_where_nobody_listens(server: PostgresStorage, schema: str, key: str) -> None:
+async def test_nothing_is_stored_where_no_server_listens(server: PostgresStorage, schema: str, key: str) -> None:
     engine = PostgresPersistenceEngine(server.bare_url, schema=schema, retry_for=0.1)
     server.cut_off()
     with pytest.raises(EngineUnavailableError) as caught:

@@ -1,4 +1,4 @@
-"""What a careless person with `psql` does to a journal."""
+"""Changes a journal as a careless person with `psql` does."""
 
 from __future__ import annotations
 

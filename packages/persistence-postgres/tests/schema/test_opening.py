@@ -171,7 +171,7 @@ async def test_rows_tell_an_order_across_keys_in_which_nothing_comes_late(
     assert [row[0] for row in await database.fetch(read)] == ["first", "slow", "fast"]
 
 
-async def test_somebody_elses_table_is_left_alone(
+async def test_a_table_that_is_not_nacts_is_left_alone(
     schema: str, database: Database, engine: PostgresPersistenceEngine
 ) -> None:
     await database.execute(f"CREATE SCHEMA {quoted(schema)}")

@@ -1,4 +1,4 @@
-"""What nact for JavaScript, or a person with `psql`, stored and this engine would have refused."""
+"""Rows of nact for JavaScript, or written with `psql`, that this engine would have refused."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ async def test_what_comes_while_one_is_alone_waits_for_it_and_goes_together(
     assert storage.batches == [["first"], ["b", "c"]]
 
 
-async def test_nobody_is_alone_after_a_batch_of_several(commits: Commits[str], storage: Storage) -> None:
+async def test_no_writer_is_alone_after_a_batch_of_several(commits: Commits[str], storage: Storage) -> None:
     writes = asyncio.gather(*[commits.submit("key", item, 0) for item in ("alone", "b", "c")])
     await passes()
     storage.reply(True)
@@ -127,7 +127,7 @@ async def test_a_read_waits_for_a_lone_write_that_was_cancelled(commits: Commits
     storage.gate.clear()
     read = asyncio.ensure_future(commits.settled("key"))
     await passes()
-    storage.reply(False)  # so it is tried again, though nobody waits
+    storage.reply(False)  # so it is tried again, though its caller is gone
     await passes()
     assert not read.done()
     storage.gate.set()

@@ -1,4 +1,4 @@
-"""What becomes of each event of a batch, where something goes wrong around it."""
+"""The outcome of each event of a batch in which something goes wrong."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from nact_persistence_postgres._connections.connection import Connection
 CONFIRM = "SELECT pg_logical_emit_message(true, 'nact', '')"
 """Writes a few bytes to the log and nothing else, in a transaction of its own.
 
-Its commit waits for disks and standbys as that of a write does, and so for all commits before it. Whatever is
-acknowledged because it was read has to wait for this: a SELECT sees rows that no standby has yet.
+Its commit waits for disks and standbys as that of a write does, and so for all commits before it. An acknowledgement
+that rests on a read has to wait for this: a SELECT sees rows that no standby has yet.
 """
 
 

@@ -1,4 +1,4 @@
-"""Where the database is: a URL of libpq's, checked before anything connects."""
+"""Reads the URL of the database as libpq does, and checks it before anything connects."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from nact_persistence_postgres._connections.libpq_options import Pairs, checked_
 _ESCAPE = (
     "a '/' or '#' in a user's name or password is written %2F or %23 in a URL, a '?' %3F, a '@' %40, and a '[' %5B"
 )
-# No message repeats what may be a piece of the password, and no cause does: `from None`, wherever urllib has a say.
+# No message may repeat a piece of the password, nor may a cause: hence `from None` after errors of urllib.
 
 
 @dataclass(frozen=True, slots=True)
 class Dsn:
-    """A URL that asyncpg takes, and what the engine does itself.
+    """A URL that asyncpg takes, and the options that the engine keeps itself.
 
     Attributes:
-        text: For asyncpg.
-        name: For errors and logs: without user and password.
-        connect_timeout: For how many seconds each host is waited for, if the URL says so.
-        is_balanced: Hosts are tried in an order that chance decides.
+        text: The URL for asyncpg.
+        name: The URL for errors and logs, without user and password.
+        connect_timeout: Seconds that each host may take to answer, if the URL says so.
+        is_balanced: Hosts are tried in random order.
     """
 
     text: str
@@ -44,7 +44,7 @@ class Dsn:
         """Reads a URL as libpq does.
 
         Raises:
-            ValueError: It can't be used. The message tells nothing of a password.
+            ValueError: The URL is invalid. The message shows nothing of a password.
         """
         address, mark, query = text.partition("?")
         parts = _split(address)
@@ -84,7 +84,7 @@ def _check_hosts(netloc: str, *, hides: bool) -> None:
         try:
             _ = urlsplit(f"//{place}").port
         except ValueError:
-            if hides:  # what looks like a host is a user, and the beginning of its password
+            if hides:  # what looks like a host is a user and the beginning of a password
                 raise ValueError(f"the URL names no host that can be; {_ESCAPE}") from None
             raise ValueError(f"the URL names a host {place!r}: its port isn't a number from 0 to 65535") from None
 

@@ -1,4 +1,4 @@
-"""Every error of asyncpg and of the network as one of nact's: which one depends on what the caller can do about it."""
+"""Raises the errors of asyncpg and of the network as nact's, by what the caller can do about them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from nact.errors import (
 from nact.persistence.building.errors import engine_unavailable
 
 _NOT_OF_ROWS = frozenset({"08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58"})
-"""Classes of SQLSTATE that tell of the session, the tables or the server. All others can be due to what is stored."""
+"""Classes of SQLSTATE about the session, the tables or the server. All others can be due to the rows."""
 
 RACED = (
     asyncpg.exceptions.UniqueViolationError,
     asyncpg.exceptions.DeadlockDetectedError,
     asyncpg.exceptions.SerializationError,
 )
-"""Another writer was there first. Nothing of the statement is stored; tried again, it sees what the other one did."""
+"""Another writer was faster. Nothing of the statement is stored; tried again, it sees the other one's rows."""
 
 OVERTAKEN = (
     asyncpg.exceptions.DuplicateTableError,
@@ -35,7 +35,7 @@ OVERTAKEN = (
     asyncpg.exceptions.LockNotAvailableError,
     *RACED,
 )
-"""Somebody else makes or alters the same tables, or keeps them locked for the moment."""
+"""Another session makes or alters the same tables, or keeps them locked for the moment."""
 
 _REPLANNED = (asyncpg.exceptions.InvalidCachedStatementError, asyncpg.exceptions.OutdatedSchemaCacheError)
 _PASSING = (
@@ -77,13 +77,13 @@ _ADVICE: dict[type[BaseException], str] = {
 
 
 class OtherLoopError(EngineClosedError, RuntimeError):
-    """The given pool belongs to another event loop, which may be closed: the engine can't be used here."""
+    """The given pool belongs to another event loop, which may be closed, so the engine can't be used in this one."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, for the writers of this package
-    """The server refused what was to be stored, or one of several. Nothing of the statement is stored.
+    """The server refused a row, or one of several. Nothing of the statement is stored.
 
-    It may be a constraint, a trigger or row security that somebody added. The cause is the driver's error.
+    The reason may be a constraint, a trigger or row security. The cause is the driver's error.
     """
 
     def __init__(self, error: asyncpg.PostgresError) -> None:
@@ -94,14 +94,14 @@ class Refused(Exception):  # noqa: N818 - an answer, for the writers of this pac
 
 @contextmanager
 def translated(name: str, *, connecting: bool = False) -> Iterator[None]:
-    """Raises what comes from the driver and the network as nact's, naming the database and what would help.
+    """Raises errors of the driver and the network as nact's, with the name of the database and advice.
 
-    What is in `RACED` passes as it is: only who wrote the rows can tell what it means.
+    Errors in `RACED` pass as they are: only the writer of the rows knows what they mean.
 
     Raises:
-        Refused: It can be due to the rows.
-        CorruptJournalError: What was read isn't UTF-8, as in a database with the encoding SQL_ASCII.
-        EngineUnavailableError: In place of all others; its `outcome_known` says what is certain.
+        Refused: In place of an error that can be due to the rows.
+        CorruptJournalError: Text that was read isn't UTF-8, as in a database with the encoding SQL_ASCII.
+        EngineUnavailableError: In place of all others; an `OutcomeUnknownError` unless nothing was stored.
     """
     try:
         yield
@@ -117,7 +117,7 @@ def translated(name: str, *, connecting: bool = False) -> Iterator[None]:
 
 
 def unavailable(name: str, error: Exception) -> NactError:
-    """What `Refused` and `RACED` mean where no row is at fault: of a read, or a deletion. Nothing is stored."""
+    """The error in place of `Refused` or of one in `RACED` where no row is at fault: in a read or a deletion."""
     driver_error = error.error if isinstance(error, Refused) else error
     told: NactError
     if isinstance(driver_error, asyncpg.exceptions.UntranslatableCharacterError):  # of what is asked for
@@ -131,15 +131,15 @@ def unavailable(name: str, error: Exception) -> NactError:
 
 
 def refused(what: str, error: Exception, *, in_doubt: bool, advice: str | None = None) -> NactError:
-    """What the author of a single row is told that the server doesn't take, with the server's words.
+    """The error for the writer of a single row that the server refused.
 
-    Without its details, which would show the row.
+    It has the server's message, without the details, which would show the row.
 
     Args:
-        what: The event or snapshot.
+        what: Names the event or snapshot.
         error: See `translated`.
         in_doubt: An earlier attempt may have stored it.
-        advice: What is wrong, if it isn't the row.
+        advice: The reason, if it isn't the row.
     """
     driver_error = error.error if isinstance(error, Refused) else error
     if isinstance(driver_error, asyncpg.InsufficientPrivilegeError):
@@ -157,7 +157,7 @@ def refused(what: str, error: Exception, *, in_doubt: bool, advice: str | None =
 
 
 def _can_be_due_to_rows(error: asyncpg.PostgresError) -> bool:
-    """Whether other rows may be taken where these were refused."""
+    """Whether the error may concern these rows, so that the server would take others."""
     code = error.sqlstate or ""
     if not is_answer(error) or isinstance(error, _REPLANNED):
         return False
@@ -169,16 +169,16 @@ def _can_be_due_to_rows(error: asyncpg.PostgresError) -> bool:
 
 
 def unconfirmed(name: str) -> EngineUnavailableError:
-    """A transaction was committed without its standby, which it was told not to wait for any longer."""
+    """The error for a transaction that was committed without its standby, since the wait for that was cancelled."""
     error = OutcomeUnknownError(f"{name}: its standby may not have what was committed")
     error.__cause__ = asyncpg.exceptions.OperatorInterventionError("the wait for synchronous replication was cancelled")
     return error
 
 
 def is_answer(error: BaseException | None) -> bool:
-    """Whether the server itself said that the statement failed, and so undid it, and goes on serving this connection.
+    """Whether the server answered that the statement failed: it undid it, and goes on serving this connection.
 
-    A FATAL error isn't one: a server that shuts down may have committed before it said so.
+    A FATAL error is no such answer: a server that shuts down may have committed before it sent that.
     """
     return (
         isinstance(error, asyncpg.PostgresError)
@@ -188,7 +188,7 @@ def is_answer(error: BaseException | None) -> bool:
 
 
 def may_pass(error: BaseException | None) -> bool:
-    """Whether the same again, on a new connection, can have another result soon."""
+    """Whether another attempt, on a new connection, may soon succeed."""
     if isinstance(error, asyncpg.InterfaceError):
         # The driver's word for a connection that broke; not for a pool that its owner closed.
         return "pool is" not in str(error) and not isinstance(error, asyncpg.exceptions.ClientConfigurationError)

@@ -1,4 +1,4 @@
-"""Connects to the first of several hosts that will do."""
+"""Connects to the first of several hosts that is suitable."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _NEXT = (
 
 
 async def connect(hosts: Sequence[str], *, timeout: float, **arguments: Any) -> Connection:
-    """As `asyncpg.connect`, but each host, given by a DSN of its own, has a share of the time.
+    """Connects as `asyncpg.connect` does, but gives each host, with a DSN of its own, a share of the time.
 
-    asyncpg gives all of it to the first one, and a machine that lost its power doesn't refuse: it is silent.
+    asyncpg gives all of the time to the first host, and a machine that lost its power doesn't refuse: it is silent.
     """
     share = max(_LEAST, timeout / len(hosts))
     for one in hosts[:-1]:

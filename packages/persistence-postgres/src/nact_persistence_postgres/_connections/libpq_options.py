@@ -1,4 +1,4 @@
-"""The options of libpq's URLs: what asyncpg does, what the engine does, what can be left out, and what is refused.
+"""Sorts the options of libpq's URLs: those for asyncpg, those for the engine, those without effect, those to refuse.
 
 asyncpg sends every option that it doesn't know to the server, as a setting, and the server refuses the connection.
 """
@@ -69,10 +69,10 @@ _SERVER_SETTINGS = frozenset(
         "tcp_keepalives_count",
     ]
 )
-"""Of the server's settings, those that a URL may have, though libpq's can't; and any of an extension, with a dot."""
+"""Settings of the server that a URL may have here, though not with libpq; so may those of extensions, with a dot."""
 
 _HARMLESS: dict[str, frozenset[str]] = {
-    # The engine gives up what isn't answered, so it finds a dead line without the help of TCP.
+    # The engine gives up a statement that isn't answered, so it notices a dead connection without TCP's help.
     **dict.fromkeys(("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"), frozenset()),
     "tcp_user_timeout": frozenset(),
     "sslcompression": frozenset(),
@@ -87,7 +87,7 @@ _HARMLESS: dict[str, frozenset[str]] = {
     "sslcertmode": frozenset({"allow"}),
     "sslsni": frozenset({"1"}),
 }
-"""Left out, whatever their value, or with these values only: without them, the same happens."""
+"""Options that are left out since they change nothing: with any value, or with these values only."""
 
 _REFUSED: dict[str, str] = {
     "channel_binding": "asyncpg has no channel binding",
@@ -113,7 +113,7 @@ _REFUSED: dict[str, str] = {
     "sslkeylogfile": "name the file in the environment, as SSLKEYLOGFILE",
     "sslsni": "asyncpg always tells the host's name; pass an SSLContext as ssl=",
 }
-"""What asyncpg can't do. Most of it is about security: to leave that out would be a promise broken."""
+"""Options that asyncpg can't fulfil. Most are about security, so leaving them out would break a promise."""
 
 _VALUES: dict[str, frozenset[str]] = {
     "gsslib": frozenset({"gssapi", "sspi"}),
@@ -146,14 +146,14 @@ _CHECKS: dict[str, tuple[Callable[[str], bool], str]] = {
 
 
 def checked_options(pairs: Iterable[tuple[str, str]], *, shows_names: bool) -> Pairs:
-    """The options that mean something here, of those that libpq documents.
+    """The options that have an effect here, of those that libpq documents.
 
     Args:
         pairs: Names and values, decoded.
-        shows_names: Errors may repeat a name that isn't known: it is no part of a password.
+        shows_names: Whether errors may repeat an unknown name: it is no part of a password.
 
     Raises:
-        ValueError: One is unknown, or asyncpg can't do what it says.
+        ValueError: An option is unknown, or asyncpg can't fulfil it.
     """
     given = [("sslmode", "require") if pair == ("ssl", "true") else pair for pair in pairs]
     kept = [pair for pair in given if _matters(*pair, shows_names=shows_names)]

@@ -40,7 +40,7 @@ class ConnectionPool:
 
     Args:
         source: A URL, or the user's pool.
-        settings: What the engine was told.
+        settings: The engine's arguments.
 
     Attributes:
         has_pooler: A pooler such as PgBouncer stands between, so that only a transaction has one server connection.
@@ -67,12 +67,12 @@ class ConnectionPool:
 
     @property
     def keeps_settings(self) -> bool:
-        """Whether what is set for a session stays set, and belongs to the engine alone."""
+        """Whether settings of a session stay, and concern the engine alone."""
         return self.is_own and not self.has_pooler
 
     @property
     def keeps_statements(self) -> bool:
-        """Whether what is prepared in a session can be run later on, outside of a transaction."""
+        """Whether a prepared statement can be run later on, outside of the transaction that prepared it."""
         return self.is_own and not self.needs_transactions
 
     # --- opening and closing -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Pages of events: what a replay reads at once."""
+"""Pages of events: a replay reads one at a time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from nact_persistence_postgres._statements.rows import Rows, stored_event
 
 
 class Page(NamedTuple):
-    """The events of a key that follow the number `after`, and whether there are no more behind them."""
+    """The events of a key that follow the number `after`. `is_last`: no others come after them."""
 
     after: int
     rows: Rows
     is_last: bool
 
     def events(self, key: str, *, dense: bool) -> Iterator[PersistedEvent]:
-        """What the rows hold.
+        """The events of the rows.
 
         Raises:
-            CorruptJournalError: One is missing (if it has to be `dense`) or can't be read. What lies before a
-                tombstone may be missing.
+            CorruptJournalError: An event can't be read; or, if the page has to be `dense`, one is missing that isn't
+                covered by a tombstone.
         """
         before = self.after
         for row in self.rows:
@@ -34,7 +34,7 @@ class Page(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Up to `size` events of a key behind the number `after`, with all the tags."""
+    """Up to `size` events of a key after the number `after`, with all the tags."""
 
     key: str
     after: int

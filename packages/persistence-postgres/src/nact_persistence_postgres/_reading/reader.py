@@ -1,4 +1,4 @@
-"""Reads: every call is one short transaction, and holds nothing afterwards."""
+"""Reads events, snapshots and keys. Each call is one short transaction, and holds nothing afterwards."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from nact_persistence_postgres._statements.rows import Rows, listed, stored_snap
 from nact_persistence_postgres._statements.tables import Tables
 
 _LARGE = 2048
-"""Bytes, as Postgres stores them. Of smaller ones a page can have any number; the larger ones are counted."""
+"""Bytes, as Postgres stores them. A page can have any number of smaller events; the sizes of larger ones are summed."""
 
 _FIRST = 100
-"""So many events come first where several keys are read at once: most journals are shorter, or snapshots make them."""
+"""Events in the first page where several keys are read at once. Most journals are shorter, or have a snapshot."""
 
 _PAGE_BYTES = 1024 * 1024
-"""A page of large ones ends with the one that fills it."""
+"""A page of large events ends with the one that brings it to this size."""
 
 
 class Reader:
-    """What the engine reads.
+    """Reads the journal's tables.
 
     Args:
-        tables: Where from.
-        runner: Over which connections.
-        page_size: At most so many rows at once.
+        tables: The tables.
+        runner: Runs the statements.
+        page_size: The most rows that are read at once.
     """
 
     def __init__(self, tables: Tables, runner: Runner, page_size: int) -> None:
@@ -46,20 +46,20 @@ class Reader:
         self._snapshots = SharedQuery(self._fetch_snapshots)
 
     async def aclose(self) -> None:
-        """Returns when nothing is read for several keys at once any more."""
+        """Returns when the reads of several keys that are under way have ended."""
         await self._first_pages.aclose()
         await self._snapshots.aclose()
 
     async def pages(self, key: str, after: int, limit: int | None, tags: Sequence[str]) -> AsyncGenerator[Page]:
-        """The pages behind `after`, up to `limit` events: the next one is fetched while this one is consumed."""
+        """The pages after `after`, up to `limit` events. The next page is fetched while this one is consumed."""
 
-        def behind(page: Page) -> Coroutine[Any, Any, Page] | None:
+        def following(page: Page) -> Coroutine[Any, Any, Page] | None:
             nonlocal limit
             limit = None if limit is None else limit - len(page.rows)
             return None if page.is_last or limit == 0 else self._page(key, page.rows[-1][0], limit, tags)
 
         first = self._page(key, after, limit, tags) if tags else self._first_page(key, after, limit)
-        async with aclosing(prefetched(first, behind)) as pages:
+        async with aclosing(prefetched(first, following)) as pages:
             async for page in pages:
                 yield page
 
@@ -86,7 +86,7 @@ class Reader:
         return [row[0] for row in rows]
 
     async def _first_page(self, key: str, after: int, limit: int | None) -> Page:
-        """A short page, if others are asking for theirs: what their statement returns is kept in memory at once."""
+        """A short page if other keys are read as well: all that their statement returns is in memory at once."""
         alone: Page | None = None
 
         async def read_alone() -> Rows:
@@ -110,7 +110,7 @@ class Reader:
         return await self._checked_page(window, await self._window(self._tables.sql.page, window, _LARGE))
 
     async def _checked_page(self, window: Window, rows: Rows) -> Page:
-        """The page of these rows, up to large data. If that comes first: large ones, as many as are good at once."""
+        """The page of these rows, up to the first large event. If that comes first: a page of large ones."""
         place = next((place for place, row in enumerate(rows) if row[1] is None), None)
         if place is None:
             return Page(window.after, rows, is_last=len(rows) < window.size)
@@ -129,8 +129,8 @@ class Reader:
         async def fetch(connection: Connection) -> list[asyncpg.Record]:
             rows = await connection.fetch(statement, *arguments)
             if rows and has_standby:
-                # A commit whose wait for the standby was cut short can be seen, and be lost in a failover. What an
-                # actor had made of it would contradict the journal from then on.
+                # A commit whose wait for the standby was cut short can be seen, and be lost in a failover. An actor
+                # that had made a state of it would contradict the journal from then on.
                 await confirm(connection)
             return rows
 

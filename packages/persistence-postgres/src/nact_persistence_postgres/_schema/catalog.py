@@ -1,4 +1,4 @@
-"""Reads from Postgres's catalogs what the tables look like. Takes no lock that anybody could wait for."""
+"""Describes the tables as Postgres's catalogs have them. It takes no lock that others would wait for."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ WHERE r.rolname = session_user AND NOT r.rolsuper AND d.datname = pg_catalog.cur
 class Column:
     type: str
     modifier: int
-    """Of a varchar: its length and 4; -1 without one."""
+    """Of a varchar: its length plus 4, or -1 without a length."""
     is_sorted_by_code_point: bool
 
 
 @dataclass(slots=True, frozen=True)
 class Index:
     name: str
-    """Quoted, and with its schema, as far as that is needed."""
+    """Quoted, and with its schema where that is needed."""
     bare_name: str
-    """As errors have it."""
+    """As in the server's errors."""
     is_unique: bool
     is_valid: bool
-    """False where building it was interrupted, or isn't done yet."""
+    """False if building it was interrupted or isn't done yet."""
     condition: str | None
     columns: tuple[str, ...]
 
@@ -69,7 +69,7 @@ class Table:
     may_delete: bool
     may_alter: bool
     has_views: bool
-    """So the types of its columns can't be changed."""
+    """Views use the table, so the types of its columns can't be changed."""
 
     @property
     def exists(self) -> bool:
@@ -88,7 +88,7 @@ class Table:
 
 
 async def describe(connection: Connection, table: str) -> Table:
-    """The table of this (quoted) name. Asked in a transaction: behind a pooler, only that has one connection."""
+    """The table of this (quoted) name. Call it in a transaction: over a pooler, only that has one connection."""
     columns = await connection.fetch(_COLUMNS, table)
     indexes = await connection.fetch(_INDEXES, table)
     privileges = await connection.fetchrow(_PRIVILEGES, table)
@@ -106,6 +106,6 @@ async def describe(connection: Connection, table: str) -> Table:
 
 
 async def most_connections(connection: Connection) -> int | None:
-    """How many connections this role may have to this database at once; `None` if that isn't limited."""
+    """The most connections that this role may have to this database at once; `None` if there is no limit."""
     most: int | None = await connection.fetchval(_MOST_CONNECTIONS)
     return most

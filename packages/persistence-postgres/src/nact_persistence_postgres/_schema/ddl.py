@@ -1,15 +1,15 @@
-"""What makes the tables, and brings those of nact for JavaScript up to date: only changes that rewrite nothing.
+"""The statements that make the tables and bring those of nact for JavaScript up to date, without rewriting rows.
 
 New tables are those of nact for JavaScript (nact-persistence-postgres 8), which can go on using them, and more:
 
-- `data` is `json`, which keeps a text as it is; `jsonb` alters numbers and refuses U+0000.
+- `data` is `json`, which keeps the text as it is; `jsonb` alters numbers and refuses U+0000.
 - `persistence_key` is `text`, without a bound on its length, and compared by code points.
 - `event_id` makes a retry recognisable. Older events have none. In the table of snapshots it names the event on which a
   snapshot stands.
 - `metadata` is of the same type as `data`, and null where there is none, as in all older rows.
-- `transaction_id` is the transaction that wrote the row: what a reader of all keys needs to see one order in which
-  nothing appears late. Events that are older than the column have none.
-- Indexes: the tombstones, of which there are few, and the snapshots' places.
+- `transaction_id` is the transaction that wrote the row. A reader of all keys needs it for an order in which nothing
+  appears late. Events that are older than the column have none.
+- There are two more indexes, over the tombstones, of which there are few, and over the places of snapshots.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ SNAPSHOT_INDEX = (("persistence_key", "sequence_nr"), None)
 _LOCK_CLASS = 1_315_004_244  # "NACT", in ASCII
 _UNLOCK = "SELECT pg_advisory_unlock($1, hashtext($2))"
 _LOCK_TIMEOUT = "3s"
-"""So long a change waits for its lock, and everybody behind it: it is then tried again later."""
+"""A change waits this long for its lock, since writers queue after it. Then it is tried again later."""
 
 
 def missing(events: Table, snapshots: Table) -> bool:
-    """Whether a table or a column has to be made, or could be improved by this role."""
+    """Whether a table or a column has to be made, or this role could improve one."""
     if not (events.exists and snapshots.exists):
         return True
     return bool(_changes_to_events(events) or _changes_to_snapshots(snapshots))
 
 
 def missing_indexes(sql: Statements, events: Table, snapshots: Table) -> list[tuple[str, str | None]]:
-    """For each index to be built: its definition, and the name of an unfinished one in its place."""
+    """The indexes to be built: the definition of each, and the name of an unfinished one in its place."""
     wanted = []
     if events.may_alter and not events.has_index(*TOMBSTONE_INDEX):
         wanted.append((tombstone_index(sql), events.unfinished_index(*TOMBSTONE_INDEX)))
@@ -75,10 +75,10 @@ async def make(connection: Connection, sql: Statements, events: Table, snapshots
 async def build_indexes(
     connection: Connection, sql: Statements, look: Callable[[], Awaitable[tuple[Table, Table]]], *, has_pooler: bool
 ) -> None:
-    """Builds indexes on tables in use, while they are written to. If another engine is at it, does nothing.
+    """Builds indexes on tables that are written to meanwhile. Does nothing while another engine builds them.
 
-    That lock is only tried: who waits for one holds a snapshot, for the end of which the building of an index waits.
-    What is missing is asked with the lock in hand: another engine may have been done with it just before.
+    It tries the lock and doesn't wait for it: a waiting session holds a snapshot, and the building of an index waits
+    for the end of each snapshot. It looks again with the lock in hand: another engine may have finished just before.
     """
     if has_pooler:
         await in_transaction(connection, "BEGIN", partial(_build_while_writers_wait, sql=sql, look=look))

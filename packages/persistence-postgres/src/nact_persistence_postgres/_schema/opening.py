@@ -1,4 +1,4 @@
-"""The tables: made by whoever comes first, brought up to date while others write, checked by everybody."""
+"""Opens the tables: makes them, or brings them up to date while others write, and checks them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EVENT_COLUMNS = {
 _SNAPSHOT_COLUMNS = {name: kinds for name, kinds in _EVENT_COLUMNS.items() if name != "tags"}
 _ADDED_COLUMNS = ("event_id", "metadata")
 _TO_MAKE = 20.0
-"""So many seconds more for what waits for locks, for some seconds each."""
+"""Seconds that are added for changes that wait for locks."""
 
 _PLACE = ("persistence_key", "sequence_nr")
 
@@ -40,18 +40,18 @@ class _Found(NamedTuple):
 async def opened(
     connection: Connection, sql: Statements, name: str, *, create: bool, has_pooler: bool, limit: float
 ) -> Tables:
-    """The tables, ready for use. Does nothing but look, not even lock, when they are as they should be.
+    """The tables, ready for use. If they are as they should be, it only reads the catalogs and takes no lock.
 
     Args:
-        connection: Used for this only.
+        connection: Used for nothing else meanwhile.
         sql: Names the tables.
-        name: Of the database, for errors.
-        create: Makes what is missing.
-        has_pooler: Without a session of its own, indexes are built while writers wait.
-        limit: After how many seconds looking is given up. (Building an index takes as long as it takes.)
+        name: Names the database in errors.
+        create: Whether to make what is missing.
+        has_pooler: Over a pooler there is no session of its own, so indexes are built while writers wait.
+        limit: Seconds that reading the catalogs may take. (Building an index has no limit.)
 
     Raises:
-        EngineUnavailableError: Something is missing, and isn't to be created.
+        EngineUnavailableError: Something is missing and isn't to be made.
         CorruptJournalError: There is something else in place of the tables.
     """
     look = partial(_looked, connection, sql, limit)
@@ -70,7 +70,7 @@ async def opened(
 
 
 async def has_pooler(connection: Connection) -> bool:
-    """Whether what answers isn't the server that the connection was made to, as with PgBouncer."""
+    """Whether the backend isn't the one that was connected to, as over a pooler such as PgBouncer."""
 
     async def backend(connection: Connection) -> int:
         return int(await connection.fetchval("SELECT pg_backend_pid()"))

@@ -1,4 +1,4 @@
-"""Rows that this engine didn't write: what can be made of them, and how those that can't be read are mended.
+"""Reads rows that this engine didn't write, and says how those that can't be read are repaired.
 
 nact for JavaScript, and people with `psql`, write what JSON allows and this engine would refuse.
 """
@@ -43,7 +43,7 @@ def decode_others(text: str) -> JsonValue:
 
 
 def advice(text: object, error: Exception) -> str:
-    """What is wrong with a row that can't be decoded, and how it is mended."""
+    """The reason why a row can't be decoded, and how to repair it."""
     if isinstance(error.__cause__, RecursionError):
         return _NESTED
     half = next((found["half"] for found in _ESCAPE.finditer(str(text)) if found["half"]), None)

@@ -62,7 +62,7 @@ def _plain_float(value: float) -> float | msgspec.Raw:
     if value == 0 and copysign(1, value) < 0:
         raise InvalidEventError("this journal's column is of type jsonb, which has no -0.0; alter it to json")
     digits = format(Decimal(repr(value)), "f")
-    # With a fraction it stays a float: jsonb keeps how many digits stand behind the point.
+    # With a fraction it stays a float: jsonb keeps the number of digits after the point.
     return msgspec.Raw((digits if "." in digits else digits + ".0").encode())
 
 

@@ -1,4 +1,4 @@
-"""Between the records of the contract and the rows of the tables."""
+"""Makes rows of the contract's records, and records of rows."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RowMaker:
     Args:
         events: The types of the journal's columns.
         snapshots: Those of the snapshots.
-        max_key_characters: How long keys may be in these tables; `None` if only the index bounds them.
+        max_key_characters: The longest key that these tables take; `None` if only the index bounds it.
     """
 
     def __init__(self, *, events: ColumnTypes, snapshots: ColumnTypes, max_key_characters: int | None) -> None:
@@ -119,7 +119,7 @@ class RowMaker:
 
 
 def listed(numbers: Iterable[int]) -> str:
-    """The numbers as the statements take them; see `Statements`."""
+    """The numbers as one text, as the statements take them; see `Statements`."""
     return ",".join(map(str, numbers))
 
 
@@ -178,7 +178,7 @@ def stored_snapshot(key: str, row: Row) -> PersistedSnapshot:
 
 
 def old_event_id(key: str, number: int) -> str:
-    """Of an event that was stored before events had ids: the same whenever it is read."""
+    """The id of an event that was stored before events had ids: the same whenever it is read."""
     return str(uuid5(_OLD_EVENTS, f"{number}/{key}"))
 
 
@@ -190,7 +190,7 @@ def _stored_metadata(text: str, key: str, number: int) -> dict[str, JsonValue]:
 
 
 def _encoders(types: ColumnTypes) -> tuple[DataEncoder, MetadataEncoder]:
-    """What makes texts for `data` and for `metadata`."""
+    """The functions that make the texts of `data` and of `metadata`."""
     return (
         encode_for_jsonb if types.data == "jsonb" else json_data.encode,
         encode_metadata_for_jsonb if types.metadata == "jsonb" else json_data.encode_metadata,
@@ -198,7 +198,7 @@ def _encoders(types: ColumnTypes) -> tuple[DataEncoder, MetadataEncoder]:
 
 
 def _stored_tags(tags: Collection[str | None]) -> tuple[str, ...]:
-    """Without empty ones, which nact for JavaScript stores: they say nothing, and can't be asked for."""
+    """Leaves out empty tags, which nact for JavaScript stores: they say nothing, and no reader can ask for them."""
     return tuple(tag for tag in tags if tag)
 
 

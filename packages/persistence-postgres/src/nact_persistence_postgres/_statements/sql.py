@@ -1,4 +1,4 @@
-"""Every SQL text of this package that runs on the journal's tables. Identifiers are quoted; values are parameters."""
+"""The SQL that runs on the journal's tables. Identifiers are quoted; values are parameters."""
 
 # ruff: noqa: S608 - what is put into these texts is a quoted identifier
 
@@ -86,7 +86,7 @@ class Statements:
         )
 
     def _all_there(self, keys: int, numbers: int) -> str:
-        """That none of these rows is gone, as after a TRUNCATE under an open engine.
+        """A condition: none of these rows is gone, as after a TRUNCATE under an open engine.
 
         The scalar subquery makes it one step in the index for each, even where the planner took the table for empty.
         """
@@ -97,12 +97,12 @@ class Statements:
 
     @cached_property
     def last_deletion(self) -> str:
-        """A number that another deletion changes: tombstones are new rows, and deletions take turns."""
+        """A number that each deletion changes: tombstones are new rows, and deletions take turns."""
         return f"SELECT coalesce(max(ordering), 0) FROM {self.events} WHERE is_deleted"
 
     @cached_property
     def states(self) -> str:
-        """For each (key, number): whether there is such a row, its event_id, and the key's highest number."""
+        """For each (key, number): true if there is such a row, its event_id, and the key's highest number."""
         return (
             "SELECT e.sequence_nr IS NOT NULL AS found, e.event_id, "
             f"coalesce((SELECT max(sequence_nr) FROM {self.events} WHERE persistence_key = g.key), 0) AS highest "
@@ -111,7 +111,7 @@ class Statements:
         )
 
     def put_snapshots(self, types: ColumnTypes, *, replaces: bool) -> str:
-        """Without the privilege to delete, the row that was added last counts."""
+        """Puts snapshots in their places. Without the privilege to delete, they are added, and the last one counts."""
         replace = (
             f"WITH replaced AS (DELETE FROM {self.snapshots} s USING unnest($1::text[], {_numbers(2)}) "
             "AS g(key, number) WHERE s.persistence_key = g.key AND s.sequence_nr = g.number) "
@@ -160,7 +160,7 @@ class Statements:
 
     @cached_property
     def to_delete(self) -> str:
-        """The first and the last number to delete, and whether all that is left of them is a tombstone."""
+        """The first and the last number to delete, and true if only a tombstone is left of them."""
         return (
             "SELECT first, last, first = last AND is_deleted AND data::text = 'null' AND metadata IS NULL FROM ("
             f"SELECT min(sequence_nr) AS first, max(sequence_nr) AS last FROM {self.events} "
@@ -204,7 +204,7 @@ class Statements:
 
     @cached_property
     def first_pages(self) -> str:
-        """For each (key, number, count): as `page`, without tags; the place of the question comes last."""
+        """For each (key, number, count), `page` without tags. The last column is the place of the question."""
         return (
             f"SELECT e.*, g.place FROM unnest($1::text[], {_numbers(2)}, {_numbers(3)}) WITH ORDINALITY "
             "AS g(key, after, size, place) CROSS JOIN LATERAL ("
@@ -237,7 +237,7 @@ class Statements:
 
     @cached_property
     def latest_snapshots(self) -> str:
-        """For each (key, number): as `latest_snapshot`; the place of the question comes last."""
+        """For each (key, number), `latest_snapshot`. The last column is the place of the question."""
         return (
             f"SELECT s.*, g.place FROM unnest($1::text[], {_numbers(2)}) WITH ORDINALITY AS g(key, up_to, place) "
             "CROSS JOIN LATERAL (SELECT sequence_nr, data::text, created_at, event_id, metadata::text "
@@ -247,11 +247,11 @@ class Statements:
         )
 
     def keys(self, *, inclusive: bool) -> str:
-        """Keys in the column's order from $1 on: one step in the index for each key, and not for each event."""
-        behind = ">=" if inclusive else ">"
+        """Keys in the column's order from $1 on. It takes one step in the index for each key, not for each event."""
+        comparison = ">=" if inclusive else ">"
         least = f"SELECT persistence_key::text FROM {self.events} WHERE persistence_key"
         return (
-            f"WITH RECURSIVE k(key) AS (({least} {behind} $1 ORDER BY persistence_key LIMIT 1) UNION ALL "
+            f"WITH RECURSIVE k(key) AS (({least} {comparison} $1 ORDER BY persistence_key LIMIT 1) UNION ALL "
             f"SELECT ({least} > k.key ORDER BY persistence_key LIMIT 1) FROM k WHERE k.key IS NOT NULL) "
             "SELECT key FROM k WHERE key IS NOT NULL LIMIT $2"
         )

@@ -1,4 +1,4 @@
-"""What is known about the two tables of a journal once they are open."""
+"""The two tables of a journal as they were found or made, and the statements that fit them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class Tables:
 
     Attributes:
         sql: The statements that are the same for all tables.
-        remembers: There is an index that tells the last deletion, so what was seen stored can be relied on.
-        own_keys: What the unique indexes are called that let each number of a key be there once.
-        numbering_keys: What those are called that let each `ordering` be there once.
+        remembers: There is an index that tells the last deletion, so the engine can rely on what it saw stored.
+        own_keys: The names of the unique indexes over key and sequence number.
+        numbering_keys: The names of the unique indexes over `ordering`.
         is_sorted_by_code_point: Keys that begin alike stand side by side.
         rows: Makes the rows to store.
-        append_one: Takes one row that is known to be next; guarded by the last deletion.
-        append_plain: Takes rows without tags and metadata that are known to be next; guarded by the last deletion.
-        append: Takes what is known to be next, and checks the rest; guarded by the last deletion.
-        append_checked: Checks everything.
-        begin: Takes the tombstone with which a journal begins.
+        append_one: Inserts one row that is known to be next; guarded by the last deletion.
+        append_plain: Inserts rows without tags and metadata that are known to be next; guarded by the last deletion.
+        append: Inserts rows that are known to be next, and checks the others; guarded by the last deletion.
+        append_checked: Inserts rows, and checks each.
+        begin: Inserts the tombstone with which a journal begins.
     """
 
     sql: Statements
@@ -58,7 +58,7 @@ class Tables:
         self.put_snapshots = self.sql.put_snapshots(self.snapshot_types, replaces=self.may_delete_snapshots)
 
     def advice(self, error: Exception) -> str | None:
-        """What is wrong with a table that doesn't take a row, where the row isn't to blame."""
+        """The reason why a table doesn't take a row, where the row isn't to blame; `None` if there is none."""
         name = error.constraint_name if isinstance(error, asyncpg.UniqueViolationError) else None
         if name in self.numbering_keys:
             return "the sequence of a table's column ordering was set back, as a restore of data alone does; see setval"

@@ -1,4 +1,4 @@
-"""Group commit for a journal that is read by the side: what was cancelled shows in the next read, or never."""
+"""Group commit where reads go over other connections: a cancelled write shows in the next read, or never."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ T = TypeVar("T")
 WriteAlone: TypeAlias = Callable[[T, Callable[[bool], None]], bool]
 
 _MAX_ITEMS = 500
-"""In a batch: with a thousand writers, one half works while the database stores the events of the other."""
+"""Items in a batch. With a thousand writers, one half works while the database stores the events of the other."""
 
 
 class Commits(Generic[T]):
-    """A `GroupCommit` that knows which keys have writes in flight that nobody waits for any more.
+    """A `GroupCommit` that knows the keys with writes in flight whose callers were cancelled.
 
-    While there is one writer only, which the last batch shows, its writes begin at once instead of in the loop's next
-    pass. Whoever comes meanwhile waits for it, as for a batch.
+    A lone writer, as the last batch shows, has its next write begin at once instead of in the loop's next pass. Writes
+    that arrive meanwhile wait for it, as for a batch.
+
+    `nact.persistence.building.in_flight` isn't used here: by that, a read would wait for each write of its key, not
+    only for cancelled ones.
 
     Args:
         write: As for `GroupCommit`. It recognises items that were written before.
-        write_alone: Begins to write an item, and calls back in a later pass with whether it is certainly stored.
-            Returns False, and does nothing, if it can't.
+        write_alone: Begins to write an item, and calls back in a later pass with true if it is certainly stored.
+            Returns false, and does nothing, if it can't.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class Commits(Generic[T]):
             raise
 
     async def settled(self, key: str | None = None) -> None:
-        """Returns when a write to the key (or any) that was cancelled is stored, or won't be."""
+        """Returns when no write of the key (or of any) is in flight whose caller was cancelled."""
         for flight in self._flights.copy():
             if flight.abandoned and (key is None or key in flight.abandoned):
                 await asyncio.wait([flight.landed])
@@ -123,7 +126,7 @@ class Commits(Generic[T]):
 
 
 class _Flight:
-    """A write under way, and the keys of those who may have given up waiting for it."""
+    """A write under way, and the keys whose callers were cancelled while it was."""
 
     __slots__ = ("abandoned", "landed")
 

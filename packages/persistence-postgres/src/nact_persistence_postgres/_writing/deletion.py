@@ -1,4 +1,4 @@
-"""Deletes events for good, so that a number is never given out again: not even by a writer who slept meanwhile."""
+"""Deletes events for good, so that no number is used again: not even by a writer that was suspended meanwhile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DELETED_AT_ONCE = 5000
 _LOCK_CLASS = 1_315_004_246
 _PAUSE = 0.01
 _ATTEMPTS = 100
-"""So often another deletion may be faster."""
+"""Times that another deletion may be faster."""
 
 _WRITERS = """
 SELECT DISTINCT l.virtualtransaction FROM pg_catalog.pg_locks l
@@ -31,15 +31,15 @@ WHERE l.locktype = 'relation' AND l.relation = to_regclass($1) AND l.mode = 'Row
 class Deletion:
     """One call of `delete_events`.
 
-    First a tombstone announces it, for the key's first event, which is deleted with it or was so before. Then it waits
-    for the writers that were at work by then, as `CREATE INDEX CONCURRENTLY` does: they haven't seen the announcement,
-    and one of them that is behind the times could take a number that others have used and that is deleted meanwhile.
-    Then events go, some thousand at a time; at any time the journal is deleted up to some number.
+    First it announces itself by a tombstone in the place of the key's first event. Then it waits for the writers that
+    were at work by then, as `CREATE INDEX CONCURRENTLY` does: they haven't seen the announcement, and one of them that
+    knows an old state of the journal could take a number that others have used and that is deleted meanwhile. Then it
+    removes some thousand events at a time. At any time the journal is deleted up to some number.
 
     Args:
-        tables: Where from.
-        runner: Over which connections.
-        patience: For how many seconds writers are waited for.
+        tables: The tables to delete from.
+        runner: Runs the statements.
+        patience: Seconds to wait for writers.
     """
 
     def __init__(self, tables: Tables, runner: Runner, patience: float) -> None:
@@ -99,7 +99,7 @@ class Deletion:
         return number
 
     async def _bury(self, key: str, number: int) -> bool:
-        """Puts a tombstone in the place of an event, and deletes those below. Returns whether there was the event."""
+        """Puts a tombstone in the place of an event, and deletes those below. Returns false if there is no event."""
         sql = self._tables.sql
 
         async def bury(connection: Connection) -> bool:
@@ -117,9 +117,9 @@ class Deletion:
 
 
 async def take_turn(connection: Connection, sql: Statements) -> None:
-    """Waits for other transactions that store tombstones, and has them wait for the end of this one.
+    """Waits for other transactions that store tombstones, and has later ones wait for the end of this one.
 
-    So tombstones are numbered in the order in which they can be seen: see `Statements.last_deletion`.
+    So tombstones are numbered in the order in which they become visible: see `Statements.last_deletion`.
     """
     await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _LOCK_CLASS, sql.events)
 
@@ -128,10 +128,10 @@ async def wait_for_writers(runner: Runner, *, sql: Statements, patience: float, 
     """Returns when the transactions that write to the journal now have ended.
 
     Args:
-        runner: For the connections.
+        runner: Runs the statements.
         sql: Names the journal.
-        patience: After how many seconds it gives up.
-        otherwise: How things stand then, for the error.
+        patience: Seconds after which it gives up.
+        otherwise: The state of things then, for the error.
 
     Raises:
         OutcomeUnknownError: One of them doesn't end.

@@ -1,7 +1,7 @@
-"""Writes batches of events: one statement, one transaction and one fsync for each, and an outcome for each item.
+"""Writes batches of events: one statement, one transaction and one fsync for each batch, and an outcome for each item.
 
-What the engine remembers to have seen stored isn't checked again, so that the usual batch is a plain INSERT. When that
-is refused, by the unique key or by the statement's own conditions, the journal itself is asked, row by row.
+The engine doesn't check again what it saw stored, so the usual batch is a plain INSERT. When that is refused, by the
+unique key or by the statement's own conditions, the writer asks the journal about each row.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from nact_persistence_postgres._statements.tables import Tables
 from nact_persistence_postgres._writing.last_numbers import KnownNumbers
 
 _ATTEMPTS = 100
-"""So often other writers may come first, each time having moved the journal on."""
+"""Times that other writers may come first, each time having moved the journal on."""
 
 _RACES_TOGETHER = 2
-"""So often a batch that raced with others is tried as a whole; then in halves, so that a busy key delays few."""
+"""Times that a batch that raced with others is tried as a whole. Then it is halved, so that a busy key delays few."""
 
 _RACES_ALONE = 5
-"""So often the unique key may refuse an item that, as the journal has it, is next."""
+"""Times that the unique key may refuse an item that is next by the journal's own account."""
 
 _LOOKED_FOR = 8
-"""For so many keys of a batch it is checked that the events before are still there: see ADR 43."""
+"""Keys of a batch for which the statement looks whether the event before is still there: see ADR 43."""
 
 _WARY_FOR = 100
-"""For so many batches after a deletion nothing is remembered: where there is one, there are more."""
+"""Batches after a deletion in which every row is checked: one deletion is likely to be followed by others."""
 
 
 @dataclass(slots=True)
@@ -50,16 +50,16 @@ class Append:
     rows: Sequence[EventRow]
     outcome: Outcome = None
     in_doubt: bool = False
-    """It was tried before, and may be stored."""
+    """An earlier attempt may have stored it."""
 
 
 class EventWriter:
-    """Appends to the journal.
+    """Appends events to the journal.
 
     Args:
-        tables: Where to.
-        connection: Over which connection.
-        seen: What is known to be stored.
+        tables: The tables to write to.
+        connection: The connection to write over.
+        known: The last numbers that were seen stored.
     """
 
     def __init__(self, tables: Tables, connection: WriteConnection, known: KnownNumbers) -> None:
@@ -69,17 +69,17 @@ class EventWriter:
         self._wary = 0 if tables.remembers else sys.maxsize
 
     async def write(self, items: Sequence[Append]) -> Sequence[Outcome]:
-        """Stores the items, each on its own terms, and tells what became of each."""
+        """Stores the items, and returns the outcome of each: a conflict or a refusal concerns one item alone."""
         attempts = self._connection.attempts(in_doubt=items[0].in_doubt)
         self._wary -= self._wary > 0
-        waiting = items if len(items) == 1 else sorted(items, key=_by_key)  # who locks in one order doesn't deadlock
+        waiting = items if len(items) == 1 else sorted(items, key=_by_key)  # one order of locks: no deadlock
         while waiting:
             wave, waiting = _next_wave(waiting)
             await self._settle(wave, attempts, attempt=0)
         return [item.outcome for item in items]
 
     def write_alone(self, item: Append, answered: Callable[[bool], None]) -> bool:
-        """Begins to store an item of one row that is known to be next, and calls back with whether that was all of it.
+        """Begins to store an item of one row that is known to be next. Calls back with true if it is certainly stored.
 
         Returns:
             False if it isn't such an item, or there is no connection at hand: nothing was begun.
@@ -88,17 +88,17 @@ class EventWriter:
             return False
         last_deletion = self._known.last_deletion
 
-        def told(tag: str | None) -> None:
+        def answered_with(tag: str | None) -> None:
             is_stored = tag == "INSERT 0 1"
-            item.in_doubt = tag is None  # an empty tag tells that nothing was stored
+            item.in_doubt = tag is None  # an empty tag says that nothing was stored
             if is_stored:
                 self._known.put_since(item.key, item.first, last_deletion)
             answered(is_stored)
 
-        return self._connection.start([*item.rows[0], last_deletion], told)
+        return self._connection.start([*item.rows[0], last_deletion], answered_with)
 
     async def _settle(self, items: Sequence[Append], attempts: Attempts, attempt: int) -> None:
-        """Gives each item its outcome. Their numbers follow one another, key by key."""
+        """Gives each item its outcome. The numbers of a key follow one another."""
         try:
             while not await self._stores(items, attempts, check_all=attempt > 0):
                 items = await self._undecided(items, attempts)
@@ -116,7 +116,7 @@ class EventWriter:
                 item.outcome = copy_for_caller(error)
 
     async def _settle_again(self, items: Sequence[Append], attempts: Attempts, attempt: int, error: Exception) -> None:
-        """Tries what raced with others once more, and what the server doesn't take together in halves."""
+        """Tries items that raced with others once more, and items that the server refuses together in halves."""
         if attempt < _RACES_TOGETHER and self._is_race(error):
             await self._settle(items, attempts, attempt + 1)
         elif len(items) > 1:
@@ -132,7 +132,7 @@ class EventWriter:
                 items[0].outcome = copy_for_caller(final)
 
     async def _settle_race(self, item: Append, attempts: Attempts, attempt: int, error: Exception) -> None:
-        """Asks the journal about an item that a unique key refused; tries it again after a deadlock and its like."""
+        """Asks the journal about an item that a unique key refused. Tries it again after a deadlock and its like."""
         if not isinstance(error, asyncpg.UniqueViolationError):
             raced = EngineUnavailableError(f"others write to the journal: {error}")
             raced.__cause__ = error
@@ -140,7 +140,7 @@ class EventWriter:
         elif not await self._undecided([item], attempts):
             return
         elif attempt >= _RACES_ALONE or not self._is_race(error):
-            # An index of somebody's own, a sequence that was set back, or a row that row security hides.
+            # Another unique index, a sequence that was set back, or a row that row security hides.
             item.outcome = _refused(item, error, in_doubt=attempts.in_doubt, advice=self._tables.advice(error))
             return
         await self._settle([item], attempts, attempt + 1)
@@ -152,7 +152,7 @@ class EventWriter:
         return isinstance(error, RACED)
 
     async def _stores(self, items: Sequence[Append], attempts: Attempts, *, check_all: bool) -> bool:
-        """Whether all the rows are stored by this. If not, some may be."""
+        """Stores the rows. Returns false if some may not be stored."""
         last_deletion = self._known.last_deletion
         rows = [row for item in items for row in item.rows]
         statement, values = self._statement(items, rows, check_all=check_all or self._wary > 0)
@@ -171,7 +171,7 @@ class EventWriter:
     def _statement(
         self, items: Sequence[Append], rows: Sequence[EventRow], *, check_all: bool
     ) -> tuple[str, Sequence[object]]:
-        """What stores the rows: a plain INSERT, as far as they are known to be next."""
+        """The statement that stores the rows, with its values: a plain INSERT if all are known to be next."""
         unknown: dict[str, int] = {}
         before: dict[str, int] = {}
         key = ""
@@ -197,7 +197,7 @@ class EventWriter:
 
     async def _undecided(self, items: Sequence[Append], attempts: Attempts) -> list[Append]:
         """Asks the journal about each item, and settles those that are stored or refused. The others are still next."""
-        in_doubt = attempts.in_doubt  # before the question, which may find a neighbour
+        in_doubt = attempts.in_doubt  # as it was before the question, which may find another item stored
         try:
             last_deletion, states = await self._connection.run(partial(self._states, items, attempts), attempts)
         except (*RACED, Refused) as error:  # of the question, not of the rows
@@ -218,7 +218,7 @@ class EventWriter:
     async def _states(
         self, items: Sequence[Append], attempts: Attempts, connection: Connection
     ) -> tuple[int, Sequence[asyncpg.Record]]:
-        """What the journal holds at the numbers of the items. Those of them that are stored are confirmed then."""
+        """The journal's rows at the numbers of the items. Confirms those that are stored."""
         last_deletion = await connection.fetchval(self._tables.sql.last_deletion) if self._tables.remembers else 0
         keys = [row[0] for item in items for row in item.rows]
         numbers = listed(row[1] for item in items for row in item.rows)
@@ -231,7 +231,7 @@ class EventWriter:
     def _decide(
         self, item: Append, states: Sequence[asyncpg.Record], undecided: list[Append], last_deletion: int
     ) -> None:
-        """Settles an item that is stored, and confirmed, or refused. Otherwise it is still next."""
+        """Settles an item that is stored and confirmed, or in conflict. Otherwise it is still next."""
         highest: int = states[0][2]
         if _are_mine(item, states):
             self._known.put_since(item.key, item.first + len(item.rows) - 1, last_deletion)
@@ -250,7 +250,7 @@ def _by_key(item: Append) -> str:
 
 
 def _next_wave(items: Sequence[Append]) -> tuple[Sequence[Append], Sequence[Append]]:
-    """Parts the items into those that can go in one statement, and those that come after.
+    """Splits the items into those that can go in one statement, and those that come after.
 
     In one statement the numbers of a key have to follow one another: no number twice, no gap.
     """
@@ -271,7 +271,7 @@ def _next_wave(items: Sequence[Append]) -> tuple[Sequence[Append], Sequence[Appe
 def _with_states(
     items: Sequence[Append], states: Sequence[asyncpg.Record]
 ) -> Iterator[tuple[Append, Sequence[asyncpg.Record]]]:
-    """Each item with what the journal holds at its numbers."""
+    """Each item with the journal's rows at its numbers."""
     place = 0
     for item in items:
         yield item, states[place : place + len(item.rows)]
@@ -279,7 +279,7 @@ def _with_states(
 
 
 def _are_mine(item: Append, states: Sequence[asyncpg.Record]) -> bool:
-    """Whether the item itself is stored there."""
+    """Whether the item itself is stored at its numbers."""
     stored = [
         (event_id or old_event_id(item.key, row[1])) if found else None
         for row, (found, event_id, _) in zip(item.rows, states, strict=True)
@@ -288,7 +288,7 @@ def _are_mine(item: Append, states: Sequence[asyncpg.Record]) -> bool:
 
 
 def _may_be_deleted(item: Append, states: Sequence[asyncpg.Record]) -> bool:
-    """Whether its first number was used, and nothing tells by which event."""
+    """Whether its first number was used by an event that is gone, which may have been its own."""
     found, _, highest = states[0]
     return not found and highest >= item.first
 

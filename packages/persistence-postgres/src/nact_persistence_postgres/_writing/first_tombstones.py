@@ -1,8 +1,8 @@
 """Stores the tombstone with which a journal may begin: the copy of a journal whose beginning was deleted.
 
 The first record of a key is number 1 or a tombstone of any number, and the unique key decides between records of one
-number only. So a tombstone takes number 1 as well, by a second row in the same statement, the *placeholder*: whatever
-else would begin the journal meets it there. The placeholder is removed when the writers that haven't seen the tombstone
+number only. So a tombstone takes number 1 as well, by a second row in the same statement, the *placeholder*: any other
+first record meets it there. The placeholder is removed when the writers that haven't seen the tombstone
 have ended, as events are in a deletion. If the process dies before, it stays until the same tombstone is persisted
 again. Until then the journal holds two tombstones, which is valid.
 """
@@ -24,9 +24,9 @@ class FirstTombstones:
     """Writes tombstones that begin a journal, each in a transaction of its own.
 
     Args:
-        tables: Where to.
-        runner: Over which connections.
-        patience: For how many seconds writers are waited for.
+        tables: The tables to write to.
+        runner: Runs the statements.
+        patience: Seconds to wait for writers.
     """
 
     def __init__(self, tables: Tables, runner: Runner, patience: float) -> None:
@@ -58,7 +58,7 @@ class FirstTombstones:
             raise SequenceConflictError(key, number, highest)
 
     async def _begin(self, row: EventRow, connection: Connection) -> int | None:
-        """Stores the tombstone. If it isn't stored after that, returns the highest number of the key."""
+        """Stores the tombstone, or returns the highest number of a key that has another record."""
         key, number, created_at, _, _, event_id, _ = row
         await take_turn(connection, self._tables.sql)
         if await connection.execute(self._tables.begin, key, number, created_at, event_id) != "INSERT 0 0":

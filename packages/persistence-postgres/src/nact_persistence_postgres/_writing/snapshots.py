@@ -21,8 +21,8 @@ class SnapshotWriter:
     """Puts snapshots in their places.
 
     Args:
-        tables: Where to.
-        connection: Over which connection.
+        tables: The tables to write to.
+        connection: The connection to write over.
     """
 
     def __init__(self, tables: Tables, connection: WriteConnection) -> None:
@@ -30,7 +30,7 @@ class SnapshotWriter:
         self._connection = connection
 
     async def write(self, rows: Sequence[SnapshotRow]) -> Sequence[Outcome]:
-        """Stores the snapshots. One that can't be stored fails alone; of two for one place, the later one counts."""
+        """Stores the snapshots. One that is refused fails alone; of two for one place, the later one counts."""
         return await self._store(rows, self._connection.attempts())
 
     async def _store(self, rows: Sequence[SnapshotRow], attempts: Attempts) -> list[Outcome]:
