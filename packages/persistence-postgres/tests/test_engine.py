@@ -46,7 +46,7 @@ async def test_a_writer_that_slept_through_a_deletion_is_refused(
     assert await numbers(engine, key) == [5]
 
 
-async def test_a_deletion_waits_for_writers_that_have_not_seen_its_announcement(
+async def test_a_deletion_waits_for_writers_that_did_not_see_it(
     engine: PostgresPersistenceEngine, database: asyncpg.Connection[asyncpg.Record], schema: str, key: str
 ) -> None:
     for number in range(1, 4):
@@ -93,7 +93,7 @@ async def test_what_cannot_be_stored_fails_alone(engine: PostgresPersistenceEngi
 
 
 @pytest.mark.parametrize("wrong", ["a\0b", "k" * 3000])
-async def test_an_argument_that_the_tables_cannot_hold_is_a_value_error(
+async def test_an_argument_that_no_table_can_hold_is_a_value_error(
     engine: PostgresPersistenceEngine, wrong: str
 ) -> None:
     for call in (

@@ -107,7 +107,7 @@ async def random_text(database: Database) -> str:
 
 
 @pytest.mark.parametrize("kind", ["json", "jsonb"])
-async def test_ten_starters_at_once_add_the_column_to_tables_of_javascript(
+async def test_ten_starters_at_once_add_the_column_to_old_tables(
     server: PostgresStorage, schema: str, database: Database, kind: str
 ) -> None:
     await make_old_tables(database, schema, kind)

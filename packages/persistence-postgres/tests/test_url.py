@@ -13,7 +13,7 @@ def test_both_schemes_find_the_engine() -> None:
         assert isinstance(engine_from_url(f"{scheme}://localhost/db"), PostgresPersistenceEngine)
 
 
-def test_options_of_the_engine_are_taken_out_and_those_of_libpq_left() -> None:
+def test_options_of_the_engine_and_of_libpq_are_told_apart() -> None:
     engine = engine_from_url(
         "postgresql://a:1,b:2/db?schema=my%20own&sslmode=require&page_size=7&target_session_attrs=primary"
     )

@@ -55,7 +55,7 @@ def event(key: str, number: int) -> PersistedEvent:
     return PersistedEvent(key=key, sequence_number=number, data={"number": number})
 
 
-async def test_writers_follow_to_the_standby_and_nothing_acknowledged_is_lost(
+async def test_writers_follow_to_the_standby_and_lose_nothing(
     pair: tuple[PostgresStorage, PostgresStorage], key: str
 ) -> None:
     primary, standby = pair

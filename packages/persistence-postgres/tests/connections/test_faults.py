@@ -31,7 +31,7 @@ async def stored(engine: PostgresPersistenceEngine, key: str) -> list[PersistedE
     return [each async for each in engine.events(key)]
 
 
-async def test_a_hundred_writers_do_not_notice_that_the_server_is_killed(
+async def test_a_hundred_writers_do_not_notice_a_killed_server(
     server: PostgresStorage, patient: PostgresPersistenceEngine, key: str
 ) -> None:
     killed = asyncio.Event()
@@ -124,7 +124,7 @@ async def test_what_a_lone_writer_lost_the_answer_to_stays_unknown(
     await engine.aclose()
 
 
-async def test_a_lone_write_that_was_cancelled_is_seen_by_the_next_read(
+async def test_the_next_read_sees_a_lone_write_that_was_cancelled(
     server: PostgresStorage, patient: PostgresPersistenceEngine, key: str
 ) -> None:
     await patient.persist(event(key, 1))

@@ -114,7 +114,7 @@ async def test_a_deletion_on_a_silent_line_ends_and_closes(
     await asyncio.wait_for(engine.aclose(), 15)
 
 
-async def test_a_deletion_that_falls_silent_within_its_transaction_ends(
+async def test_a_deletion_that_falls_silent_in_a_transaction_ends(
     server: PostgresStorage,
     impatient: PostgresPersistenceEngine,
     database: asyncpg.Connection[asyncpg.Record],

@@ -64,7 +64,7 @@ async def test_a_context_is_passed_on(secured: PostgresStorage, authority: trust
         assert await works(engine, key)
 
 
-async def test_a_server_without_a_trusted_certificate_is_refused_at_once(
+async def test_a_certificate_that_is_not_trusted_is_refused_at_once(
     secured: PostgresStorage, tmp_path: Path, key: str
 ) -> None:
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))

@@ -43,9 +43,7 @@ async def test_journals_read_at_once_share_a_few_statements(
     assert min([await read_all() for _ in range(4)]) <= 6
 
 
-async def test_journals_read_at_once_are_read_whole_whatever_is_in_them(
-    engine: PostgresPersistenceEngine, key: str
-) -> None:
+async def test_journals_read_at_once_are_read_whole(engine: PostgresPersistenceEngine, key: str) -> None:
     journals = {
         f"{key} is long": [event(f"{key} is long", number) for number in range(1, 251)],
         f"{key} has as many as come first": [event(f"{key} has as many as come first", n) for n in range(1, 101)],
@@ -118,14 +116,14 @@ async def test_what_cannot_be_read_together_is_read_alone() -> None:
     assert await ask(server, 4) == [[("alone",)]] * 4
 
 
-async def test_a_server_that_cannot_be_reached_is_not_asked_again_for_each() -> None:
+async def test_a_server_out_of_reach_is_not_asked_again_for_each_key() -> None:
     server = Server(ConnectionResetError())
     first, *others = await ask(server, 4)
     assert first == [("alone",)]
     assert all(isinstance(other, EngineUnavailableError) for other in others)
 
 
-async def test_no_statement_has_a_parameter_of_which_asyncpg_would_have_to_ask(
+async def test_no_parameter_has_a_type_that_asyncpg_has_to_look_up(
     database: asyncpg.Connection[asyncpg.Record], engine: PostgresPersistenceEngine
 ) -> None:
     """About arrays of anything but text it asks for each new connection, by a statement that takes 10 ms."""
@@ -147,7 +145,7 @@ async def test_no_statement_has_a_parameter_of_which_asyncpg_would_have_to_ask(
         assert {each.name for each in parameters if each.kind == "array"} <= {"text[]"}, statement
 
 
-async def test_right_after_a_shared_round_trip_the_first_one_waits_for_others() -> None:
+async def test_after_a_shared_round_trip_the_first_waits_for_others() -> None:
     asked: list[Sequence[str]] = []
     alone: list[str] = []
 

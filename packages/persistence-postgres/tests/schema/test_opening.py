@@ -150,7 +150,7 @@ async def clerks_url(
     return server.bare_url.replace("test:test@", f"{role}:clerk@")
 
 
-async def test_rows_tell_an_order_across_keys_in_which_nothing_comes_late(
+async def test_rows_have_an_order_across_keys_in_which_none_comes_late(
     server: PostgresStorage, schema: str, database: Database, engine: PostgresPersistenceEngine
 ) -> None:
     read = f"""
@@ -194,7 +194,7 @@ async def test_an_index_that_was_left_unfinished_is_built_again(
     assert await database.fetchval(valid, f"{quoted(schema)}.snapshot_store") == 2
 
 
-async def test_an_engine_that_is_late_to_build_an_index_builds_no_second_one(
+async def test_an_engine_that_comes_late_builds_no_second_index(
     server: PostgresStorage, schema: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await make_old_tables(database, schema)

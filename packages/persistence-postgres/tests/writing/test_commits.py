@@ -66,9 +66,7 @@ async def test_the_next_write_of_a_lone_writer_begins_at_once(commits: Commits[s
     assert storage.batches == [["first"]]
 
 
-async def test_who_observes_batches_is_told_of_a_write_that_goes_out_alone(
-    commits: Commits[str], storage: Storage
-) -> None:
+async def test_an_observer_of_batches_is_told_of_a_lone_write(commits: Commits[str], storage: Storage) -> None:
     sizes: list[int] = []
     stop = observe_batches(sizes.append)
     write = asyncio.ensure_future(commits.submit("key", "second", 0))
@@ -79,9 +77,7 @@ async def test_who_observes_batches_is_told_of_a_write_that_goes_out_alone(
     assert sizes == [1]
 
 
-async def test_what_comes_while_one_is_alone_waits_for_it_and_goes_together(
-    commits: Commits[str], storage: Storage
-) -> None:
+async def test_writes_that_come_during_a_lone_one_go_together(commits: Commits[str], storage: Storage) -> None:
     writes = asyncio.gather(*[commits.submit("key", item, 0) for item in ("alone", "b", "c")])
     await passes()
     assert (storage.alone, storage.batches) == (["alone"], [["first"]])
@@ -135,9 +131,7 @@ async def test_a_read_waits_for_a_lone_write_that_was_cancelled(commits: Commits
     assert storage.batches == [["first"], ["second"]]
 
 
-async def test_a_read_waits_for_a_cancelled_write_that_waits_for_a_lone_one(
-    commits: Commits[str], storage: Storage
-) -> None:
+async def test_a_read_waits_for_a_cancelled_write_that_waits_itself(commits: Commits[str], storage: Storage) -> None:
     alone = asyncio.ensure_future(commits.submit("key", "alone", 0))
     await passes()
     behind = asyncio.ensure_future(commits.submit("other", "behind", 0))
