@@ -28,6 +28,10 @@ class PostgresBackDoor:
         change = f"UPDATE event_journal SET data = '{UNREADABLE}' WHERE persistence_key = $1 AND sequence_nr = $2"
         await self._run(change, key, sequence_number)
 
+    async def garble_metadata(self, key: str, sequence_number: int) -> None:
+        change = f"UPDATE event_journal SET metadata = '{UNREADABLE}' WHERE persistence_key = $1 AND sequence_nr = $2"
+        await self._run(change, key, sequence_number)
+
     async def garble_snapshot(self, key: str, sequence_number: int) -> None:
         change = f"UPDATE snapshot_store SET data = '{UNREADABLE}' WHERE persistence_key = $1 AND sequence_nr = $2"
         await self._run(change, key, sequence_number)
@@ -48,10 +52,22 @@ class PostgresBackDoor:
     async def drop(self) -> None:
         await self._run("DROP TABLE event_journal, snapshot_store CASCADE")
 
+    async def holds(self, text: str) -> bool:
+        in_table = "EXISTS (SELECT FROM {0} WHERE strpos({0}::text, $1) > 0)"
+        query = f"SELECT {in_table.format('event_journal')} OR {in_table.format('snapshot_store')}"
+        connection = await self._connected()
+        try:
+            return bool(await connection.fetchval(query, text))
+        finally:
+            await connection.close()
+
     async def _run(self, statement: str, *arguments: object) -> None:
-        connection = await asyncpg.connect(self._url(), server_settings={"search_path": self._schema})
+        connection = await self._connected()
         try:
             done = await connection.execute(statement, *arguments)
             assert done in {"DELETE 1", "UPDATE 1", "INSERT 0 1", "TRUNCATE TABLE", "DROP TABLE"}
         finally:
             await connection.close()
+
+    async def _connected(self) -> asyncpg.Connection[asyncpg.Record]:
+        return await asyncpg.connect(self._url(), server_settings={"search_path": self._schema})
