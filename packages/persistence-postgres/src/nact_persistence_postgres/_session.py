@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from nact.errors import EngineUnavailableError
 from nact.persistence.building.in_flight import InFlight
+from nact_persistence_postgres._addresses.dsn import Dsn
 from nact_persistence_postgres._connections.connection import Connection, Pool, in_transaction
-from nact_persistence_postgres._connections.dsn import Dsn
 from nact_persistence_postgres._connections.errors import OVERTAKEN, Refused, translated, unavailable
 from nact_persistence_postgres._connections.pool import ConnectionPool
 from nact_persistence_postgres._connections.retry import Attempts

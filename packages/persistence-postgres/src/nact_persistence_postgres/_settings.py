@@ -8,8 +8,8 @@ from ssl import SSLContext
 from typing import Literal, TypeAlias, cast
 
 from nact.persistence.records import is_unicode
+from nact_persistence_postgres._addresses.dsn import Dsn
 from nact_persistence_postgres._connections.connection import Pool
-from nact_persistence_postgres._connections.dsn import Dsn
 
 MAX_NAME_BYTES = 63
 """Postgres cuts longer identifiers short, so that two of them could become one."""

@@ -18,8 +18,8 @@ from nact.persistence.building.checks import (
 )
 from nact.persistence.building.lifecycle import SessionEngine
 from nact.persistence.records import MAX_SEQUENCE_NUMBER
+from nact_persistence_postgres._addresses.dsn import Dsn
 from nact_persistence_postgres._connections.connection import Pool
-from nact_persistence_postgres._connections.dsn import Dsn
 from nact_persistence_postgres._session import Session
 from nact_persistence_postgres._settings import Settings, Ssl, checked_source
 from nact_persistence_postgres._writing.events import Append

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from nact.errors import EngineUnavailableError, OutcomeUnknownError
-from nact_persistence_postgres._connections.confirmation import CONFIRM
-from nact_persistence_postgres._connections.connection import Lease
+from nact_persistence_postgres._connections.connection import CONFIRM, Lease
 from nact_persistence_postgres._connections.pool import ConnectionPool
 from nact_persistence_postgres._connections.retry import Attempts
 from nact_persistence_postgres._connections.runner import Runner

@@ -12,7 +12,7 @@ from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact.persistence import PersistedEvent
 from nact_conformance.containers import PostgresStorage
 from nact_persistence_postgres import PostgresPersistenceEngine
-from nact_persistence_postgres._connections.hosts import each_host
+from nact_persistence_postgres._addresses.hosts import each_host
 
 pytestmark = pytest.mark.anyio
 

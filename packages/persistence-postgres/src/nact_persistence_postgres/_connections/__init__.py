@@ -1,1 +1,1 @@
-"""Connections to the server: where it is, how they are made, lent and replaced, and what their errors mean."""
+"""Connections to the server: made, lent, replaced, and what their errors mean."""

@@ -26,6 +26,13 @@ T = TypeVar("T")
 _WAITS_FOR_STANDBY = "SyncRepWaitForLSN"
 """The function of Postgres that warns when a commit stops waiting for its standby. (The text depends on the locale.)"""
 
+CONFIRM = "SELECT pg_logical_emit_message(true, 'nact', '')"
+"""Writes a few bytes to the log and nothing else, in a transaction of its own.
+
+Its commit waits for disks and standbys as that of a write does, and so for all commits before it. An acknowledgement
+that rests on a read has to wait for this: a SELECT sees rows that no standby has yet.
+"""
+
 
 class OwnConnection(_Base):
     """A connection that goes back to the pool without a round trip: the engine leaves nothing to reset.
@@ -95,6 +102,14 @@ async def in_transaction(connection: Connection, begin: str, work: Callable[[Con
         raise
     await connection.execute("COMMIT")
     return result
+
+
+async def confirm(connection: Connection) -> None:
+    """Returns when everything that could be read on this connection is durable: see `CONFIRM`.
+
+    It has to be the connection that read it: after a failover, another server knows nothing of what only the first had.
+    """
+    await connection.execute(CONFIRM)
 
 
 def terminate(connection: Connection) -> None:

@@ -11,6 +11,8 @@ from typing import Any, cast
 import asyncpg
 
 from nact.errors import EngineClosedError, EngineUnavailableError
+from nact_persistence_postgres._addresses.dsn import Dsn
+from nact_persistence_postgres._addresses.hosts import connect
 from nact_persistence_postgres._connections.connection import (
     Connection,
     Lease,
@@ -21,10 +23,8 @@ from nact_persistence_postgres._connections.connection import (
     terminate,
 )
 from nact_persistence_postgres._connections.contention import Contention
-from nact_persistence_postgres._connections.dsn import Dsn
 from nact_persistence_postgres._connections.errors import OtherLoopError, is_answer, keeps_connection, translated
 from nact_persistence_postgres._connections.fence import Fence, end_holders, new_mark, pause
-from nact_persistence_postgres._connections.hosts import connect
 from nact_persistence_postgres._connections.retry import Attempts
 from nact_persistence_postgres._connections.server_limits import ServerLimits
 from nact_persistence_postgres._settings import Settings

@@ -11,8 +11,7 @@ import asyncpg
 
 from nact.persistence import PersistedSnapshot
 from nact.persistence.building.paging import prefetched
-from nact_persistence_postgres._connections.confirmation import confirm
-from nact_persistence_postgres._connections.connection import Connection
+from nact_persistence_postgres._connections.connection import Connection, confirm
 from nact_persistence_postgres._connections.runner import Runner
 from nact_persistence_postgres._reading.pages import Page, Window
 from nact_persistence_postgres._reading.shared_reads import SharedQuery

@@ -8,8 +8,7 @@ import asyncpg
 
 from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact.persistence.building.errors import engine_unavailable
-from nact_persistence_postgres._connections.confirmation import confirm
-from nact_persistence_postgres._connections.connection import Connection
+from nact_persistence_postgres._connections.connection import Connection, confirm
 from nact_persistence_postgres._connections.runner import Runner
 from nact_persistence_postgres._statements.rows import old_event_id
 from nact_persistence_postgres._statements.sql import Statements

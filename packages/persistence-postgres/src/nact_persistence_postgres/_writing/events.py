@@ -16,8 +16,7 @@ import asyncpg
 from nact.errors import EngineUnavailableError, NactError, OutcomeUnknownError, SequenceConflictError
 from nact.persistence.building.errors import copy_for_caller, engine_unavailable
 from nact.persistence.building.group_commit import Outcome
-from nact_persistence_postgres._connections.confirmation import confirm
-from nact_persistence_postgres._connections.connection import Connection
+from nact_persistence_postgres._connections.connection import Connection, confirm
 from nact_persistence_postgres._connections.errors import RACED, Refused, refused
 from nact_persistence_postgres._connections.retry import Attempts
 from nact_persistence_postgres._connections.write_connection import WriteConnection

@@ -12,8 +12,7 @@ from __future__ import annotations
 from functools import partial
 
 from nact.errors import EngineUnavailableError, OutcomeUnknownError, SequenceConflictError
-from nact_persistence_postgres._connections.confirmation import confirm
-from nact_persistence_postgres._connections.connection import Connection
+from nact_persistence_postgres._connections.connection import Connection, confirm
 from nact_persistence_postgres._connections.runner import Runner
 from nact_persistence_postgres._statements.rows import EventRow
 from nact_persistence_postgres._statements.tables import Tables

@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote_plus, urlsplit
 
-from nact_persistence_postgres._connections.hosts import each_host
-from nact_persistence_postgres._connections.libpq_options import Pairs, checked_options
+from nact_persistence_postgres._addresses.hosts import each_host
+from nact_persistence_postgres._addresses.libpq_options import Pairs, checked_options
 
 _ESCAPE = (
     "a '/' or '#' in a user's name or password is written %2F or %23 in a URL, a '?' %3F, a '@' %40, and a '[' %5B"
