@@ -157,8 +157,32 @@ async def test_bounds_that_are_no_int_are_refused(key: str, bound: int) -> None:
         engine.delete_snapshots(key, up_to=bound),
         engine.delete_events(key, up_to=bound),
     ):
-        with pytest.raises(InvalidEventError):
+        with pytest.raises(TypeError, match="int"):
             await use
+
+
+async def test_arguments_out_of_range_are_refused(key: str) -> None:
+    engine = RedisPersistenceEngine(NOWHERE)
+    for use in (
+        numbers(engine, key, after=-1),
+        numbers(engine, key, limit=-1),
+        numbers(engine, ""),
+        engine.highest_sequence_number("\ud800"),
+        engine.delete_events("", up_to=1),
+        engine.latest_snapshot(""),
+    ):
+        with pytest.raises(ValueError, match=r"must (not )?be") as refused:
+            await use
+        assert not isinstance(refused.value, InvalidEventError)
+
+
+async def test_what_is_no_record_is_refused(key: str) -> None:
+    engine = RedisPersistenceEngine(NOWHERE)
+    record: Any
+    for record in (None, {"key": key}, key):
+        for use in (engine.persist(record), engine.persist_all([record]), engine.take_snapshot(record)):
+            with pytest.raises(TypeError, match="expected a Persisted"):
+                await use
 
 
 LOOPS = """

@@ -136,8 +136,6 @@ def snapshot_member(snapshot: PersistedSnapshot) -> bytes:
     Raises:
         InvalidEventError: It couldn't be read back exactly.
     """
-    if not isinstance(snapshot, PersistedSnapshot):
-        raise InvalidEventError(f"expected a PersistedSnapshot, not {snapshot!r}")
     text, identity = _text(snapshot.data), b""
     if snapshot.event_id is not None:
         identity = _EVENT + json_data.encode(snapshot.event_id).replace(b" ", b"\\u0020") + b" "

@@ -12,7 +12,15 @@ from typing import ClassVar, Self
 from redis.asyncio import Redis, RedisCluster
 
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact.persistence.building.checks import check_batch, check_key, check_prefix, check_tags, check_up_to, check_window
+from nact.persistence.building.checks import (
+    check_batch,
+    check_key,
+    check_prefix,
+    check_snapshot,
+    check_tags,
+    check_up_to,
+    check_window,
+)
 from nact.persistence.building.lifecycle import Lifecycle
 from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_redis import _settings
@@ -152,20 +160,23 @@ class RedisPersistenceEngine:
     async def delete_events(self, key: str, *, up_to: int) -> None:
         """Some thousand at a time: of more than that, the oldest are gone first until it returns."""
         self._life.check_open()
+        check_key(key)
         number = check_up_to(up_to)
-        await (self._life.ready() or await self._life.opened()).writer.delete_events(check_key(key), number)
+        await (self._life.ready() or await self._life.opened()).writer.delete_events(key, number)
 
     async def highest_sequence_number(self, key: str) -> int:
         self._life.check_open()
+        check_key(key)
         session = self._life.ready() or await self._life.opened()
-        await session.writer.settled(check_key(key))
+        await session.writer.settled(key)
         return await session.reader.highest(key)
 
     async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
         """Remembers every key that it yields, since Redis may list one twice."""
         self._life.check_open()
+        check_prefix(prefix)
         session = self._life.ready() or await self._life.opened()
-        async with aclosing(session.reader.keys(check_prefix(prefix))) as found:
+        async with aclosing(session.reader.keys(prefix)) as found:
             async for key in found:
                 yield key
                 self._life.check_open()
@@ -174,19 +185,22 @@ class RedisPersistenceEngine:
 
     async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
         self._life.check_open()
+        check_key(key)
         limit = MAX_SEQUENCE_NUMBER if up_to is None else check_up_to(up_to)
         session = self._life.ready() or await self._life.opened()
-        await session.writer.settled(check_key(key))
+        await session.writer.settled(key)
         return await session.reader.snapshot(key, limit)
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
         self._life.check_open()
+        check_snapshot(snapshot)
         await (self._life.ready() or await self._life.opened()).writer.put_snapshot(snapshot)
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
         self._life.check_open()
+        check_key(key)
         number = check_up_to(up_to)
-        await (self._life.ready() or await self._life.opened()).writer.delete_snapshots(check_key(key), number)
+        await (self._life.ready() or await self._life.opened()).writer.delete_snapshots(key, number)
 
 
 def _session(source: Source, setup: Setup, options: Options) -> Session:
