@@ -13,22 +13,26 @@ from nact.persistence.building import json_data
 from nact.persistence.building.checks import check_tags
 from nact.persistence.records import MAX_SEQUENCE_NUMBER, is_unicode
 
-EventFields: TypeAlias = tuple[str, str, str, str, str]
-"""The entry's id, event_id, created_at, tags, data: as `APPEND` takes them."""
+EventFields: TypeAlias = tuple[str, ...]
+"""The entry's id, event_id, created_at, tags, data, and the metadata if there is any: as `APPEND` takes them."""
 
 Entry: TypeAlias = "list[Any] | tuple[Any, ...]"
 """A stream's entry as it is read: its id, then its fields and their values in turn."""
 
 MAX_TEXT = 64 * 1024 * 1024
-"""Bytes of data in one event: Redis takes no more than 512 MB in one argument, and a batch has many events."""
+"""Bytes of JSON in one event: Redis takes no more than 512 MB in one argument, and a batch has many events."""
 
 MAX_EVENTS = 20_000
 """In one batch: a script blocks the server for everybody. See docs/adr/0053."""
 
 _EVENT = b"@"
+_BOTH = b"#"
 _DIGITS = len(str(MAX_SEQUENCE_NUMBER))
 _FIELDS = (b"event_id", b"created_at", b"tags", b"data")
+_PLAIN, _PLAIN_READ = 5, 8
+"""So many texts has an event without metadata, when it is sent and when it is read."""
 _decode = json_data.decode
+_decode_both = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
@@ -40,13 +44,15 @@ def event_fields(event: PersistedEvent) -> EventFields:
     """
     if type(event.event_id) is not str or not event.event_id or not is_unicode(event.event_id):
         raise InvalidEventError(f"event_id must be a non-empty string of valid Unicode, not {event.event_id!r}")
-    return (
+    text, metadata = _texts(event)
+    fields = (
         f"{event.sequence_number}-0",
         event.event_id,
         str(_checked_time(event.created_at)),
         json_data.encode(list(event.tags)).decode() if event.tags else "[]",
-        _text(event.data).decode(),
+        text.decode(),
     )
+    return fields if metadata is None else (*fields, metadata.decode())
 
 
 def batch_fields(events: Sequence[PersistedEvent]) -> list[EventFields]:
@@ -60,10 +66,21 @@ def batch_fields(events: Sequence[PersistedEvent]) -> list[EventFields]:
             f"the batch has {len(events)} events, and there may be {MAX_EVENTS}; persist it in parts"
         )
     fields = [event_fields(event) for event in events]
-    size = sum(len(each[4]) for each in fields)
+    size = sum(map(text_size, fields))
     if size > MAX_TEXT:
         raise InvalidEventError(f"the batch has {size} characters of JSON, and there may be {MAX_TEXT}")
     return fields
+
+
+def text_size(fields: EventFields) -> int:
+    """How many characters of JSON the event's data and metadata have."""
+    size = len(fields[4])
+    return size if len(fields) == _PLAIN else size + len(fields[5])
+
+
+def page_size(entries: Sequence[Entry]) -> int:
+    """About how many bytes of JSON the entries have."""
+    return sum(len(fields[-1]) if len(fields) == _PLAIN_READ else sum(map(len, fields)) for _, fields in entries)
 
 
 def entry_number(key: str, entry: Entry) -> int:
@@ -85,6 +102,11 @@ def stored_event(key: str, number: int, fields: Sequence[bytes], tags: frozenset
         CorruptJournalError: It can't be read.
     """
     try:
+        metadata = None
+        if len(fields) == _PLAIN_READ + 2:
+            *fields, metadata_name, metadata = fields
+            if metadata_name != b"metadata":
+                raise ValueError(f"it has the field {metadata_name!r}")
         id_name, event_id, time_name, created_at, tags_name, its_tags, data_name, data = fields
         if (id_name, time_name, tags_name, data_name) != _FIELDS:
             raise ValueError(f"it has the fields {fields[::2]!r}")
@@ -98,6 +120,7 @@ def stored_event(key: str, number: int, fields: Sequence[bytes], tags: frozenset
             tags=carried,
             created_at=int(created_at),
             event_id=event_id.decode(),
+            metadata={} if metadata is None else json_data.decode_metadata(metadata),
         )
     except (ValueError, TypeError) as error:
         raise CorruptJournalError(f"its entry can't be read: {error}", key, number) from error
@@ -131,12 +154,15 @@ def padded(number: int) -> bytes:
 def snapshot_member(snapshot: PersistedSnapshot) -> bytes:
     """The snapshot as its sorted set holds it: number, time, its event's id and JSON text, with blanks between them.
 
-    The id is JSON text behind an `@`, without blanks. A snapshot without an id, as earlier releases took, lacks it.
+    The id is JSON text after an `@`, without blanks. A snapshot without an id lacks it. The JSON text is the data; with
+    metadata it is an object of both, after a `#`.
 
     Raises:
         InvalidEventError: It couldn't be read back exactly.
     """
-    text, identity = _text(snapshot.data), b""
+    (text, metadata), identity = _texts(snapshot), b""
+    if metadata is not None:
+        text = b'#{"metadata":%b,"data":%b}' % (metadata, text)
     if snapshot.event_id is not None:
         identity = _EVENT + json_data.encode(snapshot.event_id).replace(b" ", b"\\u0020") + b" "
     created_at = _checked_time(snapshot.created_at)
@@ -157,22 +183,36 @@ def stored_snapshot(key: str, member: bytes) -> PersistedSnapshot:
         if text.startswith(_EVENT):  # no JSON text does
             identity, _, text = text.removeprefix(_EVENT).partition(b" ")
             event_id = json_data.decode(identity)
+        metadata: dict[str, Any] = {}
+        if text.startswith(_BOTH):
+            text, metadata = _split(text.removeprefix(_BOTH))
         return PersistedSnapshot(
             key=key,
             sequence_number=int(number),
             data=json_data.decode(text),
             created_at=int(created_at),
             event_id=event_id,
+            metadata=metadata,
         )
     except ValueError as error:
         raise CorruptJournalError(f"the snapshot can't be decoded: {error}", key, sequence_number) from error
 
 
-def _text(data: object) -> bytes:
-    text = json_data.encode(data)
-    if len(text) > MAX_TEXT:
-        raise InvalidEventError(f"the data has {len(text)} bytes of JSON, and there may be {MAX_TEXT}")
-    return text
+def _texts(record: PersistedEvent | PersistedSnapshot) -> tuple[bytes, bytes | None]:
+    """The data, and the metadata if there is any, as JSON text."""
+    text, metadata = json_data.encode(record.data), json_data.encode_metadata(record.metadata)
+    size = len(text) if metadata is None else len(text) + len(metadata)
+    if size > MAX_TEXT:
+        raise InvalidEventError(f"the data and metadata have {size} bytes of JSON, and there may be {MAX_TEXT}")
+    return text, metadata
+
+
+def _split(text: bytes) -> tuple[bytes, dict[str, Any]]:
+    """The text of a snapshot's data, and its metadata, of a text that holds both."""
+    both = _decode_both(text)
+    if both.keys() != {"metadata", "data"}:
+        raise ValueError(f"it has {', '.join(map(repr, both))} in place of 'metadata' and 'data'")
+    return bytes(both["data"]), json_data.decode_metadata(bytes(both["metadata"]))
 
 
 def _checked_time(created_at: int) -> int:

@@ -11,7 +11,7 @@ from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent
 from nact.persistence.building.paging import prefetched
 from nact_persistence_redis._reader import Page
-from nact_persistence_redis._records import entry_number, stored_event
+from nact_persistence_redis._records import entry_number, page_size, stored_event
 
 FetchPage: TypeAlias = Callable[[int, int], Coroutine[Any, Any, Page]]
 """Reads the page behind a sequence number, with at most so many events."""
@@ -91,7 +91,7 @@ class Replay:
         is_filled = self._left is not None and not self._tags and len(page.entries) >= self._left
         if page.is_last or (is_filled and not page.tombstones):
             return None
-        average = sum(len(entry[1][-1]) for entry in page.entries) // len(page.entries)
+        average = page_size(page.entries) // len(page.entries)
         last = entry_number(self._key, page.entries[-1])
         return fetch(last, self._fitting(_BYTES // (average + _BESIDE_DATA)))
 

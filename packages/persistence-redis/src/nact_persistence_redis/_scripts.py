@@ -82,8 +82,8 @@ APPEND = Script(
     _COMMON
     + """
 -- KEYS: of each item its stream. ARGV[1]: the items in MessagePack, each its first number and then its events
--- {id, event_id, created_at, tags, data}. Returns for each: -1 when it is stored, the highest number of the journal
--- when it isn't the next, or a text: an error that concerns it alone, or one of these words and what they are about.
+-- {id, event_id, created_at, tags, data, metadata}, the last only if there is any. Returns for each: -1 when it is
+-- stored, the highest number of the journal when it isn't the next, or a text: an error that concerns it alone, or one of these words and what they are about.
 --   DELETED n  isn't the next, and was deleted if it ever was stored; n is the highest number
 --   GAP n      would be the next, but event n before it is gone
 --   UNSURE e   couldn't be looked up, because of the error e
@@ -138,8 +138,14 @@ local function append(stream, item)
   end
   for n = 2, #item do
     local event = item[n]
-    local reply = redis.pcall('XADD', stream, event[1],
-      'event_id', event[2], 'created_at', event[3], 'tags', event[4], 'data', event[5])
+    local reply
+    if event[6] then
+      reply = redis.pcall('XADD', stream, event[1],
+        'event_id', event[2], 'created_at', event[3], 'tags', event[4], 'data', event[5], 'metadata', event[6])
+    else
+      reply = redis.pcall('XADD', stream, event[1],
+        'event_id', event[2], 'created_at', event[3], 'tags', event[4], 'data', event[5])
+    end
     if type(reply) == 'table' then
       if n > 2 then return 'PARTLY ' .. reply.err end
       -- The stream had an event of this number, whatever the count of its entries says.

@@ -24,7 +24,7 @@ from nact_persistence_redis._errors import for_one, refusal
 from nact_persistence_redis._lines import Pool
 from nact_persistence_redis._link import Link
 from nact_persistence_redis._names import Names
-from nact_persistence_redis._records import EventFields, padded, snapshot_member
+from nact_persistence_redis._records import EventFields, padded, snapshot_member, text_size
 from nact_persistence_redis._request import Request
 from nact_persistence_redis._wire import Reply
 
@@ -113,7 +113,7 @@ class Writer:
     def append(self, item: Append) -> asyncio.Future[None]:
         """Stores the events. Await what this returns."""
         item.stream = self._names.events(item.key)
-        size = sum(len(event[4]) for event in item.events) + _BESIDE_DATA * len(item.events)
+        size = sum(map(text_size, item.events)) + _BESIDE_DATA * len(item.events)
         return self._submit(item.stream, item, size)
 
     async def delete_events(self, key: str, up_to: int) -> None:

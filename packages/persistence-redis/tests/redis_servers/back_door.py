@@ -56,6 +56,8 @@ class RedisBackDoor:
                 return
             fields: dict[Any, Any] = {"event_id": event.event_id, "created_at": event.created_at}
             fields |= {"tags": json.dumps(event.tags), "data": json.dumps(event.data)}
+            if event.metadata:
+                fields["metadata"] = json.dumps(event.metadata)
             await client.xadd(f"{name}:events", fields, id=f"{event.sequence_number}-0")
 
     async def empty(self) -> None:
