@@ -12,6 +12,7 @@ from redis_servers.servers import OLDEST_IMAGE
 
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.records import tombstone
 from nact_conformance.containers import RedisStorage
 from nact_persistence_redis import RedisPersistenceEngine, engine_from_url
 
@@ -45,6 +46,7 @@ async def use_everything(engine: RedisPersistenceEngine, key: str, numbered: Num
     await engine.delete_snapshots(key, up_to=9)
     await engine.delete_events(key, up_to=10)
     await engine.delete_events(key, up_to=10)
+    await engine.persist(tombstone(numbered(f"copy:{key}", 7, 7)[0]))
     assert [event.sequence_number async for event in engine.events(key)] == [10, 11]
     assert await engine.highest_sequence_number(key) == 11
     assert [found async for found in engine.keys(prefix=key)] == [key]

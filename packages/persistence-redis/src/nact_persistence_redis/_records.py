@@ -14,7 +14,10 @@ from nact.persistence.building.checks import check_tags
 from nact.persistence.records import MAX_SEQUENCE_NUMBER, is_unicode
 
 EventFields: TypeAlias = tuple[str, ...]
-"""The entry's id, event_id, created_at, tags, data, and the metadata if there is any: as `APPEND` takes them."""
+"""The entry's id, event_id, created_at, tags, data, and the metadata if there is any: as `APPEND` takes them.
+
+Of a tombstone the first three.
+"""
 
 Entry: TypeAlias = "list[Any] | tuple[Any, ...]"
 """A stream's entry as it is read: its id, then its fields and their values in turn."""
@@ -44,11 +47,12 @@ def event_fields(event: PersistedEvent) -> EventFields:
     """
     if type(event.event_id) is not str or not event.event_id or not is_unicode(event.event_id):
         raise InvalidEventError(f"event_id must be a non-empty string of valid Unicode, not {event.event_id!r}")
+    identity = (f"{event.sequence_number}-0", event.event_id, str(_checked_time(event.created_at)))
+    if event.is_deleted:
+        return identity
     text, metadata = _texts(event)
     fields = (
-        f"{event.sequence_number}-0",
-        event.event_id,
-        str(_checked_time(event.created_at)),
+        *identity,
         json_data.encode(list(event.tags)).decode() if event.tags else "[]",
         text.decode(),
     )
@@ -74,8 +78,7 @@ def batch_fields(events: Sequence[PersistedEvent]) -> list[EventFields]:
 
 def text_size(fields: EventFields) -> int:
     """How many characters of JSON the event's data and metadata have."""
-    size = len(fields[4])
-    return size if len(fields) == _PLAIN else size + len(fields[5])
+    return len(fields[4]) if len(fields) == _PLAIN else sum(map(len, fields[4:]))
 
 
 def page_size(entries: Sequence[Entry]) -> int:
@@ -136,7 +139,7 @@ def stored_tombstone(key: str, fields: Entry) -> PersistedEvent:
         number, event_id, created_at, _ = fields
         return PersistedEvent(
             key=key,
-            sequence_number=number,
+            sequence_number=int(number),
             data=None,
             created_at=int(created_at),
             is_deleted=True,

@@ -31,7 +31,7 @@ class Script:
 
 # A journal is one key: Redis Cluster refuses commands of several keys of a slot that is on its way to another node. So
 # the tombstone is in the stream, too, as a consumer group: its last-delivered-id is the last number deleted, its name
-# holds the rest of the event. This engine leaves one; several, which something else wrote, are read as well.
+# holds the rest of the event. This engine leaves one; several, which another program wrote, are read as well.
 _COMMON = """
 local function field(reply, name)
   for i = 1, #reply, 2 do
@@ -39,16 +39,28 @@ local function field(reply, name)
   end
 end
 
+-- Sequence numbers are texts of digits: Lua's own numbers are exact up to 2^53 only.
 local function number(id)
-  return tonumber(string.match(id, '^%d+'))
+  return string.match(id, '^%d+')
+end
+
+local function is_less(one, other)
+  return #one < #other or #one == #other and one < other
+end
+
+-- The number that is higher by n, which is an ordinary number below 10^12.
+local function plus(number, n)
+  local high, low = tonumber(string.sub(number, 1, -13)) or 0, tonumber(string.sub(number, -12)) + n
+  if low >= 1e12 then high, low = high + 1, low - 1e12 end
+  return high > 0 and string.format('%.0f%012.0f', high, low) or string.format('%.0f', low)
 end
 
 local function highest(stream)
-  if redis.call('EXISTS', stream) == 0 then return 0 end
+  if redis.call('EXISTS', stream) == 0 then return '0' end
   return number(field(redis.call('XINFO', 'STREAM', stream), 'last-generated-id'))
 end
 
--- Of each tombstone its number, event_id, time and name; the last one last.
+-- The number, event_id, created_at and name of each tombstone, the last one last.
 local function tombstones(stream, length)
   local found = {}
   if length > 0 or redis.call('EXISTS', stream) == 1 then
@@ -59,40 +71,48 @@ local function tombstones(stream, length)
         found[#found + 1] = {number(field(group, 'last-delivered-id')), event_id, created_at, name}
       end
     end
-    if #found > 1 then table.sort(found, function(one, other) return one[1] < other[1] end) end
+    if #found > 1 then table.sort(found, function(one, other) return is_less(one[1], other[1]) end) end
   end
   return found
 end
 
+-- The number of the last tombstone, or nil.
 local function dead(stream, length)
   local found = tombstones(stream, length)
-  return #found > 0 and found[#found][1] or 0
+  return #found > 0 and found[#found][1] or nil
+end
+
+-- Adds the group that stands for a deleted event. It also makes the stream of a journal that begins with one.
+local function bury(stream, id, event_id, created_at)
+  return redis.pcall('XGROUP', 'CREATE', stream, 'tombstone ' .. event_id .. ' ' .. created_at, id, 'MKSTREAM')
 end
 
 -- Changes nothing. WAITAOF and WAIT confirm what their own connection wrote, and one that wrote nothing they confirm at
--- once; so whoever finds that another connection did the work writes this behind it.
+-- once. A call whose work another connection did before writes this, and so waits for that work's confirmation.
 local function touch(stream)
   redis.call('XSETID', stream, field(redis.call('XINFO', 'STREAM', stream), 'last-generated-id'))
 end
 """
 
-# The last sequence number is the tombstone's plus the count of entries behind it. Only where that doesn't fit is the
+# The last sequence number is the tombstone's plus the count of entries after it. Only where that doesn't fit is the
 # stream asked for the last id it ever had, since the answer holds two whole events.
 APPEND = Script(
     _COMMON
     + """
--- KEYS: of each item its stream. ARGV[1]: the items in MessagePack, each its first number and then its events
--- {id, event_id, created_at, tags, data, metadata}, the last only if there is any. Returns for each: -1 when it is
--- stored, the highest number of the journal when it isn't the next, or a text: an error that concerns it alone, or one of these words and what they are about.
---   DELETED n  isn't the next, and was deleted if it ever was stored; n is the highest number
---   GAP n      would be the next, but event n before it is gone
---   UNSURE e   couldn't be looked up, because of the error e
+-- KEYS: the stream of each item. ARGV[1]: the items in MessagePack, each its first number and then its events
+-- {id, event_id, created_at, tags, data, metadata}, without the last if there is none. A tombstone, which begins a
+-- journal, is {id, event_id, created_at}. Returns an outcome for each: -1 when it is stored, or a text: an error that
+-- concerns this item alone, or a word and what it is about.
+--   TAKEN n    its number isn't the next; n is the highest number
+--   DELETED n  the same, and it was deleted if it ever was stored
+--   GAP n      it would be the next, but event n before it is gone
+--   UNSURE e   it couldn't be looked up, because of the error e
 --   PARTLY e   some of its events are stored, then came the error e
 local has_written = false
 
 -- true, false, or nil if nothing is left that would tell.
 local function is_stored(stream, item)
-  local deleted, last, told = {}, 0, nil
+  local deleted, last, told = {}, '0', nil
   for _, each in ipairs(tombstones(stream, 0)) do
     deleted[each[1]] = each[2]
     last = each[1]
@@ -105,7 +125,7 @@ local function is_stored(stream, item)
     else
       event_id = deleted[number(id)]
     end
-    if event_id or number(id) > last then
+    if event_id or is_less(last, number(id)) then
       if event_id ~= item[n][2] then return false end
       told = true
     end
@@ -113,26 +133,51 @@ local function is_stored(stream, item)
   return told
 end
 
--- What became of an item that doesn't fit; nil if it does after all, being behind the last event.
-local function misfit(stream, item)
-  local last = highest(stream)
-  if item[1] == last + 1 then
-    local entry = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
-    if entry and number(entry[1]) == last or dead(stream, 0) == last then return nil end
-    return string.format('GAP %.0f', last)
-  end
+-- The outcome of an item that isn't the next: it came before, or another one did.
+local function repeated(stream, item, last)
   local stored = is_stored(stream, item)
   if stored then
     touch(stream)
     return -1
   end
-  return stored == nil and string.format('DELETED %.0f', last) or last
+  return (stored == nil and 'DELETED ' or 'TAKEN ') .. last
+end
+
+-- The outcome of an item that doesn't fit; nil if it does after all, and comes after the last event.
+local function misfit(stream, item)
+  local last = highest(stream)
+  if item[2][1] ~= plus(last, 1) .. '-0' then return repeated(stream, item, last) end
+  local entry = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  if entry and number(entry[1]) == last or (dead(stream, 0) or '0') == last then return nil end
+  return 'GAP ' .. last
+end
+
+local function begin_with_tombstone(stream, item)
+  local id, event_id, created_at = unpack(item[2])
+  local last = highest(stream)
+  if last ~= '0' or dead(stream, 0) then return repeated(stream, item, last) end
+  local reply = bury(stream, id, event_id, created_at)
+  if reply.err then return reply end
+  reply = redis.pcall('XSETID', stream, id)
+  if reply.err then
+    redis.call('XGROUP', 'DESTROY', stream, tombstones(stream, 0)[1][4])
+    return reply
+  end
+  has_written = true
+  return -1
 end
 
 local function append(stream, item)
   local length = redis.pcall('XLEN', stream)
   if type(length) == 'table' then return length end
-  if item[1] ~= dead(stream, length) + length + 1 then
+  if not item[2][4] then return begin_with_tombstone(stream, item) end
+  local last, is_next = dead(stream, length), nil
+  if last then
+    is_next = item[2][1] == plus(last, length + 1) .. '-0'
+  else
+    is_next = item[1] == length + 1
+  end
+  if not is_next then
     local outcome = misfit(stream, item)
     if outcome then return outcome end
   end
@@ -173,32 +218,32 @@ return outcomes
 """
 )
 
-# Who has no memory left has to be able to delete.
+# A full memory must not keep anyone from deleting.
 _ALSO_WHEN_FULL = "#!lua flags=allow-oom\n"
 
 DELETE_EVENTS = Script(
     _ALSO_WHEN_FULL
     + _COMMON
     + """
--- KEYS: the stream. ARGV: delete up to this number, at most so many events. Returns 1 when that is done.
-local stream = KEYS[1]
-local deleted = tombstones(stream, 0)
-local last = #deleted > 0 and deleted[#deleted][1] or 0
-local up_to = math.min(tonumber(ARGV[1]), highest(stream))
-if up_to <= last then
-  -- Done before, or begun before: whoever may not trim has left the events.
-  if last > 0 and redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f-0', last + 1)) == 0 then
-    touch(stream)
-  end
+-- KEYS: the stream. ARGV: the last number to delete, and how many events to delete at most. Returns 1 when all of them
+-- are deleted, 0 when some are left.
+local stream, up_to, last = KEYS[1], ARGV[1], '0'
+local deleted, newest = tombstones(stream, 0), highest(stream)
+if #deleted > 0 then last = deleted[#deleted][1] end
+if is_less(newest, up_to) then up_to = newest end
+if not is_less(last, up_to) then
+  -- Done before, or begun before: a user without the right to trim has left the events.
+  if #deleted > 0 and redis.call('XTRIM', stream, 'MINID', '=', plus(last, 1) .. '-0') == 0 then touch(stream) end
   return 1
 end
-local stop = math.min(up_to, last + tonumber(ARGV[2]))
-local entry = redis.call('XREVRANGE', stream, string.format('%.0f-0', stop), '-', 'COUNT', 1)[1]
+local stop = plus(last, tonumber(ARGV[2]))
+if is_less(up_to, stop) then stop = up_to end
+local entry = redis.call('XREVRANGE', stream, stop .. '-0', '-', 'COUNT', 1)[1]
 if entry then
   for _, each in ipairs(deleted) do redis.call('XGROUP', 'DESTROY', stream, each[4]) end
-  local name = 'tombstone ' .. field(entry[2], 'event_id') .. ' ' .. field(entry[2], 'created_at')
-  redis.call('XGROUP', 'CREATE', stream, name, entry[1])
-  redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f-0', number(entry[1]) + 1))
+  local reply = bury(stream, entry[1], field(entry[2], 'event_id'), field(entry[2], 'created_at'))
+  if reply.err then return reply end
+  redis.call('XTRIM', stream, 'MINID', '=', plus(number(entry[1]), 1) .. '-0')
 end
 return (stop == up_to or not entry) and 1 or 0
 """
@@ -209,7 +254,7 @@ HIGHEST = Script(_COMMON + "return highest(KEYS[1])")
 TOMBSTONES = Script(
     _COMMON
     + """
--- KEYS: the stream. Returns of each tombstone its number, event_id and created_at; the last one last.
+-- KEYS: the stream. Returns the number, event_id, created_at and name of each tombstone, the last one last.
 return tombstones(KEYS[1], 0)
 """
 )
@@ -218,7 +263,7 @@ TOUCH = Script(
     _ALSO_WHEN_FULL
     + _COMMON
     + """
--- KEYS: the stream. Returns when there is nothing to confirm, or something was written behind it.
+-- KEYS: the stream. Returns when there is nothing to confirm, or after a write that can be confirmed.
 if redis.call('EXISTS', KEYS[1]) == 1 then touch(KEYS[1]) end
 return 1
 """

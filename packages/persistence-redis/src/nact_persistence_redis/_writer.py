@@ -232,8 +232,6 @@ def outcome_of(item: Append, place: int, reply: Reply, maybe_done: bool) -> Outc
     mine = reply[place]
     if mine == _STORED:
         return None
-    if isinstance(mine, int):
-        return SequenceConflictError(item.key, item.first, mine)
     return _told(item, mine.decode(errors="replace"), maybe_done)
 
 
@@ -243,7 +241,7 @@ def _told(item: Append, text: str, maybe_done: bool) -> Outcome:
     match word:
         case "DELETED" if maybe_done:
             return OutcomeUnknownError("the events were deleted meanwhile, if they were stored")
-        case "DELETED":
+        case "DELETED" | "TAKEN":
             return SequenceConflictError(item.key, item.first, int(rest))
         case "GAP":
             return CorruptJournalError("it is missing, though it was the last one", item.key, int(rest))
