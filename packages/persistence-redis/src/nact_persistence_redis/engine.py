@@ -44,7 +44,7 @@ class RedisPersistenceEngine:
     Used by one event loop at a time, and by one process: after a fork, make a new one.
 
     Args:
-        url_or_client: As in `redis://host/0`, `rediss+cluster://host1,host2`, `redis+sentinel://host1,host2/service`,
+        source: A URL, as in `redis://host/0`, `rediss+cluster://host1,host2`, `redis+sentinel://host1,host2/service`,
             `redis+unix:///run/redis.sock`; or a client of redis-py, which stays open when the engine is closed.
         prefix: Begins the name of everything in Redis.
         durability: What has to survive: `"always"` everything, `"everysec"` all but the last two seconds, `"none"`.
@@ -65,7 +65,7 @@ class RedisPersistenceEngine:
 
     def __init__(
         self,
-        url_or_client: str | Redis | RedisCluster,
+        source: str | Redis | RedisCluster,
         *,
         prefix: str = "nact:",
         durability: Durability = "always",
@@ -77,7 +77,7 @@ class RedisPersistenceEngine:
         max_connections: int = 16,
         page_size: int = 1000,
     ) -> None:
-        self._source = checked_source(url_or_client)
+        self._source = checked_source(source)
         self._setup = setup = Setup(
             names=Names(_settings.checked_prefix(prefix)),
             durability=_settings.checked_durability(durability),
