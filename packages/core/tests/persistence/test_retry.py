@@ -47,6 +47,27 @@ async def test_an_outcome_that_was_unknown_once_stays_unknown() -> None:
         await attempts(retry)
 
 
+async def test_a_granted_attempt_is_made_though_the_time_is_over() -> None:
+    retry = Retry(1)
+    await asyncio.sleep(2)
+    assert retry.is_over
+    retry.grant_attempt()
+    assert not retry.is_over
+    await retry.pause("gone")
+    assert retry.is_over
+    with pytest.raises(EngineUnavailableError):
+        await retry.pause("gone")
+
+
+async def test_a_caller_may_end_the_attempts_itself() -> None:
+    clock = asyncio.get_running_loop().time
+    began, retry = clock(), Retry(10, first_pause=1, longest_pause=2)
+    while not retry.is_over:
+        await retry.wait()
+    await retry.wait()
+    assert clock() - began == pytest.approx(10)
+
+
 async def test_the_time_may_count_from_the_first_failure() -> None:
     retry = Retry(10, from_failure=True)
     await asyncio.sleep(60)

@@ -31,6 +31,7 @@ class Retry:
         self._deadline = None if from_failure else self._clock() + seconds
         self._pause = first_pause
         self._longest_pause = longest_pause
+        self._is_granted = False
         self.in_doubt = False
 
     def failed(self, *, outcome_known: bool = True) -> None:
@@ -43,9 +44,15 @@ class Retry:
         if self._deadline is None:
             self._deadline = self._clock() + self._seconds
 
+    def grant_attempt(self) -> None:
+        """Allows one more attempt, also when the time is over: the last one met a connection that was dead, say."""
+        self._is_granted = True
+
     @property
     def is_over(self) -> bool:
         """Whether there is no time for a pause and another attempt."""
+        if self._is_granted:
+            return False
         return self._deadline is not None and self._clock() + self._pause >= self._deadline
 
     def time_left(self) -> float:
@@ -63,5 +70,10 @@ class Retry:
         """
         if self.is_over:
             raise engine_unavailable(why, outcome_known=not self.in_doubt)
+        await self.wait()
+
+    async def wait(self) -> None:
+        """Returns after the next pause. For a caller that looks at `is_over` itself: this raises nothing."""
+        self._is_granted = False
         await asyncio.sleep(min(self._pause, self.time_left()))
         self._pause = min(2 * self._pause, self._longest_pause)
