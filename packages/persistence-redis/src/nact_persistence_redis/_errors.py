@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TypeVar
-
 from redis.exceptions import (
     AskError,
     AuthenticationError,
@@ -21,8 +18,6 @@ from redis.exceptions import (
 
 from nact.errors import CorruptJournalError, EngineUnavailableError, NactError
 from nact.persistence.building.errors import engine_unavailable
-
-E = TypeVar("E", bound=BaseException)
 
 DRIVER_ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 """What the driver raises when it can't connect, send or read."""
@@ -97,10 +92,3 @@ def unavailable(cause: BaseException | None, outcome_known: bool) -> EngineUnava
         case _:
             reason = "Redis can't be reached"
     return engine_unavailable(f"{reason} ({type(cause).__name__}: {cause})", outcome_known=outcome_known)
-
-
-def for_one(error: E) -> E:
-    """A copy for each of those who are told: an error raised in many places gathers all their tracebacks."""
-    mine = copy.copy(error)
-    mine.__cause__ = error.__cause__
-    return mine

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from redis.exceptions import AskError, MovedError, NoPermissionError, NoScriptError, ResponseError
 
 from nact.errors import EngineClosedError, NactError
+from nact.persistence.building.retry import Retry
 from nact_persistence_redis._abandoned import Peer
 from nact_persistence_redis._durability import Confirmation, Promise
 from nact_persistence_redis._errors import (
@@ -28,8 +29,7 @@ from nact_persistence_redis._server_settings import settings_of
 from nact_persistence_redis._servers import Servers
 from nact_persistence_redis._wire import Ask, Reply
 
-_SHORTEST_PAUSE = 0.01
-_LONGEST_PAUSE = 0.25
+_OPENING_PAUSE = 0.25
 
 
 class Link:
@@ -60,16 +60,15 @@ class Link:
         Raises:
             EngineUnavailableError: None can be reached, or one promises less.
         """
-        clock = asyncio.get_running_loop().time
-        until = clock() + self._retry_for
+        retry = Retry(self._retry_for, first_pause=_OPENING_PAUSE)
         while not self._closed:
             try:
                 await self.servers.open()
                 break
             except DRIVER_ERRORS as error:
-                if clock() + _LONGEST_PAUSE > until:
+                if retry.is_over:
                     raise unavailable(error, outcome_known=True) from error
-            await asyncio.sleep(_LONGEST_PAUSE)
+            await retry.wait()
         replies = await self.ask([Request(b"", ("PING",), pool=pool) for pool in self.servers.pools()])
         failures = [reply for reply in replies if isinstance(reply, NactError)]
         for failure in failures:
@@ -95,22 +94,21 @@ class Link:
         Raises:
             EngineClosedError: The engine was closed meanwhile.
         """
-        clock = asyncio.get_running_loop().time
         questions = [Question(request) for request in requests]
-        open_questions, until, pause = questions, clock() + self._retry_for, _SHORTEST_PAUSE
-        is_first = True
+        open_questions, retry, is_first = questions, Retry(self._retry_for), True
         while True:
             await self._send(open_questions, durably)
             open_questions = [question for question in open_questions if not question.is_answered]
             if not open_questions:
                 return [question.answer for question in questions]
-            is_silent = any(isinstance(question.cause, TimeoutError) for question in open_questions)
-            if clock() + pause > until and not (is_first and is_silent):
+            if is_first and any(isinstance(question.cause, TimeoutError) for question in open_questions):
+                retry.grant_attempt()
+            if retry.is_over:
                 for question in open_questions:
                     question.give_up()
                 return [question.answer for question in questions]
-            await self._pause(pause, open_questions)
-            is_first, pause = False, min(2 * pause, _LONGEST_PAUSE)
+            await self._pause(retry, open_questions)
+            is_first = False
 
     async def one(self, request: Request) -> Reply:
         """The reply to one request.
@@ -123,9 +121,9 @@ class Link:
             raise reply
         return reply
 
-    async def _pause(self, seconds: float, questions: list[Question]) -> None:
+    async def _pause(self, retry: Retry, questions: list[Question]) -> None:
         if not all(isinstance(question.cause, AskError | MovedError) for question in questions):
-            await asyncio.sleep(seconds)
+            await retry.wait()
         with self._under_way():  # which opens nothing once it is closed
             await self.servers.look_again(questions[0].request.name)
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from nact.errors import NactError
 from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact.persistence.building.shared_reads import SharedReads
 from nact_persistence_redis import _scripts
-from nact_persistence_redis._gathering import GatheredReads
 from nact_persistence_redis._link import Link
 from nact_persistence_redis._names import Names
 from nact_persistence_redis._records import Entry, padded, stored_snapshot, stored_tombstone
 from nact_persistence_redis._request import Request
+from nact_persistence_redis._wire import Reply
 
 _KEYS_AT_ONCE = 1000
 _FEW = 64
 """So many entries count as a small read, which may travel with others."""
+_READS_AT_ONCE = 64
+"""How many reads share a round trip at most: a large one shouldn't delay too many others."""
 _END = b"0"
 
 
@@ -38,7 +42,7 @@ class Reader:
 
     def __init__(self, link: Link, names: Names) -> None:
         self._link = link
-        self._small = GatheredReads(link)
+        self._shared = SharedReads(self._fetch, max_questions=_READS_AT_ONCE)
         self._names = names
 
     async def page(self, key: str, after: int, count: int) -> Page:
@@ -50,7 +54,7 @@ class Reader:
         stream = self._names.events(key)
         wanted = ("XRANGE", stream, f"({after}-0", "+", "COUNT", count)
         dead = Request(stream, _scripts.TOMBSTONES.short((stream,)), key, _scripts.TOMBSTONES)
-        ask = self._small.ask if count <= _FEW else self._ask
+        ask = self._ask_with_others if count <= _FEW else self._ask
         entries, deleted = await ask(Request(stream, wanted, key), dead)
         tombstones = [stored_tombstone(key, fields) for fields in deleted]
         tombstones = [each for each in tombstones if each.sequence_number > after]
@@ -58,13 +62,13 @@ class Reader:
 
     async def highest(self, key: str) -> int:
         stream, script = self._names.events(key), _scripts.HIGHEST
-        (highest,) = await self._small.ask(Request(stream, script.short((stream,)), key, script))
+        (highest,) = await self._ask_with_others(Request(stream, script.short((stream,)), key, script))
         return int(highest)
 
     async def snapshot(self, key: str, up_to: int) -> PersistedSnapshot | None:
         name = self._names.snapshots(key)
         command = ("ZRANGE", name, b"(" + padded(up_to) + b"!", "-", "BYLEX", "REV", "LIMIT", 0, 1)
-        (members,) = await self._small.ask(Request(name, command, key))
+        (members,) = await self._ask_with_others(Request(name, command, key))
         return stored_snapshot(key, members[0]) if members else None
 
     async def keys(self, prefix: str) -> AsyncGenerator[str]:
@@ -82,9 +86,24 @@ class Reader:
                         seen.add(key)
                         yield key
 
-    async def _ask(self, *requests: Request) -> list[Any]:
-        replies = await self._link.ask(requests)
-        for reply in replies:
-            if isinstance(reply, NactError):
-                raise reply
-        return replies
+    async def _ask(self, *requests: Request) -> list[Reply]:
+        (answer,) = await self._fetch([requests])
+        if isinstance(answer, NactError):
+            raise answer
+        return answer
+
+    def _ask_with_others(self, *requests: Request) -> Coroutine[Any, Any, list[Reply]]:
+        """For small reads: those of one server that begin in the same pass of the event loop share a round trip.
+
+        A server that is slow or gone doesn't delay the reads of the others.
+        """
+        return self._shared.ask(requests, group=self._link.servers.pool(requests[0].name))
+
+    async def _fetch(self, reads: Sequence[tuple[Request, ...]]) -> list[list[Reply] | NactError]:
+        """The replies to each read, or the error that one of them is."""
+        replies = iter(await self._link.ask([request for read in reads for request in read]))
+        return [_answer(list(islice(replies, len(read)))) for read in reads]
+
+
+def _answer(replies: list[Reply]) -> list[Reply] | NactError:
+    return next((reply for reply in replies if isinstance(reply, NactError)), replies)

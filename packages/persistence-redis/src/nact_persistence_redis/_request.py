@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from redis.exceptions import AuthenticationError, ResponseError
 
 from nact.errors import EngineUnavailableError, NactError, OutcomeUnknownError
-from nact.persistence.building.errors import engine_unavailable
-from nact_persistence_redis._errors import InterruptedExchange, for_one, refusal, unavailable
+from nact.persistence.building.errors import copy_for_caller, engine_unavailable
+from nact_persistence_redis._errors import InterruptedExchange, refusal, unavailable
 from nact_persistence_redis._lines import Pool
 from nact_persistence_redis._scripts import Command, Script
 from nact_persistence_redis._wire import Reply
@@ -63,7 +63,7 @@ class Question:
         """The server isn't to be used. What was asked before may have been done."""
         if self.is_answered:
             return
-        answer = for_one(error)
+        answer = copy_for_caller(error)
         if isinstance(error, EngineUnavailableError):
             answer = engine_unavailable(
                 error.message, outcome_known=not isinstance(error, OutcomeUnknownError) and not self.request.maybe_done

@@ -18,9 +18,11 @@ from nact.errors import (
     SequenceConflictError,
 )
 from nact.persistence import PersistedSnapshot
+from nact.persistence.building.errors import copy_for_caller
 from nact.persistence.building.group_commit import GroupCommit, Outcome
+from nact.persistence.building.in_flight import InFlight
 from nact_persistence_redis import _scripts
-from nact_persistence_redis._errors import for_one, refusal
+from nact_persistence_redis._errors import refusal
 from nact_persistence_redis._lines import Pool
 from nact_persistence_redis._link import Link
 from nact_persistence_redis._names import Names
@@ -56,12 +58,9 @@ class Append:
 class Single:
     """Any other write: one request. Its reply is kept."""
 
+    key: str
     request: Request
     reply: Reply = None
-
-    @property
-    def key(self) -> str | None:
-        return self.request.key
 
 
 Item: TypeAlias = Append | Single
@@ -81,7 +80,7 @@ class Writer:
         self._names = names
         self._max_items = max_items
         self._commits: dict[Pool, GroupCommit[Item]] = {}
-        self._in_flight: dict[str | None, asyncio.Event] = {}
+        self._in_flight = InFlight()
         self._unknown: dict[str, Append] = {}
         self._is_closed = False
 
@@ -100,13 +99,11 @@ class Writer:
         Raises:
             EngineUnavailableError: That couldn't be found out.
         """
-        batch = self._in_flight.get(key)
-        if batch is not None:
-            await batch.wait()
+        await self._in_flight.settled(key)
         unknown = self._unknown.get(key)
         if unknown is not None:
             stream, script = unknown.stream, _scripts.TOUCH
-            await self._submit(stream, Single(Request(stream, script.short((stream,)), key, script)))
+            await self._submit(stream, Single(key, Request(stream, script.short((stream,)), key, script)))
             if self._unknown.get(key) is unknown:
                 del self._unknown[key]
 
@@ -120,7 +117,7 @@ class Writer:
         """Some thousand at a time, so that other keys' writes needn't wait for all of them."""
         stream, script, is_done = self._names.events(key), _scripts.DELETE_EVENTS, False
         while not is_done:
-            item = Single(Request(stream, script.short((stream,), up_to, _DELETED_AT_ONCE), key, script))
+            item = Single(key, Request(stream, script.short((stream,), up_to, _DELETED_AT_ONCE), key, script))
             await self._submit(stream, item)
             is_done = item.reply == 1
 
@@ -129,15 +126,13 @@ class Writer:
         number, script = padded(snapshot.sequence_number), _scripts.PUT_SNAPSHOT
         command = script.short((name,), b"[" + number, b"(" + number + b"!", member)
         # An older one may be on its way, its writer cancelled; over another connection this one might overtake it.
-        batch = self._in_flight.get(snapshot.key)
-        if batch is not None:
-            await batch.wait()
-        await self._submit(name, Single(Request(name, command, snapshot.key, script)), len(member))
+        await self._in_flight.settled(snapshot.key)
+        await self._submit(name, Single(snapshot.key, Request(name, command, snapshot.key, script)), len(member))
 
     async def delete_snapshots(self, key: str, up_to: int) -> None:
         name, script = self._names.snapshots(key), _scripts.DELETE_SNAPSHOTS
         command = script.short((name,), b"(" + padded(up_to) + b"!")
-        await self._submit(name, Single(Request(name, command, key, script)))
+        await self._submit(name, Single(key, Request(name, command, key, script)))
 
     def _submit(self, name: bytes, item: Item, size: int = 0) -> asyncio.Future[None]:
         if self._is_closed:
@@ -149,19 +144,11 @@ class Writer:
         return commit.submit(item, size=size)
 
     async def _write(self, items: Sequence[Item]) -> Sequence[Outcome]:
-        batch = asyncio.Event()
-        for item in items:
-            self._in_flight[item.key] = batch
-        try:
+        with self._in_flight.batch({item.key for item in items}):
             outcomes: dict[Item, Outcome] = {}
             for part in _in_order(items):
                 outcomes |= await self._outcomes(part)
             return [outcomes[item] for item in items]
-        finally:
-            batch.set()
-            for item in items:
-                if self._in_flight.get(item.key) is batch:
-                    del self._in_flight[item.key]
 
     async def _outcomes(self, items: Sequence[Item]) -> dict[Item, Outcome]:
         """Stores the items, and tells what became of each."""
@@ -228,7 +215,7 @@ def _in_order(items: Sequence[Item]) -> list[list[Item]]:
 def outcome_of(item: Append, place: int, reply: Reply, maybe_done: bool) -> Outcome:
     """What the reply to a call of the script says of one of its items."""
     if isinstance(reply, NactError):
-        return for_one(reply)
+        return copy_for_caller(reply)
     mine = reply[place]
     if mine == _STORED:
         return None

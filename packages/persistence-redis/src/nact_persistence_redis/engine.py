@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from functools import partial
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from redis.asyncio import Redis, RedisCluster
 
@@ -21,7 +19,7 @@ from nact.persistence.building.checks import (
     check_up_to,
     check_window,
 )
-from nact.persistence.building.lifecycle import Lifecycle
+from nact.persistence.building.lifecycle import SessionEngine
 from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_redis import _settings
 from nact_persistence_redis._address import Address
@@ -34,7 +32,7 @@ from nact_persistence_redis._session import Session, Setup
 from nact_persistence_redis._writer import Append
 
 
-class RedisPersistenceEngine:
+class RedisPersistenceEngine(SessionEngine[Session]):
     """Keeps journals in Redis (7.0 or later, or Valkey), with every ability of the contract.
 
     Each key has a stream; concurrent writes share a round trip. On opening, and whenever a server comes back, its
@@ -89,7 +87,7 @@ class RedisPersistenceEngine:
         )
         options = Options(setup.timeout, _settings.checked_count("max_connections", max_connections, 1))
         self._page_size = _settings.checked_count("page_size", page_size, 1)
-        self._life = Lifecycle(partial(_session, self._source, setup, options), repr(self))
+        super().__init__(partial(_new_session, self._source, setup, options))
 
     def __repr__(self) -> str:
         source = self._source.shown if isinstance(self._source, Address) else type(self._source).__name__
@@ -100,25 +98,8 @@ class RedisPersistenceEngine:
         """What servers have to promise, as reports of the conformance kit show it."""
         return f"durability={self._setup.durability!r}, replicas={self._setup.replicas}"
 
-    def __del__(self) -> None:
-        # Only warns. (A constructor that failed left no attributes.)
-        if "_life" in self.__dict__ and self._life.is_left_open:
-            warnings.warn(f"{self!r} was not closed: await aclose()", ResourceWarning, stacklevel=1, source=self)
-
-    # --- lifecycle ---------------------------------------------------------------------------------------------
-
-    async def __aenter__(self) -> Self:
-        await self._life.opened()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Waits for writes in flight, and closes connections. Goes on when it is cancelled. Can be called again."""
-        await self._life.aclose()
+    async def _session(self) -> Session:
+        return self._life.ready() or await self._life.opened()
 
     # --- PersistenceEngine -------------------------------------------------------------------------------------
 
@@ -129,7 +110,7 @@ class RedisPersistenceEngine:
         check_window(after, limit)
         after = min(after, MAX_SEQUENCE_NUMBER)
         replay = Replay(check_key(key), after, limit, frozenset(check_tags(tags)), self._page_size)
-        session = self._life.ready() or await self._life.opened()
+        session = await self._session()
         await session.writer.settled(key)
         check_open = self._life.check_open
         async with aclosing(replay.pages(partial(session.reader.page, key))) as pages:
@@ -142,7 +123,7 @@ class RedisPersistenceEngine:
         self._life.check_open()
         check_batch((event,))
         item = Append(event.key, event.sequence_number, (event_fields(event),))
-        await (self._life.ready() or await self._life.opened()).writer.append(item)
+        await (await self._session()).writer.append(item)
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------
 
@@ -153,7 +134,7 @@ class RedisPersistenceEngine:
         fields = batch_fields(events)
         if fields:
             item = Append(events[0].key, events[0].sequence_number, fields)
-            await (self._life.ready() or await self._life.opened()).writer.append(item)
+            await (await self._session()).writer.append(item)
 
     # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------
 
@@ -162,12 +143,12 @@ class RedisPersistenceEngine:
         self._life.check_open()
         check_key(key)
         number = check_up_to(up_to)
-        await (self._life.ready() or await self._life.opened()).writer.delete_events(key, number)
+        await (await self._session()).writer.delete_events(key, number)
 
     async def highest_sequence_number(self, key: str) -> int:
         self._life.check_open()
         check_key(key)
-        session = self._life.ready() or await self._life.opened()
+        session = await self._session()
         await session.writer.settled(key)
         return await session.reader.highest(key)
 
@@ -175,7 +156,7 @@ class RedisPersistenceEngine:
         """Remembers every key that it yields, since Redis may list one twice."""
         self._life.check_open()
         check_prefix(prefix)
-        session = self._life.ready() or await self._life.opened()
+        session = await self._session()
         async with aclosing(session.reader.keys(prefix)) as found:
             async for key in found:
                 yield key
@@ -187,21 +168,21 @@ class RedisPersistenceEngine:
         self._life.check_open()
         check_key(key)
         limit = MAX_SEQUENCE_NUMBER if up_to is None else check_up_to(up_to)
-        session = self._life.ready() or await self._life.opened()
+        session = await self._session()
         await session.writer.settled(key)
         return await session.reader.snapshot(key, limit)
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
         self._life.check_open()
         check_snapshot(snapshot)
-        await (self._life.ready() or await self._life.opened()).writer.put_snapshot(snapshot)
+        await (await self._session()).writer.put_snapshot(snapshot)
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
         self._life.check_open()
         check_key(key)
         number = check_up_to(up_to)
-        await (self._life.ready() or await self._life.opened()).writer.delete_snapshots(key, number)
+        await (await self._session()).writer.delete_snapshots(key, number)
 
 
-def _session(source: Source, setup: Setup, options: Options) -> Session:
+def _new_session(source: Source, setup: Setup, options: Options) -> Session:
     return Session(setup, servers_of(source, options))
