@@ -15,7 +15,7 @@ from redis_servers.writers import Writers
 from nact.errors import EngineUnavailableError
 from nact.persistence import PersistedEvent
 from nact_persistence_redis import RedisPersistenceEngine, engine_from_url
-from nact_persistence_redis._names import Names
+from nact_persistence_redis._statements.names import Names
 
 pytestmark = pytest.mark.usefixtures("containers")
 Numbered = Callable[..., list[PersistedEvent]]

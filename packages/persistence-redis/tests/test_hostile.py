@@ -16,12 +16,12 @@ from nact.errors import EngineClosedError, InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import RedisStorage
 from nact_persistence_redis import RedisPersistenceEngine
-from nact_persistence_redis._errors import PassingWeaknessError
-from nact_persistence_redis._names import Names
-from nact_persistence_redis._request import Request
-from nact_persistence_redis._scripts import Command
-from nact_persistence_redis._server_settings import settings_of
-from nact_persistence_redis._writer import Append, Writer
+from nact_persistence_redis._connections.errors import PassingWeaknessError
+from nact_persistence_redis._routing.request import Request
+from nact_persistence_redis._routing.server_settings import settings_of
+from nact_persistence_redis._statements.names import Names
+from nact_persistence_redis._statements.scripts import Command
+from nact_persistence_redis._writing.writer import Append, Writer
 
 pytestmark = pytest.mark.anyio
 Numbered = Callable[..., list[PersistedEvent]]

@@ -19,7 +19,7 @@ from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import RedisStorage
 from nact_persistence_redis import RedisPersistenceEngine
-from nact_persistence_redis._names import Names
+from nact_persistence_redis._statements.names import Names
 
 pytestmark = pytest.mark.anyio
 Numbered = Callable[..., list[PersistedEvent]]

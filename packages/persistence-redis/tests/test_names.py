@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from nact_persistence_redis._names import Names
+from nact_persistence_redis._statements.names import Names
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("{}%*?[]\\:7BD25"), min_size=1)
 NAMES = Names("nact:")

@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_redis._link import Link
-from nact_persistence_redis._names import Names
-from nact_persistence_redis._reader import Reader
-from nact_persistence_redis._request import Request
+from nact_persistence_redis._reading.reader import Reader
+from nact_persistence_redis._routing.request import Request
+from nact_persistence_redis._routing.router import Link
+from nact_persistence_redis._statements.names import Names
 
 pytestmark = pytest.mark.anyio
 

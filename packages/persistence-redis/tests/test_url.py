@@ -9,10 +9,10 @@ from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedSSLCon
 
 from nact.persistence import engine_from_url
 from nact_persistence_redis import RedisPersistenceEngine
-from nact_persistence_redis._address import Address, address_of
-from nact_persistence_redis._clients import Options, servers_of
-from nact_persistence_redis._cluster import Cluster
-from nact_persistence_redis._servers import OneServer
+from nact_persistence_redis._connections.address import Address, address_of
+from nact_persistence_redis._routing.cluster import Cluster
+from nact_persistence_redis._routing.servers import OneServer
+from nact_persistence_redis._routing.source import Options, servers_of
 
 pytestmark = pytest.mark.anyio
 OPTIONS = Options(timeout=2.0, max_connections=3)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from nact_persistence_redis._durability import Durability, IfWeaker, Promise
-from nact_persistence_redis._link import Link
-from nact_persistence_redis._names import Names
-from nact_persistence_redis._reader import Reader
-from nact_persistence_redis._servers import Servers
-from nact_persistence_redis._writer import Writer
+from nact_persistence_redis._reading.reader import Reader
+from nact_persistence_redis._routing.durability import Durability, IfWeaker, Promise
+from nact_persistence_redis._routing.router import Link
+from nact_persistence_redis._routing.servers import Servers
+from nact_persistence_redis._statements.names import Names
+from nact_persistence_redis._writing.writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import math
 from typing import TypeVar, get_args
 
 from nact.persistence.records import is_unicode
-from nact_persistence_redis._durability import Durability, IfWeaker
+from nact_persistence_redis._routing.durability import Durability, IfWeaker
 
 T = TypeVar("T")
 

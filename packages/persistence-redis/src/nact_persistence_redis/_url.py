@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlunsplit
 
 from nact.persistence.building.url_options import COUNT, SECONDS, Option, read_options
-from nact_persistence_redis._address import split
+from nact_persistence_redis._connections.address import split
 from nact_persistence_redis.engine import RedisPersistenceEngine
 
 _OPTIONS: Final = {

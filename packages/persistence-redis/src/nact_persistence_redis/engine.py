@@ -22,14 +22,14 @@ from nact.persistence.building.checks import (
 from nact.persistence.building.lifecycle import SessionEngine
 from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_redis import _settings
-from nact_persistence_redis._address import Address
-from nact_persistence_redis._clients import Options, Source, checked_source, servers_of
-from nact_persistence_redis._durability import Durability, IfWeaker
-from nact_persistence_redis._names import Names
-from nact_persistence_redis._records import batch_fields, event_fields
-from nact_persistence_redis._replay import Replay
+from nact_persistence_redis._connections.address import Address
+from nact_persistence_redis._reading.replay import Replay
+from nact_persistence_redis._routing.durability import Durability, IfWeaker
+from nact_persistence_redis._routing.source import Options, Source, checked_source, servers_of
 from nact_persistence_redis._session import Session, Setup
-from nact_persistence_redis._writer import Append
+from nact_persistence_redis._statements.names import Names
+from nact_persistence_redis._statements.records import batch_fields, event_fields
+from nact_persistence_redis._writing.writer import Append
 
 
 class RedisPersistenceEngine(SessionEngine[Session]):

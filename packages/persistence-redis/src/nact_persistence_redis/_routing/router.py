@@ -13,21 +13,21 @@ from redis.exceptions import AskError, MovedError, NoPermissionError, NoScriptEr
 
 from nact.errors import EngineClosedError, NactError
 from nact.persistence.building.retry import Retry
-from nact_persistence_redis._abandoned import Peer
-from nact_persistence_redis._durability import Confirmation, Promise
-from nact_persistence_redis._errors import (
+from nact_persistence_redis._connections.abandoned import Peer
+from nact_persistence_redis._connections.connections import Pool
+from nact_persistence_redis._connections.encoding import Ask, Reply
+from nact_persistence_redis._connections.errors import (
     DRIVER_ERRORS,
     InterruptedExchange,
     PassingWeaknessError,
     is_passing,
     unavailable,
 )
-from nact_persistence_redis._lines import Pool
-from nact_persistence_redis._request import Question, Request
-from nact_persistence_redis._scripts import Command
-from nact_persistence_redis._server_settings import settings_of
-from nact_persistence_redis._servers import Servers
-from nact_persistence_redis._wire import Ask, Reply
+from nact_persistence_redis._routing.durability import Confirmation, Promise
+from nact_persistence_redis._routing.request import Question, Request
+from nact_persistence_redis._routing.server_settings import settings_of
+from nact_persistence_redis._routing.servers import Servers
+from nact_persistence_redis._statements.scripts import Command
 
 _OPENING_PAUSE = 0.25
 

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent
 from nact.persistence.building.paging import prefetched
-from nact_persistence_redis._reader import Page
-from nact_persistence_redis._records import entry_number, page_size, stored_event
+from nact_persistence_redis._reading.reader import Page
+from nact_persistence_redis._statements.records import entry_number, page_size, stored_event
 
 FetchPage: TypeAlias = Callable[[int, int], Coroutine[Any, Any, Page]]
 """Reads the page behind a sequence number, with at most so many events."""

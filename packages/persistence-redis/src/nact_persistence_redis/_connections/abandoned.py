@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from redis.exceptions import NoPermissionError, ResponseError
 
-from nact_persistence_redis._scripts import Command
-from nact_persistence_redis._wire import Ask
+from nact_persistence_redis._connections.encoding import Ask
+from nact_persistence_redis._statements.scripts import Command
 
 _RUNS = 16
 """Of so many runs of servers connections are remembered. What a server that is dead had received died with it."""

@@ -21,14 +21,14 @@ from nact.persistence import PersistedSnapshot
 from nact.persistence.building.errors import copy_for_caller
 from nact.persistence.building.group_commit import GroupCommit, Outcome
 from nact.persistence.building.in_flight import InFlight
-from nact_persistence_redis import _scripts
-from nact_persistence_redis._errors import refusal
-from nact_persistence_redis._lines import Pool
-from nact_persistence_redis._link import Link
-from nact_persistence_redis._names import Names
-from nact_persistence_redis._records import EventFields, padded, snapshot_member, text_size
-from nact_persistence_redis._request import Request
-from nact_persistence_redis._wire import Reply
+from nact_persistence_redis._connections.connections import Pool
+from nact_persistence_redis._connections.encoding import Reply
+from nact_persistence_redis._connections.errors import refusal
+from nact_persistence_redis._routing.request import Request
+from nact_persistence_redis._routing.router import Link
+from nact_persistence_redis._statements import scripts
+from nact_persistence_redis._statements.names import Names
+from nact_persistence_redis._statements.records import EventFields, padded, snapshot_member, text_size
 
 _STORED = -1
 _DELETED_AT_ONCE = 5000
@@ -102,7 +102,7 @@ class Writer:
         await self._in_flight.settled(key)
         unknown = self._unknown.get(key)
         if unknown is not None:
-            stream, script = unknown.stream, _scripts.TOUCH
+            stream, script = unknown.stream, scripts.TOUCH
             await self._submit(stream, Single(key, Request(stream, script.short((stream,)), key, script)))
             if self._unknown.get(key) is unknown:
                 del self._unknown[key]
@@ -115,7 +115,7 @@ class Writer:
 
     async def delete_events(self, key: str, up_to: int) -> None:
         """Some thousand at a time, so that other keys' writes needn't wait for all of them."""
-        stream, script, is_done = self._names.events(key), _scripts.DELETE_EVENTS, False
+        stream, script, is_done = self._names.events(key), scripts.DELETE_EVENTS, False
         while not is_done:
             item = Single(key, Request(stream, script.short((stream,), up_to, _DELETED_AT_ONCE), key, script))
             await self._submit(stream, item)
@@ -123,14 +123,14 @@ class Writer:
 
     async def put_snapshot(self, snapshot: PersistedSnapshot) -> None:
         name, member = self._names.snapshots(snapshot.key), snapshot_member(snapshot)
-        number, script = padded(snapshot.sequence_number), _scripts.PUT_SNAPSHOT
+        number, script = padded(snapshot.sequence_number), scripts.PUT_SNAPSHOT
         command = script.short((name,), b"[" + number, b"(" + number + b"!", member)
         # An older one may be on its way, its writer cancelled; over another connection this one might overtake it.
         await self._in_flight.settled(snapshot.key)
         await self._submit(name, Single(snapshot.key, Request(name, command, snapshot.key, script)), len(member))
 
     async def delete_snapshots(self, key: str, up_to: int) -> None:
-        name, script = self._names.snapshots(key), _scripts.DELETE_SNAPSHOTS
+        name, script = self._names.snapshots(key), scripts.DELETE_SNAPSHOTS
         command = script.short((name,), b"(" + padded(up_to) + b"!")
         await self._submit(name, Single(key, Request(name, command, key, script)))
 
@@ -194,8 +194,8 @@ class Writer:
     def _request(group: Sequence[Append]) -> Request:
         """One call of the script for all the events that may be in one."""
         packed = _to_msgpack([(item.first, *item.events) for item in group])
-        command = _scripts.APPEND.short(tuple([item.stream for item in group]), packed)
-        return Request(group[0].stream, command, group[0].key, _scripts.APPEND)
+        command = scripts.APPEND.short(tuple([item.stream for item in group]), packed)
+        return Request(group[0].stream, command, group[0].key, scripts.APPEND)
 
 
 def _in_order(items: Sequence[Item]) -> list[list[Item]]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from nact_persistence_redis._abandoned import Peer
-from nact_persistence_redis._errors import PassingWeaknessError, is_passing, refusal
-from nact_persistence_redis._scripts import Command
-from nact_persistence_redis._wire import Ask, Reply
+from nact_persistence_redis._connections.abandoned import Peer
+from nact_persistence_redis._connections.encoding import Ask, Reply
+from nact_persistence_redis._connections.errors import PassingWeaknessError, is_passing, refusal
+from nact_persistence_redis._statements.scripts import Command
 
 _QUESTIONS: tuple[Command, ...] = (
     ("INFO",),

@@ -13,9 +13,9 @@ from typing import TypeAlias
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import ClusterDownError, ResponseError
 
-from nact_persistence_redis._errors import DRIVER_ERRORS, InterruptedExchange
-from nact_persistence_redis._lines import Lines, Pool, close
-from nact_persistence_redis._wire import Reply
+from nact_persistence_redis._connections.connections import Lines, Pool, close
+from nact_persistence_redis._connections.encoding import Reply
+from nact_persistence_redis._connections.errors import DRIVER_ERRORS, InterruptedExchange
 
 Place: TypeAlias = tuple[str, int]
 """A node's host and port."""

@@ -10,10 +10,10 @@ from typing import Literal, TypeAlias
 from redis.exceptions import ResponseError
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_redis._errors import PassingWeaknessError
-from nact_persistence_redis._scripts import Command
-from nact_persistence_redis._server_settings import ServerSettings
-from nact_persistence_redis._wire import Reply
+from nact_persistence_redis._connections.encoding import Reply
+from nact_persistence_redis._connections.errors import PassingWeaknessError
+from nact_persistence_redis._routing.server_settings import ServerSettings
+from nact_persistence_redis._statements.scripts import Command
 
 logger = logging.getLogger("nact.persistence.redis")
 

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from nact.errors import NactError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.building.shared_reads import SharedReads
-from nact_persistence_redis import _scripts
-from nact_persistence_redis._link import Link
-from nact_persistence_redis._names import Names
-from nact_persistence_redis._records import Entry, padded, stored_snapshot, stored_tombstone
-from nact_persistence_redis._request import Request
-from nact_persistence_redis._wire import Reply
+from nact_persistence_redis._connections.encoding import Reply
+from nact_persistence_redis._routing.request import Request
+from nact_persistence_redis._routing.router import Link
+from nact_persistence_redis._statements import scripts
+from nact_persistence_redis._statements.names import Names
+from nact_persistence_redis._statements.records import Entry, padded, stored_snapshot, stored_tombstone
 
 _KEYS_AT_ONCE = 1000
 _FEW = 64
@@ -53,7 +53,7 @@ class Reader:
         """
         stream = self._names.events(key)
         wanted = ("XRANGE", stream, f"({after}-0", "+", "COUNT", count)
-        dead = Request(stream, _scripts.TOMBSTONES.short((stream,)), key, _scripts.TOMBSTONES)
+        dead = Request(stream, scripts.TOMBSTONES.short((stream,)), key, scripts.TOMBSTONES)
         ask = self._ask_with_others if count <= _FEW else self._ask
         entries, deleted = await ask(Request(stream, wanted, key), dead)
         tombstones = [stored_tombstone(key, fields) for fields in deleted]
@@ -61,7 +61,7 @@ class Reader:
         return Page(tombstones, entries, is_last=len(entries) < count)
 
     async def highest(self, key: str) -> int:
-        stream, script = self._names.events(key), _scripts.HIGHEST
+        stream, script = self._names.events(key), scripts.HIGHEST
         (highest,) = await self._ask_with_others(Request(stream, script.short((stream,)), key, script))
         return int(highest)
 

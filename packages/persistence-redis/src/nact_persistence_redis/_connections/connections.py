@@ -12,10 +12,10 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import Connection
 from redis.exceptions import RedisError, ResponseError
 
-from nact_persistence_redis._abandoned import Abandoned, Peer
-from nact_persistence_redis._errors import DRIVER_ERRORS, InterruptedExchange, as_redirection
-from nact_persistence_redis._scripts import Command
-from nact_persistence_redis._wire import Ask, Reply, packed
+from nact_persistence_redis._connections.abandoned import Abandoned, Peer
+from nact_persistence_redis._connections.encoding import Ask, Reply, packed
+from nact_persistence_redis._connections.errors import DRIVER_ERRORS, InterruptedExchange, as_redirection
+from nact_persistence_redis._statements.scripts import Command
 
 Pool: TypeAlias = ConnectionPool
 Greet: TypeAlias = Callable[[Pool, Ask], Awaitable[Peer]]

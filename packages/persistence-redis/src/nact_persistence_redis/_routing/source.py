@@ -12,10 +12,10 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 
-from nact_persistence_redis._address import CLUSTER, SENTINEL, UNIX, Address, address_of
-from nact_persistence_redis._cluster import Cluster, Place
-from nact_persistence_redis._lines import Pool
-from nact_persistence_redis._servers import OneServer, Servers
+from nact_persistence_redis._connections.address import CLUSTER, SENTINEL, UNIX, Address, address_of
+from nact_persistence_redis._connections.connections import Pool
+from nact_persistence_redis._routing.cluster import Cluster, Place
+from nact_persistence_redis._routing.servers import OneServer, Servers
 
 Client: TypeAlias = "Redis | RedisCluster"
 Source: TypeAlias = "Address | Client"

@@ -17,7 +17,7 @@ from redis.asyncio.connection import (
 )
 from redis.exceptions import RedisError
 
-from nact_persistence_redis._cluster import Place
+from nact_persistence_redis._routing.cluster import Place
 
 SCHEMES = ("redis", "rediss", "redis+unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel")
 CLUSTER, SENTINEL, UNIX = "cluster", "sentinel", "unix"

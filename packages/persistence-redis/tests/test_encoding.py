@@ -11,7 +11,7 @@ import hiredis
 import pytest
 
 from nact_conformance.containers import RedisStorage
-from nact_persistence_redis import _wire
+from nact_persistence_redis._connections import encoding
 
 COMMANDS = [
     ("PING",),
@@ -40,7 +40,7 @@ asyncio.run(main(*sys.argv[1:]))
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_are_packed_alike_without_hiredis(monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
     monkeypatch.setitem(sys.modules, "hiredis", None)
-    plain = runpy.run_path(_wire.__file__)["pack_command"]
+    plain = runpy.run_path(encoding.__file__)["pack_command"]
     assert plain(command) == hiredis.pack_command(command)  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from redis.asyncio import Redis
 
-from nact_persistence_redis._lines import Lines, Pool, close
+from nact_persistence_redis._connections.connections import Lines, Pool, close
 
 
 class Servers(Protocol):

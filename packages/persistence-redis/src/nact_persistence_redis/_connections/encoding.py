@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from nact_persistence_redis._scripts import Command
+from nact_persistence_redis._statements.scripts import Command
 
 Reply: TypeAlias = Any
 Ask: TypeAlias = Callable[[Sequence[Command]], Awaitable[list[Reply]]]

@@ -8,10 +8,10 @@ from redis.exceptions import AuthenticationError, ResponseError
 
 from nact.errors import EngineUnavailableError, NactError, OutcomeUnknownError
 from nact.persistence.building.errors import copy_for_caller, engine_unavailable
-from nact_persistence_redis._errors import InterruptedExchange, refusal, unavailable
-from nact_persistence_redis._lines import Pool
-from nact_persistence_redis._scripts import Command, Script
-from nact_persistence_redis._wire import Reply
+from nact_persistence_redis._connections.connections import Pool
+from nact_persistence_redis._connections.encoding import Reply
+from nact_persistence_redis._connections.errors import InterruptedExchange, refusal, unavailable
+from nact_persistence_redis._statements.scripts import Command, Script
 
 
 @dataclass(slots=True, eq=False)

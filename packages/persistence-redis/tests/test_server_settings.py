@@ -10,12 +10,12 @@ import pytest
 from redis.exceptions import ResponseError
 
 from nact.errors import EngineUnavailableError
-from nact_persistence_redis._abandoned import Peer
-from nact_persistence_redis._durability import Durability, Promise
-from nact_persistence_redis._errors import PassingWeaknessError
-from nact_persistence_redis._scripts import Command
-from nact_persistence_redis._server_settings import ServerSettings, settings_of
-from nact_persistence_redis._wire import Reply
+from nact_persistence_redis._connections.abandoned import Peer
+from nact_persistence_redis._connections.encoding import Reply
+from nact_persistence_redis._connections.errors import PassingWeaknessError
+from nact_persistence_redis._routing.durability import Durability, Promise
+from nact_persistence_redis._routing.server_settings import ServerSettings, settings_of
+from nact_persistence_redis._statements.scripts import Command
 
 
 def settings(**changed: Any) -> ServerSettings:

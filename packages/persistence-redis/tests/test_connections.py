@@ -9,10 +9,10 @@ import pytest
 from redis.asyncio import Redis
 
 from nact_conformance.containers import RedisStorage
-from nact_persistence_redis._address import address_of
-from nact_persistence_redis._clients import Options, servers_of
-from nact_persistence_redis._errors import InterruptedExchange
-from nact_persistence_redis._servers import Servers
+from nact_persistence_redis._connections.address import address_of
+from nact_persistence_redis._connections.errors import InterruptedExchange
+from nact_persistence_redis._routing.servers import Servers
+from nact_persistence_redis._routing.source import Options, servers_of
 
 pytestmark = pytest.mark.anyio
 TIMEOUT = 20.0

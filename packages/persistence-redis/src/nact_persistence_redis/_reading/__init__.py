@@ -1,0 +1,1 @@
+"""Reads, and the replay of a journal in pages."""

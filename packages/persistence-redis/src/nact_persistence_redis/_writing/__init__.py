@@ -1,0 +1,1 @@
+"""Writes, which travel together."""
