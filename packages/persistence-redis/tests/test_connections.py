@@ -12,7 +12,7 @@ from nact_conformance.containers import RedisStorage
 from nact_persistence_redis._connections.address import address_of
 from nact_persistence_redis._connections.errors import InterruptedExchange
 from nact_persistence_redis._routing.servers import Servers
-from nact_persistence_redis._routing.source import Options, servers_of
+from nact_persistence_redis._routing.source import ConnectionOptions, servers_of
 
 pytestmark = pytest.mark.anyio
 TIMEOUT = 20.0
@@ -20,18 +20,18 @@ TIMEOUT = 20.0
 
 @pytest.fixture
 async def servers(server: RedisStorage) -> AsyncIterator[Servers]:
-    servers = servers_of(address_of(server.bare_url), Options(timeout=TIMEOUT, max_connections=4))
+    servers = servers_of(address_of(server.bare_url), ConnectionOptions(timeout=TIMEOUT, max_connections=4))
     yield servers
     await servers.aclose()
 
 
 async def ping(servers: Servers, timeout: float = TIMEOUT) -> object:
-    return await servers.lines.exchange(servers.pool(b""), lambda: [("PING",)], timeout)
+    return await servers.connections.exchange(servers.pool(b""), lambda: [("PING",)], timeout)
 
 
 async def wait(servers: Servers, key: str, timeout: float = TIMEOUT) -> object:
     """What the server has no answer to."""
-    return await servers.lines.exchange(servers.pool(b""), lambda: [("BLPOP", key, 0)], timeout)
+    return await servers.connections.exchange(servers.pool(b""), lambda: [("BLPOP", key, 0)], timeout)
 
 
 async def test_a_reply_that_came_too_late_is_nobody_elses(servers: Servers, key: str) -> None:

@@ -16,12 +16,13 @@ from nact.errors import EngineClosedError, InvalidEventError
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import RedisStorage
 from nact_persistence_redis import RedisPersistenceEngine
-from nact_persistence_redis._connections.errors import PassingWeaknessError
+from nact_persistence_redis._connections.errors import TransientWeaknessError
 from nact_persistence_redis._routing.request import Request
 from nact_persistence_redis._routing.server_settings import settings_of
 from nact_persistence_redis._statements.names import Names
 from nact_persistence_redis._statements.scripts import Command
-from nact_persistence_redis._writing.writer import Append, Writer
+from nact_persistence_redis._writing.appends import Append
+from nact_persistence_redis._writing.writer import Writer
 
 pytestmark = pytest.mark.anyio
 Numbered = Callable[..., list[PersistedEvent]]
@@ -56,7 +57,7 @@ class Answers:
     def pool(self, _name: bytes) -> str:
         return "the one"
 
-    def together(self, _name: bytes) -> None:
+    def script_group(self, _name: bytes) -> None:
         return None
 
     async def ask(self, requests: Sequence[Request], *, durably: bool) -> list[object]:
@@ -64,24 +65,26 @@ class Answers:
         return [[-1] * 100 for _ in requests]
 
 
-def writer_of(link: Any) -> Writer:
-    return Writer(link, Names("nact:"), 500)
+def writer_of(router: Any) -> Writer:
+    return Writer(router, Names("nact:"), 500)
 
 
 async def test_large_batches_of_several_writers_dont_share_a_script() -> None:
-    link = Answers()
+    router = Answers()
     fields = [("1-0", "id", "0", "[]", "1")] * 15_000
-    await asyncio.gather(*[writer.append(Append(f"k{n}", 1, fields)) for writer in [writer_of(link)] for n in range(4)])
-    assert len(link.asked) == 2
+    await asyncio.gather(
+        *[writer.append(Append(f"k{n}", 1, fields)) for writer in [writer_of(router)] for n in range(4)]
+    )
+    assert len(router.asked) == 2
 
 
 async def test_a_snapshot_that_is_tried_again_isnt_overtaken() -> None:
     """Two of one name never travel together, where the first alone may be refused for a moment."""
-    link = Answers()
-    writer = writer_of(link)
+    router = Answers()
+    writer = writer_of(router)
     snapshots = [PersistedSnapshot(key="k", sequence_number=1, data=data) for data in ("old", "new")]
     await asyncio.gather(*map(writer.put_snapshot, snapshots))
-    assert [len(requests) for requests in link.asked] == [1, 1]
+    assert [len(requests) for requests in router.asked] == [1, 1]
 
 
 async def test_a_closed_writer_takes_no_write_for_any_server() -> None:
@@ -101,7 +104,7 @@ async def test_a_server_that_is_busy_while_it_is_asked(place: int, word: str) ->
     async def ask(_commands: Sequence[Command]) -> list[Any]:
         return replies
 
-    with pytest.raises(PassingWeaknessError, match=word):
+    with pytest.raises(TransientWeaknessError, match=word):
         await settings_of(ask)
 
 

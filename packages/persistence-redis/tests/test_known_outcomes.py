@@ -14,7 +14,7 @@ from nact.persistence import PersistedEvent
 from nact_conformance.containers import RedisStorage
 from nact_persistence_redis import RedisPersistenceEngine
 from nact_persistence_redis._statements.records import event_fields
-from nact_persistence_redis._writing.writer import Append, outcome_of
+from nact_persistence_redis._writing.appends import Append, outcome_of
 
 pytestmark = pytest.mark.anyio
 Numbered = Callable[..., list[PersistedEvent]]

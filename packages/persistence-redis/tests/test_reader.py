@@ -11,7 +11,7 @@ import pytest
 from nact.errors import EngineUnavailableError
 from nact_persistence_redis._reading.reader import Reader
 from nact_persistence_redis._routing.request import Request
-from nact_persistence_redis._routing.router import Link
+from nact_persistence_redis._routing.router import Router
 from nact_persistence_redis._statements.names import Names
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +50,7 @@ class Answers:
 
 
 def reader_of(answers: Answers) -> Reader:
-    return Reader(cast(Link, answers), Names("nact:"))
+    return Reader(cast(Router, answers), Names("nact:"))
 
 
 async def test_reads_of_one_server_share_a_round_trip() -> None:

@@ -12,8 +12,8 @@ from redis.exceptions import ResponseError
 from nact.errors import EngineUnavailableError
 from nact_persistence_redis._connections.abandoned import Peer
 from nact_persistence_redis._connections.encoding import Reply
-from nact_persistence_redis._connections.errors import PassingWeaknessError
-from nact_persistence_redis._routing.durability import Durability, Promise
+from nact_persistence_redis._connections.errors import TransientWeaknessError
+from nact_persistence_redis._routing.durability import Durability, DurabilityPolicy
 from nact_persistence_redis._routing.server_settings import ServerSettings, settings_of
 from nact_persistence_redis._statements.scripts import Command
 
@@ -46,7 +46,7 @@ def settings(**changed: Any) -> ServerSettings:
 )
 def test_a_server_that_promises_less_is_refused(changed: dict[str, Any], told: str) -> None:
     with pytest.raises(EngineUnavailableError, match=told):
-        Promise("always", "refuse", 0, 1.0).check(settings(**changed))
+        DurabilityPolicy("always", "refuse", 0, 1.0).check(settings(**changed))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_server_that_promises_less_is_refused(changed: dict[str, Any], told: s
     ],
 )
 def test_a_server_that_promises_enough_is_taken(durability: Durability, changed: dict[str, Any]) -> None:
-    Promise(durability, "refuse", 0, 1.0).check(settings(**changed))
+    DurabilityPolicy(durability, "refuse", 0, 1.0).check(settings(**changed))
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,15 @@ def test_a_server_that_promises_enough_is_taken(durability: Durability, changed:
 )
 def test_everysec_is_a_promise_too(changed: dict[str, Any], told: str) -> None:
     with pytest.raises(EngineUnavailableError, match=told):
-        Promise("everysec", "refuse", 0, 1.0).check(settings(**changed))
+        DurabilityPolicy("everysec", "refuse", 0, 1.0).check(settings(**changed))
 
 
 def test_what_may_soon_be_over_is_told_from_what_stays() -> None:
-    with pytest.raises(PassingWeaknessError):
-        Promise("always", "refuse", 1, 1.0).check(settings(replicas=0))
+    with pytest.raises(TransientWeaknessError):
+        DurabilityPolicy("always", "refuse", 1, 1.0).check(settings(replicas=0))
     with pytest.raises(EngineUnavailableError) as refused:
-        Promise("always", "refuse", 1, 1.0).check(settings(replicas=0, syncs="no"))
-    assert not isinstance(refused.value, PassingWeaknessError)
+        DurabilityPolicy("always", "refuse", 1, 1.0).check(settings(replicas=0, syncs="no"))
+    assert not isinstance(refused.value, TransientWeaknessError)
 
 
 @pytest.mark.parametrize(
@@ -93,38 +93,38 @@ def test_what_a_weaker_durability_can_lose_is_said(
     caplog: pytest.LogCaptureFixture, changed: dict[str, Any], told: str
 ) -> None:
     caplog.set_level(logging.INFO, "nact.persistence.redis")
-    Promise("none", "refuse", 0, 1.0).check(settings(**{"syncs": "no", **changed}))
+    DurabilityPolicy("none", "refuse", 0, 1.0).check(settings(**{"syncs": "no", **changed}))
     assert told in caplog.text
 
 
 def test_missing_replicas_are_refused() -> None:
     with pytest.raises(EngineUnavailableError, match="1 replicas"):
-        Promise("always", "refuse", 2, 1.0).check(settings(replicas=1))
+        DurabilityPolicy("always", "refuse", 2, 1.0).check(settings(replicas=1))
 
 
 def test_what_the_server_does_not_tell_is_said_to_be_unknown(caplog: pytest.LogCaptureFixture) -> None:
-    Promise("always", "refuse", 0, 1.0).check(settings(syncs=None, evicts=None))
+    DurabilityPolicy("always", "refuse", 0, 1.0).check(settings(syncs=None, evicts=None))
     assert "CONFIG GET" in caplog.text
 
 
 def test_a_possible_failover_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    Promise("always", "refuse", 0, 1.0).check(settings(replicas=1))
+    DurabilityPolicy("always", "refuse", 0, 1.0).check(settings(replicas=1))
     assert "failover" in caplog.text
 
 
 def test_the_same_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    promise = Promise("always", "warn", 0, 1.0)
-    promise.check(settings(syncs="everysec"))
-    promise.check(settings(syncs="everysec"))
+    policy = DurabilityPolicy("always", "warn", 0, 1.0)
+    policy.check(settings(syncs="everysec"))
+    policy.check(settings(syncs="everysec"))
     assert caplog.text.count("set appendfsync always") == 1
 
 
 def test_the_servers_reply_is_enough_where_it_comes_after_the_fsync() -> None:
-    assert Promise("always", "refuse", 0, 1.0).confirmation(settings(version=(8, 0))) is None
+    assert DurabilityPolicy("always", "refuse", 0, 1.0).confirmation(settings(version=(8, 0))) is None
 
 
 def test_where_the_fsync_comes_later_it_is_waited_for() -> None:
-    confirmation = Promise("always", "refuse", 1, 1.0).confirmation(settings(version=(7, 2), syncs="everysec"))
+    confirmation = DurabilityPolicy("always", "refuse", 1, 1.0).confirmation(settings(version=(7, 2), syncs="everysec"))
     assert confirmation is not None
     assert confirmation.commands == (("WAIT", 1, 100), ("WAITAOF", 1, 1, 1000))
     assert confirmation.doubt([1, 1]) is None
@@ -134,22 +134,22 @@ def test_where_the_fsync_comes_later_it_is_waited_for() -> None:
 
 
 def test_a_server_that_never_syncs_and_is_accepted_isnt_waited_for() -> None:
-    promise, never = Promise("always", "accept", 0, 1.0), settings(version=(8, 0), syncs="no")
-    promise.check(never)
-    assert promise.confirmation(never) is None
-    replicated = Promise("always", "accept", 1, 1.0).confirmation(never)
+    policy, never = DurabilityPolicy("always", "accept", 0, 1.0), settings(version=(8, 0), syncs="no")
+    policy.check(never)
+    assert policy.confirmation(never) is None
+    replicated = DurabilityPolicy("always", "accept", 1, 1.0).confirmation(never)
     assert replicated is not None
     assert replicated.commands == (("WAIT", 1, 1000),)
 
 
 def test_a_server_that_does_not_tell_when_it_syncs_is_waited_for() -> None:
-    confirmation = Promise("always", "refuse", 0, 1.0).confirmation(settings(version=(8, 0), syncs=None))
+    confirmation = DurabilityPolicy("always", "refuse", 0, 1.0).confirmation(settings(version=(8, 0), syncs=None))
     assert confirmation is not None
     assert confirmation.commands == (("WAITAOF", 1, 0, 1000),)
 
 
 def test_an_older_server_confirms_replicas_only() -> None:
-    confirmation = Promise("always", "refuse", 2, 1.0).confirmation(settings())
+    confirmation = DurabilityPolicy("always", "refuse", 2, 1.0).confirmation(settings())
     assert confirmation is not None
     assert confirmation.commands == (("WAIT", 2, 1000),)
     assert confirmation.doubt(2) is None
@@ -161,5 +161,5 @@ async def test_a_server_that_is_busy_now_is_asked_again() -> None:
     async def ask(commands: Sequence[Command]) -> list[Reply]:
         return [ResponseError("BUSY Redis is busy running a script.")] * len(commands)
 
-    with pytest.raises(PassingWeaknessError, match="busy"):
+    with pytest.raises(TransientWeaknessError, match="busy"):
         await settings_of(ask)

@@ -11,11 +11,11 @@ from nact.persistence import engine_from_url
 from nact_persistence_redis import RedisPersistenceEngine
 from nact_persistence_redis._connections.address import Address, address_of
 from nact_persistence_redis._routing.cluster import Cluster
-from nact_persistence_redis._routing.servers import OneServer
-from nact_persistence_redis._routing.source import Options, servers_of
+from nact_persistence_redis._routing.one_server import OneServer
+from nact_persistence_redis._routing.source import ConnectionOptions, servers_of
 
 pytestmark = pytest.mark.anyio
-OPTIONS = Options(timeout=2.0, max_connections=3)
+OPTIONS = ConnectionOptions(timeout=2.0, max_connections=3)
 SCHEMES = ["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"]
 
 
@@ -28,7 +28,7 @@ def test_the_schemes_of_redis_are_found(scheme: str) -> None:
 def test_options_behind_the_question_mark_are_the_engines_and_the_drivers() -> None:
     engine = engine_from_url("redis://host/0?durability=everysec&replicas=1&protocol=3&client_name=me")
     assert isinstance(engine, RedisPersistenceEngine)
-    assert (engine._setup.durability, engine._setup.replicas) == ("everysec", 1)
+    assert (engine._settings.durability, engine._settings.replicas) == ("everysec", 1)
     assert isinstance(engine._source, Address)
     options = engine._source.options
     assert (int(options["protocol"]), options["client_name"], options["db"]) == (3, "me", 0)
@@ -124,8 +124,8 @@ async def test_a_sentinel_url_names_the_watchers_and_the_service() -> None:
     assert pool.service_name == "journal"
     assert issubclass(pool.connection_class, SentinelManagedSSLConnection)
     assert (pool.connection_kwargs["password"], pool.connection_kwargs["db"]) == ("secret", 3)
-    watchers = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
-    assert [(each["host"], each["port"], each["password"]) for each in watchers] == [
+    sentinels = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
+    assert [(each["host"], each["port"], each["password"]) for each in sentinels] == [
         ("one", 26379, "watch"),
         ("two", 7001, "watch"),
     ]

@@ -1,58 +1,48 @@
-"""What one event loop uses of an engine: its connections, its writer, its reader."""
+"""An engine's connections, writer and reader in one event loop."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from nact_persistence_redis._reading.reader import Reader
-from nact_persistence_redis._routing.durability import Durability, IfWeaker, Promise
-from nact_persistence_redis._routing.router import Link
+from nact_persistence_redis._routing.durability import DurabilityPolicy
+from nact_persistence_redis._routing.router import Router
 from nact_persistence_redis._routing.servers import Servers
-from nact_persistence_redis._statements.names import Names
+from nact_persistence_redis._settings import Settings
 from nact_persistence_redis._writing.writer import Writer
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
-    """The engine's options; see `RedisPersistenceEngine`."""
-
-    names: Names
-    durability: Durability
-    if_weaker: IfWeaker
-    replicas: int
-    timeout: float
-    retry_for: float
-    max_batch: int
+_CONFIRMATION_SHARE = 0.7
+"""The part of a round trip's time that the server may wait for a confirmation."""
 
 
 class Session:
     """Made in the event loop in which it is used.
 
     Args:
-        setup: The engine's options.
-        servers: Where the keys are.
+        settings: The engine's options.
+        servers: The servers that have the keys.
     """
 
-    def __init__(self, setup: Setup, servers: Servers) -> None:
-        promise = Promise(setup.durability, setup.if_weaker, setup.replicas, setup.timeout * 0.7)
+    def __init__(self, settings: Settings, servers: Servers) -> None:
+        wait = settings.timeout * _CONFIRMATION_SHARE
+        policy = DurabilityPolicy(settings.durability, settings.if_weaker, settings.replicas, wait)
         self._loop = asyncio.get_running_loop()
-        self._link = Link(servers, promise, setup.timeout, setup.retry_for)
-        self.writer = Writer(self._link, setup.names, setup.max_batch)
-        self.reader = Reader(self._link, setup.names)
+        self._router = Router(servers, policy, settings.timeout, settings.retry_for)
+        self.writer = Writer(self._router, settings.names, settings.max_batch)
+        self.reader = Reader(self._router, settings.names)
 
     async def open(self) -> None:
-        """Returns when all servers were found and asked for their settings.
+        """Returns when all servers were found and their settings were looked at.
 
         Raises:
             EngineUnavailableError: They can't be reached, or promise less than they have to.
         """
-        await self._link.open()
+        await self._router.open()
 
     async def aclose(self) -> None:
         """Waits for writes in flight, and closes what was opened."""
         if asyncio.get_running_loop() is self._loop:
             await self.writer.aclose()
-            await self._link.aclose()
-        else:  # its loop was closed, and with it ended whatever was in flight
-            await self._link.servers.aclose()
+            await self._router.aclose()
+        else:  # its loop was closed, and everything in flight ended with it
+            await self._router.servers.aclose()

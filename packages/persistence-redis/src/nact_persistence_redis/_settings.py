@@ -1,16 +1,31 @@
-"""Arguments, checked where they are given."""
+"""The engine's options, and the checks of its constructor's arguments."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TypeVar, get_args
 
 from nact.persistence.records import is_unicode
 from nact_persistence_redis._routing.durability import Durability, IfWeaker
+from nact_persistence_redis._statements.names import Names
 
 T = TypeVar("T")
 
 _LONGEST_WAIT = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The engine's options; see `RedisPersistenceEngine`."""
+
+    names: Names
+    durability: Durability
+    if_weaker: IfWeaker
+    replicas: int
+    timeout: float
+    retry_for: float
+    max_batch: int
 
 
 def checked_prefix(prefix: object) -> str:

@@ -1,4 +1,4 @@
-"""Reads URLs: what the driver makes of them, and the engine's own options behind the `?`."""
+"""Makes an engine of a URL: reads the engine's own options after the `?`, and leaves the others to the driver."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def engine_from_url(url: str) -> RedisPersistenceEngine:
     `rediss://user:secret@db/0?durability=everysec&ssl_ca_certs=/etc/ca.pem`.
 
     Raises:
-        ValueError: The URL says something else; the message says what.
+        ValueError: The URL is invalid; the message says where.
     """
     parts = split(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)  # which decodes them

@@ -1,4 +1,4 @@
-"""The engine: the contract, put together from what opens, writes and reads."""
+"""The engine: implements the contract with a session's writer and reader."""
 
 from __future__ import annotations
 
@@ -25,38 +25,40 @@ from nact_persistence_redis import _settings
 from nact_persistence_redis._connections.address import Address
 from nact_persistence_redis._reading.replay import Replay
 from nact_persistence_redis._routing.durability import Durability, IfWeaker
-from nact_persistence_redis._routing.source import Options, Source, checked_source, servers_of
-from nact_persistence_redis._session import Session, Setup
+from nact_persistence_redis._routing.source import ConnectionOptions, Source, checked_source, servers_of
+from nact_persistence_redis._session import Session
 from nact_persistence_redis._statements.names import Names
 from nact_persistence_redis._statements.records import batch_fields, event_fields
-from nact_persistence_redis._writing.writer import Append
+from nact_persistence_redis._writing.appends import Append
 
 
 class RedisPersistenceEngine(SessionEngine[Session]):
     """Keeps journals in Redis (7.0 or later, or Valkey), with every ability of the contract.
 
-    Each key has a stream; concurrent writes share a round trip. On opening, and whenever a server comes back, its
-    settings are held against `durability`. What is under way when a connection breaks is sent again, for a bounded
-    time; the server recognises what it has already stored.
+    Each key has a stream; concurrent writes share a round trip. When the engine opens, and whenever a server comes
+    back, it holds the server's settings against `durability`. A request that is under way when a connection breaks is
+    sent again, for a bounded time; the server recognises what it has already stored.
 
-    Used by one event loop at a time, and by one process: after a fork, make a new one.
+    One event loop at a time may use the engine, in one process: after a fork, make a new one.
 
     Args:
         source: A URL, as in `redis://host/0`, `rediss+cluster://host1,host2`, `redis+sentinel://host1,host2/service`,
             `redis+unix:///run/redis.sock`; or a client of redis-py, which stays open when the engine is closed.
-        prefix: Begins the name of everything in Redis.
-        durability: What has to survive: `"always"` everything, `"everysec"` all but the last two seconds, `"none"`.
-        if_weaker: Whether a server that promises less is refused, warned of, or accepted.
-        replicas: So many replicas must have an event, too, before it is acknowledged.
-        timeout: For a round trip, in seconds.
-        retry_for: For so many seconds after a connection broke it is tried again. A first try that gets no answer in
-            time is always followed by a second one, over a new connection.
-        max_batch: So many writes share a round trip, at most.
-        max_connections: To one server, at most. A client that was passed in for one server has its own limit.
-        page_size: How many events a replay reads at once, at most.
+        prefix: Begins the names of all keys in Redis.
+        durability: The events that have to survive: `"always"` all, `"everysec"` all but those of the last two seconds,
+            `"none"`.
+        if_weaker: The treatment of a server that promises less: `"refuse"` it, `"warn"` of it, or `"accept"` it.
+        replicas: How many replicas must have an event, too, before it is acknowledged.
+        timeout: Seconds that one round trip may take.
+        retry_for: Seconds for which a call is tried again. A first attempt that gets no answer in time is always
+            followed by a second one, over a new connection.
+        max_batch: How many writes share a round trip at most.
+        max_connections: How many connections to one server there are at most. A client that was passed in for one
+            server has its own limit.
+        page_size: How many events a replay reads at once at most.
 
     Raises:
-        TypeError, ValueError: One of these can't be.
+        TypeError, ValueError: One of the arguments is invalid.
     """
 
     protocol_versions: ClassVar[tuple[int, ...]] = (1,)
@@ -76,7 +78,7 @@ class RedisPersistenceEngine(SessionEngine[Session]):
         page_size: int = 1000,
     ) -> None:
         self._source = checked_source(source)
-        self._setup = setup = Setup(
+        self._settings = settings = _settings.Settings(
             names=Names(_settings.checked_prefix(prefix)),
             durability=_settings.checked_durability(durability),
             if_weaker=_settings.checked_if_weaker(if_weaker),
@@ -85,9 +87,9 @@ class RedisPersistenceEngine(SessionEngine[Session]):
             retry_for=_settings.checked_seconds("retry_for", retry_for),
             max_batch=_settings.checked_count("max_batch", max_batch, 1),
         )
-        options = Options(setup.timeout, _settings.checked_count("max_connections", max_connections, 1))
+        options = ConnectionOptions(settings.timeout, _settings.checked_count("max_connections", max_connections, 1))
         self._page_size = _settings.checked_count("page_size", page_size, 1)
-        super().__init__(partial(_new_session, self._source, setup, options))
+        super().__init__(partial(_new_session, self._source, settings, options))
 
     def __repr__(self) -> str:
         source = self._source.shown if isinstance(self._source, Address) else type(self._source).__name__
@@ -95,8 +97,8 @@ class RedisPersistenceEngine(SessionEngine[Session]):
 
     @property
     def durability(self) -> str:
-        """What servers have to promise, as reports of the conformance kit show it."""
-        return f"durability={self._setup.durability!r}, replicas={self._setup.replicas}"
+        """The durability that servers have to promise, as reports of the conformance kit show it."""
+        return f"durability={self._settings.durability!r}, replicas={self._settings.replicas}"
 
     async def _session(self) -> Session:
         return self._life.ready() or await self._life.opened()
@@ -128,7 +130,7 @@ class RedisPersistenceEngine(SessionEngine[Session]):
     # --- AtomicBatches -----------------------------------------------------------------------------------------
 
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
-        """At most 20,000 events, and 64 MB of JSON: Redis does nothing else meanwhile."""
+        """Stores at most 20,000 events, and 64 MB of JSON: Redis does nothing else meanwhile."""
         self._life.check_open()
         check_batch(events)
         fields = batch_fields(events)
@@ -139,7 +141,7 @@ class RedisPersistenceEngine(SessionEngine[Session]):
     # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------
 
     async def delete_events(self, key: str, *, up_to: int) -> None:
-        """Some thousand at a time: of more than that, the oldest are gone first until it returns."""
+        """Deletes a few thousand at a time, the oldest first. Until it returns, a part of them may be deleted."""
         self._life.check_open()
         check_key(key)
         number = check_up_to(up_to)
@@ -153,7 +155,7 @@ class RedisPersistenceEngine(SessionEngine[Session]):
         return await session.reader.highest(key)
 
     async def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
-        """Remembers every key that it yields, since Redis may list one twice."""
+        """Remembers every key that it yields, since Redis may list a key twice."""
         self._life.check_open()
         check_prefix(prefix)
         session = await self._session()
@@ -184,5 +186,5 @@ class RedisPersistenceEngine(SessionEngine[Session]):
         await (await self._session()).writer.delete_snapshots(key, number)
 
 
-def _new_session(source: Source, setup: Setup, options: Options) -> Session:
-    return Session(setup, servers_of(source, options))
+def _new_session(source: Source, settings: _settings.Settings, options: ConnectionOptions) -> Session:
+    return Session(settings, servers_of(source, options))

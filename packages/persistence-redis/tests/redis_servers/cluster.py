@@ -61,8 +61,8 @@ class RedisCluster:
 
     @property
     def url(self) -> str:
-        places = ",".join(f"127.0.0.1:{proxy.port}" for proxy in self._proxies)
-        return f"redis+cluster://{places}/?retry_for=0.5"
+        nodes = ",".join(f"127.0.0.1:{proxy.port}" for proxy in self._proxies)
+        return f"redis+cluster://{nodes}/?retry_for=0.5"
 
     @property
     def bare_url(self) -> str:

@@ -36,13 +36,13 @@ class WatchedPair:
     def __init__(self, image: str) -> None:
         self._image = image
         self._containers: list[DockerContainer] = []
-        self._watchers: list[DockerContainer] = []
+        self._sentinels: list[DockerContainer] = []
         self.ports: list[int] = []
-        self.watchers: list[int] = []
+        self.sentinels: list[int] = []
 
     @property
     def url(self) -> str:
-        return f"redis+sentinel://{','.join(f'127.0.0.1:{port}' for port in self.watchers)}/{SERVICE}"
+        return f"redis+sentinel://{','.join(f'127.0.0.1:{port}' for port in self.sentinels)}/{SERVICE}"
 
     def start(self) -> None:
         start_reaper()
@@ -56,17 +56,17 @@ class WatchedPair:
             port = free_port()
             config = _SENTINEL.format(port=port, service=SERVICE, primary=self.ports[0]).replace("\n", "\\n")
             start = f"printf '{config}' > /tmp/s.conf && exec redis-server /tmp/s.conf --sentinel"
-            self._watchers.append(self._running("sh", "-c", start))
-            self.watchers.append(port)
-        for port in self.watchers:
+            self._sentinels.append(self._running("sh", "-c", start))
+            self.sentinels.append(port)
+        for port in self.sentinels:
             self._await(port, Redis.ping)
             with _client(port) as client:  # they look around more often than every ten seconds
                 client.execute_command("SENTINEL", "DEBUG", "INFO-PERIOD", 300, "PUBLISH-PERIOD", 200)
-        for port in self.watchers:
+        for port in self.sentinels:
             self._await(port, _knows_everybody)
 
     def stop(self) -> None:
-        for containers in (self._containers, self._watchers):
+        for containers in (self._containers, self._sentinels):
             while containers:
                 containers.pop().stop()
 
@@ -85,7 +85,7 @@ class WatchedPair:
 
     def await_failover(self) -> None:
         """Returns when the replica has been promoted."""
-        for port in self.watchers:
+        for port in self.sentinels:
             self._await(port, lambda client: self._primary(client) == self.ports[1])
         self._await(self.ports[1], lambda client: client.info("replication")["role"] == "master")
 
@@ -97,10 +97,10 @@ class WatchedPair:
             client.replicaof("127.0.0.1", self.ports[1])
 
     def freeze_watcher(self, place: int) -> None:
-        self._watchers[place].get_wrapped_container().pause()
+        self._sentinels[place].get_wrapped_container().pause()
 
     def kill_watcher(self, place: int) -> None:
-        self._watchers[place].get_wrapped_container().kill()
+        self._sentinels[place].get_wrapped_container().kill()
 
     @staticmethod
     def _primary(watcher: Redis) -> int:

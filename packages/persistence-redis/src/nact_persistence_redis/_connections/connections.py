@@ -1,68 +1,63 @@
-"""Connections, each in use by one round trip at a time; the one that was used last is kept at hand for the next."""
+"""Round trips over the driver's connections. The connection that was used last is kept for the next round trip."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from redis.asyncio import ConnectionPool
-from redis.asyncio.connection import Connection
-from redis.exceptions import RedisError, ResponseError
-
+from nact_persistence_redis._connections import driver
 from nact_persistence_redis._connections.abandoned import Abandoned, Peer
-from nact_persistence_redis._connections.encoding import Ask, Reply, packed
-from nact_persistence_redis._connections.errors import DRIVER_ERRORS, InterruptedExchange, as_redirection
+from nact_persistence_redis._connections.driver import Connection, Pool
+from nact_persistence_redis._connections.encoding import Ask, Reply
+from nact_persistence_redis._connections.errors import DRIVER_ERRORS, InterruptedExchange
 from nact_persistence_redis._statements.scripts import Command
 
-Pool: TypeAlias = ConnectionPool
-Greet: TypeAlias = Callable[[Pool, Ask], Awaitable[Peer]]
-_Connection: TypeAlias = Any
-
-_CAN_READ = "can_read" if hasattr(Connection, "can_read") else "can_read_destructive"  # before redis-py 8
+Handshake: TypeAlias = Callable[[Pool, Ask], Awaitable[Peer]]
 
 
-class _Greeted:
-    """What is known of a connection.
+class _Known:
+    """The facts about a connection that was looked at.
 
     Attributes:
-        peer: What its server calls it.
-        age: Of its pool, when it was made. A pool gets older whenever one of its connections didn't answer in time.
+        peer: The connection as its server knows it.
+        generation: The generation of its pool in which it was made. A new one begins whenever a connection of the pool
+            didn't answer in time.
     """
 
-    __slots__ = ("age", "peer")
+    __slots__ = ("generation", "peer")
 
-    def __init__(self, peer: Peer, age: int) -> None:
+    def __init__(self, peer: Peer, generation: int) -> None:
         self.peer = peer
-        self.age = age
+        self.generation = generation
 
 
-class Lines:
-    """Round trips to servers, each of which is known by its pool of connections.
+class Connections:
+    """Makes round trips to servers, each of which is known by its pool of connections.
 
     Args:
-        at_most: So many round trips to one server at once; the others wait. One connection of each pool then stays at
-            hand, and isn't given back: nearly every write uses the same one again. `None` for pools that others use,
-            too: they have limits of their own.
+        max_connections: How many round trips to one server run at once; the others wait. One connection of each pool is
+            then kept and not given back, since nearly every write uses the same one again. `None` for pools that
+            another program shares and that have limits of their own.
     """
 
-    def __init__(self, *, at_most: int | None) -> None:
+    def __init__(self, *, max_connections: int | None) -> None:
         self.abandoned = Abandoned()
-        self._at_most = at_most
-        self._at_hand: dict[Pool, _Connection] = {}
-        self._room: dict[Pool, asyncio.Semaphore] = {}
-        self._greeted: dict[_Connection, _Greeted] = {}
-        self._ages: dict[Pool, int] = {}
+        self._max_connections = max_connections
+        self._kept: dict[Pool, Connection] = {}
+        self._slots: dict[Pool, asyncio.Semaphore] = {}
+        self._known: dict[Connection, _Known] = {}
+        self._generations: dict[Pool, int] = {}
 
     async def aclose(self) -> None:
-        """Gives back what is at hand."""
-        while self._at_hand:
-            pool, connection = self._at_hand.popitem()
+        """Gives the kept connections back to their pools."""
+        while self._kept:
+            pool, connection = self._kept.popitem()
             await pool.release(connection)
-        while self._greeted:
-            self._greeted.popitem()[0].deregister_connect_callback(self._on_connect)
+        while self._known:
+            driver.no_longer_on_connect(self._known.popitem()[0], self._on_connect)
 
     async def exchange(
         self,
@@ -70,143 +65,105 @@ class Lines:
         compose: Callable[[], Sequence[Command]],
         timeout: float,
         *,
-        greet: Greet | None = None,
+        handshake: Handshake | None = None,
         writes: bool = False,
     ) -> list[Reply]:
         """The reply to each command, in order; one that is an error is returned, not raised.
 
-        All are sent at once, once, whatever the client that gave the pool does about retries. A connection that is
-        left in the middle, by an error or by a cancellation, is closed; so is one whose greeting failed.
+        All commands are sent at once, and only once, whatever the client that gave the pool does about retries. A
+        connection that is left in the middle, by an error or a cancellation, is closed. So is one whose handshake
+        failed.
 
         Args:
             pool: The server.
-            compose: Tells what to send, when there is a connection.
+            compose: Returns the commands. Called when there is a connection.
             timeout: In seconds.
-            greet: Is called first, with every connection that is new: the server may be another one than before.
-            writes: Whether the commands do. If their connection is left in the middle, the server has to end it before
-                it gets the next commands of an exchange that greets.
+            handshake: Called first, with every connection that is new, since another server may answer than before.
+            writes: Whether the commands write. If their connection is left in the middle, the server has to end it
+                before it gets the commands of the next exchange with a handshake.
 
         Raises:
             InterruptedExchange: Not every reply was read. Its cause is the driver's error.
-            NactError: `greet` raised it. Nothing was sent.
+            NactError: `handshake` raised it. Nothing was sent.
         """
-        has_room = was_sent = False
+        has_slot = was_sent = False
         try:
-            async with asyncio.timeout(timeout) as limit, self._room_at(pool):
-                has_room, is_in_order = True, False
+            async with asyncio.timeout(timeout) as limit, self._slot_at(pool):
+                has_slot, is_in_order = True, False
                 connection = await self._take(pool)
                 try:
-                    if greet is not None and await self._prepared(pool, connection, greet):
+                    if handshake is not None and await self._prepared(pool, connection, handshake):
                         limit.reschedule(asyncio.get_running_loop().time() + timeout)
                     commands = compose()
                     was_sent = True
-                    replies = await _replies(connection, commands)
+                    replies = await driver.replies(connection, commands)
                     is_in_order = True
                     return replies
                 finally:
                     await self._give_back(pool, connection, is_in_order, writes and was_sent)
         except (*DRIVER_ERRORS, RuntimeError) as error:  # asyncio's: a client's connection is of a loop that has ended
-            if has_room and isinstance(error, TimeoutError):
-                self._ages[pool] = self._ages.get(pool, 0) + 1
+            if has_slot and isinstance(error, TimeoutError):
+                self._generations[pool] = self._generations.get(pool, 0) + 1
             raise InterruptedExchange(was_sent) from error
 
-    async def _prepared(self, pool: Pool, connection: _Connection, greet: Greet) -> bool:
-        """Whether that took a round trip."""
-        greeted = self._greeted.get(connection)
-        if greeted is not None and not self.abandoned:  # nearly always
+    async def _prepared(self, pool: Pool, connection: Connection, handshake: Handshake) -> bool:
+        """Makes sure that the connection may be used. Returns whether that took a round trip."""
+        known = self._known.get(connection)
+        if known is not None and not self.abandoned:  # nearly always
             return False
-        ask = partial(_replies, connection)
-        if is_new := greeted is None:
-            greeted = _Greeted(await greet(pool, ask), self._ages.get(pool, 0))
-            connection.register_connect_callback(self._on_connect)
-            self._greeted[connection] = greeted
-        if not self.abandoned.are_at(greeted.peer.run):
+        ask = partial(driver.replies, connection)
+        if is_new := known is None:
+            known = _Known(await handshake(pool, ask), self._generations.get(pool, 0))
+            driver.on_connect(connection, self._on_connect)
+            self._known[connection] = known
+        if not self.abandoned.are_at(known.peer.run):
             return is_new
-        await self.abandoned.end(greeted.peer.run, ask)
+        await self.abandoned.end(known.peer.run, ask)
         return True
 
-    async def _take(self, pool: Pool) -> _Connection:
-        connection = self._at_hand.pop(pool, None)
+    async def _take(self, pool: Pool) -> Connection:
+        connection = self._kept.pop(pool, None)
         if connection is not None:
-            if self._may_be_alive(pool, connection) and await _is_usable(connection):
+            if self._may_be_alive(pool, connection) and await driver.is_usable(connection):
                 return connection
-            await _drop(connection)
+            await driver.drop(connection)
             await pool.release(connection)
-        connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+        connection = await driver.take(pool)
         if not self._may_be_alive(pool, connection):
             try:
-                await _drop(connection)
+                await driver.drop(connection)
                 await connection.connect()
             except BaseException:
                 await pool.release(connection)
                 raise
         return connection
 
-    def _may_be_alive(self, pool: Pool, connection: _Connection) -> bool:
-        """Where one connection went silent, the others may have, and nobody was told: they aren't used any more."""
-        age = self._ages.get(pool)
-        if age is None:
+    def _may_be_alive(self, pool: Pool, connection: Connection) -> bool:
+        """False for connections as old as one that fell silent: the others may be dead, too, without any sign."""
+        generation = self._generations.get(pool)
+        if generation is None:
             return True
-        greeted = self._greeted.get(connection)
-        return self._at_most is not None if greeted is None else greeted.age == age
+        known = self._known.get(connection)
+        return self._max_connections is not None if known is None else known.generation == generation
 
-    async def _give_back(self, pool: Pool, connection: _Connection, is_in_order: bool, has_written: bool) -> None:
-        greeted = self._greeted.get(connection)
+    async def _give_back(self, pool: Pool, connection: Connection, is_in_order: bool, has_written: bool) -> None:
+        known = self._known.get(connection)
         if not is_in_order:
-            if has_written and greeted is not None:
-                self.abandoned.note(greeted.peer)
-            await _drop(connection)
-        if is_in_order and self._at_most is not None and pool not in self._at_hand:
-            self._at_hand[pool] = connection
+            if has_written and known is not None:
+                self.abandoned.note(known.peer)
+            await driver.drop(connection)
+        if is_in_order and self._max_connections is not None and pool not in self._kept:
+            self._kept[pool] = connection
         else:
             await pool.release(connection)
 
-    def _room_at(self, pool: Pool) -> AbstractAsyncContextManager[None]:
-        if self._at_most is None:
+    def _slot_at(self, pool: Pool) -> AbstractAsyncContextManager[None]:
+        if self._max_connections is None:
             return nullcontext()
-        room = self._room.get(pool)
-        if room is None:
-            room = self._room[pool] = asyncio.Semaphore(self._at_most)
-        return room
+        slots = self._slots.get(pool)
+        if slots is None:
+            slots = self._slots[pool] = asyncio.Semaphore(self._max_connections)
+        return slots
 
-    def _on_connect(self, connection: _Connection) -> None:
-        self._greeted.pop(connection, None)
-
-
-async def close(pool: Pool) -> None:
-    """Closes its connections. One that is silent doesn't say farewell, which TLS waits for, and is left.
-
-    So is one whose event loop was closed, for which asyncio raises a RuntimeError.
-    """
-    with suppress(*DRIVER_ERRORS, RuntimeError):
-        await pool.disconnect()
-
-
-async def _drop(connection: _Connection) -> None:
-    """Closes it at once: asyncio would go on sending what the server hasn't taken yet."""
-    writer = getattr(connection, "_writer", None)
-    with suppress(*DRIVER_ERRORS, RuntimeError):
-        if writer is not None:
-            writer.transport.abort()
-        await connection.disconnect(nowait=True)
-
-
-async def _is_usable(connection: _Connection) -> bool:
-    """Whether the server hasn't closed it, nor sent what nobody asked for."""
-    try:
-        return connection.is_connected and not await getattr(connection, _CAN_READ)()
-    except (RedisError, OSError):
-        return False
-
-
-async def _replies(connection: _Connection, commands: Sequence[Command]) -> list[Reply]:
-    # With a health check, the driver might connect anew in here, to a server that nobody has asked for its settings.
-    await connection.send_packed_command(packed(commands), check_health=False)
-    return [await _reply(connection) for _ in commands]
-
-
-async def _reply(connection: _Connection) -> Reply:
-    try:
-        return await connection.read_response(disable_decoding=True)
-    except ResponseError as error:
-        return as_redirection(error)
+    def _on_connect(self, connection: Connection) -> None:
+        self._known.pop(connection, None)

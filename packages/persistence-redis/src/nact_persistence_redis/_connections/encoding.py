@@ -1,4 +1,4 @@
-"""Commands as Redis reads them. The driver's own packing takes several times as long."""
+"""Encodes commands as Redis reads them. The driver's own encoding takes several times as long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error of Redis and of its driver as one of nact's: which one depends on what the caller can do about it."""
+"""Translates the errors of Redis and of its driver into nact's, by what the caller can do about them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from nact.errors import CorruptJournalError, EngineUnavailableError, NactError
 from nact.persistence.building.errors import engine_unavailable
 
 DRIVER_ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
-"""What the driver raises when it can't connect, send or read."""
+"""The errors of a driver that can't connect, send or read."""
 
-# How the server says "not now" or "not here": worth another try, here or elsewhere.
-_PASSING_CLASSES = (AskError, ClusterDownError, ReadOnlyError, TryAgainError)
-_PASSING_WORDS = frozenset({"BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "TRYAGAIN"})
+# The server says "not now" or "not here": another attempt may succeed, here or on another node.
+_TRANSIENT_CLASSES = (AskError, ClusterDownError, ReadOnlyError, TryAgainError)
+_TRANSIENT_WORDS = frozenset({"BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "TRYAGAIN"})
 
-_WORDS: dict[type, str] = {NoPermissionError: "NOPERM", OutOfMemoryError: "OOM"}  # the driver takes these words off
+_WORDS: dict[type, str] = {NoPermissionError: "NOPERM", OutOfMemoryError: "OOM"}  # the driver removes these words
 _ADVICE = {
     "MISCONF": "the server can't write to its disk, and refuses writes until it can",
     "NOAUTH": "the server wants a password; put it into the URL",
@@ -37,7 +37,7 @@ _ADVICE = {
 }
 
 
-class InterruptedExchange(Exception):  # noqa: N818 (it isn't raised at users)
+class InterruptedExchange(Exception):  # noqa: N818 (users never see it)
     """A connection couldn't be made, or broke before every reply was read.
 
     Attributes:
@@ -49,33 +49,33 @@ class InterruptedExchange(Exception):  # noqa: N818 (it isn't raised at users)
         self.was_sent = was_sent
 
 
-class PassingWeaknessError(EngineUnavailableError):
-    """The server promises less than it has to, and may do better a moment later: when a replica has come back, say."""
+class TransientWeaknessError(EngineUnavailableError):
+    """The server promises less than it has to, for the moment: until a replica has come back, say."""
 
 
-def code(error: BaseException | str) -> str:
-    """The word with which the server begins its error, as in `OOM command not allowed`."""
+def error_code(error: BaseException | str) -> str:
+    """The first word of a server's error, as in `OOM command not allowed`."""
     text = str(error)
-    if text.removeprefix("ERR ").startswith("The user executing the script"):  # so says Redis 7.0
+    if text.removeprefix("ERR ").startswith("The user executing the script"):  # the words of Redis 7.0
         return "NOPERM"
     return _WORDS.get(type(error)) or text.partition(" ")[0]
 
 
 def as_redirection(error: ResponseError) -> ResponseError:
-    """The same error; as one of the driver's classes if it names another node, which redis-py 5 leaves to us."""
+    """The error, as one of the driver's classes if it names another node: redis-py 5 gives such an error no class."""
     word, _, where = str(error).partition(" ")
     kind = {"ASK": AskError, "MOVED": MovedError}.get(word)
     return error if kind is None else kind(where)
 
 
-def is_passing(error: ResponseError) -> bool:
-    """Whether a reply that is this error may be another one a moment later. Nothing was stored."""
-    return isinstance(error, _PASSING_CLASSES) or code(error) in _PASSING_WORDS
+def is_transient(error: ResponseError) -> bool:
+    """Whether the server refused for the moment only. It stored nothing."""
+    return isinstance(error, _TRANSIENT_CLASSES) or error_code(error) in _TRANSIENT_WORDS
 
 
 def refusal(error: BaseException | str, key: str | None, outcome_known: bool = True) -> NactError:
-    """The error of nact for a reply that is an error: the server did nothing."""
-    word = code(error)
+    """The error of nact for a reply that is an error. The server did nothing."""
+    word = error_code(error)
     if word == "WRONGTYPE":
         return CorruptJournalError("another kind of value stands under its name in Redis", key)
     advice = _ADVICE.get(word, "Redis refused it")
@@ -83,7 +83,7 @@ def refusal(error: BaseException | str, key: str | None, outcome_known: bool = T
 
 
 def unavailable(cause: BaseException | None, outcome_known: bool) -> EngineUnavailableError:
-    """The error of nact for a server that couldn't be reached, or didn't answer, for as long as it was tried."""
+    """The error of nact for a server that couldn't be reached, or didn't answer, until the time was over."""
     match cause:
         case AuthenticationError():
             reason = "Redis refuses this user or password"

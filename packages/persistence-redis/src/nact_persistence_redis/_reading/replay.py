@@ -1,4 +1,4 @@
-"""Turns pages into a stream: the next page is fetched while this one is consumed."""
+"""Replays a journal as a stream: fetches the next page while the consumer works on this one."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from nact_persistence_redis._reading.reader import Page
 from nact_persistence_redis._statements.records import entry_number, page_size, stored_event
 
 FetchPage: TypeAlias = Callable[[int, int], Coroutine[Any, Any, Page]]
-"""Reads the page behind a sequence number, with at most so many events."""
+"""Reads the page after a sequence number, with a largest number of events."""
 
-_FIRST = 64
-_BYTES = 1024 * 1024
+_FIRST_PAGE = 64
+_PAGE_BYTES = 1024 * 1024
 _BESIDE_DATA = 100
-"""About so many bytes of an entry aren't data."""
+"""About this many bytes of an entry aren't data."""
 
 
 class Replay:
     """One replay of one key.
 
-    The first page has few events; how many the others have is reckoned from their sizes, up to `page_size`.
+    The first page has few events. The size of each later page follows from the size of the events before it.
 
     Args:
         key: The persistence key.
-        after: The sequence number to begin behind.
-        limit: At most so many events; `None` for all.
+        after: The sequence number before the first event.
+        limit: How many events are wanted at most; `None` for all.
         tags: Only events that carry all of these.
-        page_size: At most so many events are read at once.
+        page_size: How many events are read at once at most.
     """
 
     def __init__(self, key: str, after: int, limit: int | None, tags: frozenset[str], page_size: int) -> None:
@@ -43,18 +43,18 @@ class Replay:
         self._page_size = page_size
 
     async def pages(self, fetch: FetchPage) -> AsyncGenerator[Page]:
-        """Pages until there are enough events. Holds nothing while the consumer works, but a page on its way."""
+        """Pages until there are enough events. While the consumer works, this holds nothing but a page on its way."""
         if self._left == 0:
             return
-        first = fetch(self._position, self._fitting(_FIRST))
-        async with aclosing(prefetched(first, partial(self._fetch_behind, fetch))) as pages:
+        first = fetch(self._position, self._fitting(_FIRST_PAGE))
+        async with aclosing(prefetched(first, partial(self._fetch_next, fetch))) as pages:
             async for page in pages:
                 yield page
                 if self._left == 0:
                     return
 
     def events(self, page: Page) -> Iterator[PersistedEvent]:
-        """The page's events that carry the tags, as many as are still wanted.
+        """The page's events that carry the tags, up to the number that is still wanted.
 
         Raises:
             CorruptJournalError: One is missing (not checked with tags) or can't be read.
@@ -87,13 +87,13 @@ class Replay:
             raise CorruptJournalError(f"it is missing, and the next one is {number}", self._key, self._position)
         self._position = number
 
-    def _fetch_behind(self, fetch: FetchPage, page: Page) -> Coroutine[Any, Any, Page] | None:
+    def _fetch_next(self, fetch: FetchPage, page: Page) -> Coroutine[Any, Any, Page] | None:
         is_filled = self._left is not None and not self._tags and len(page.entries) >= self._left
         if page.is_last or (is_filled and not page.tombstones):
             return None
         average = page_size(page.entries) // len(page.entries)
         last = entry_number(self._key, page.entries[-1])
-        return fetch(last, self._fitting(_BYTES // (average + _BESIDE_DATA)))
+        return fetch(last, self._fitting(_PAGE_BYTES // (average + _BESIDE_DATA)))
 
     def _fitting(self, count: int) -> int:
         count = max(1, min(count, self._page_size))

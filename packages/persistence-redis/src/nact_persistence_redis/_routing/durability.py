@@ -1,4 +1,4 @@
-"""Holds what a server promises against what was asked for, and says plainly where it falls short."""
+"""Holds a server's settings against the durability that was asked for, and names what they can lose."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from redis.exceptions import ResponseError
 
 from nact.errors import EngineUnavailableError
 from nact_persistence_redis._connections.encoding import Reply
-from nact_persistence_redis._connections.errors import PassingWeaknessError
+from nact_persistence_redis._connections.errors import TransientWeaknessError
 from nact_persistence_redis._routing.server_settings import ServerSettings
 from nact_persistence_redis._statements.scripts import Command
 
 logger = logging.getLogger("nact.persistence.redis")
 
 Durability: TypeAlias = Literal["always", "everysec", "none"]
-"""What survives of the events that were acknowledged.
+"""The events that survive, of those that were acknowledged.
 
-`always`: all of them are on the server's disk. `everysec`: a loss of power may take those of the last two seconds, the
-death of the server's process on a slow disk likewise. `none`: whatever the server keeps.
+`always`: all of them are on the server's disk. `everysec`: a loss of power may take those of the last two seconds; on
+a slow disk the death of the server's process may, too. `none`: whatever the server keeps.
 """
 
 IfWeaker: TypeAlias = Literal["refuse", "warn", "accept"]
-"""What to do about a server that promises less."""
+"""The treatment of a server that promises less."""
 
 _CONFIRMS_FSYNC_FROM = (7, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """How the server confirms that what a connection wrote has arrived: WAITAOF or WAIT, and the counts to reach.
+    """The commands by which the server confirms the writes of a connection, WAITAOF or WAIT, and the counts to reach.
 
     Attributes:
-        commands: What to send behind the writes. The reply to the last one counts.
-        counts: What it has to reach.
+        commands: The commands to send after the writes. The reply to the last one counts.
+        counts: The counts that it has to reach.
     """
 
     commands: tuple[Command, ...]
     counts: tuple[int, ...]
 
     def doubt(self, reply: Reply) -> Exception | None:
-        """Why it isn't certain that what was written has arrived; `None` if this reply reaches the counts."""
+        """The reason why the writes aren't confirmed; `None` if this reply reaches the counts."""
         if isinstance(reply, ResponseError):
             return reply
         reached = reply if isinstance(reply, list) else [reply]
@@ -52,14 +52,14 @@ class Confirmation:
         return TimeoutError("it wasn't confirmed that the disk, or enough replicas, have it")
 
 
-class Promise:
-    """What was asked for.
+class DurabilityPolicy:
+    """The durability that was asked for.
 
     Args:
         durability: What has to survive.
-        if_weaker: What to do about a server that promises less.
-        replicas: So many replicas have to have an event before it is acknowledged.
-        wait: How long the server waits for the disk, and for replicas, in seconds.
+        if_weaker: The treatment of a server that promises less.
+        replicas: How many replicas have to have an event before it is acknowledged.
+        wait: Seconds that the server waits for the disk, and for replicas.
     """
 
     def __init__(self, durability: Durability, if_weaker: IfWeaker, replicas: int, wait: float) -> None:
@@ -71,13 +71,13 @@ class Promise:
         self._told: set[str] = set()
 
     def confirmation(self, server: ServerSettings) -> Confirmation | None:
-        """How this server confirms a write; `None` where its reply alone says enough."""
+        """The way in which this server confirms a write; `None` if its reply alone says enough."""
         if self._durability == "always" and server.syncs != "no" and _can_confirm_fsync(server):
             if server.syncs == "always" and not self._replicas:
                 return None
             synced: Command = ("WAITAOF", 1, self._replicas, self._wait)
-            # A replica tells how far it has synced when it is asked, or once a second. Asked at once, it hasn't yet; so
-            # it is asked whether it has the events, and then again.
+            # A replica tells how far it has synced when it is asked, or once a second. Right after the write it hasn't
+            # synced yet. So it is asked whether it has the events, and then whether it has synced them.
             asked: Command = ("WAIT", self._replicas, self._nudge)
             return Confirmation((asked, synced) if self._replicas else (synced,), (1, self._replicas))
         return Confirmation((("WAIT", self._replicas, self._wait),), (self._replicas,)) if self._replicas else None
@@ -86,16 +86,16 @@ class Promise:
         """Returns if the server may be used.
 
         Raises:
-            PassingWeaknessError: It promises less than was asked for, until the other servers are as they should be; or
-                it still loads its data.
+            TransientWeaknessError: It promises less than was asked for, until the other servers are as they should
+                be; or it still loads its data.
             EngineUnavailableError: It promises less than was asked for, and is to be refused.
         """
         if server.is_loading:
-            raise PassingWeaknessError("Redis is still loading its data")
+            raise TransientWeaknessError("Redis is still loading its data")
         lasting, passing = self._weaknesses(server), self._misplaced(server)
         weaknesses = [*passing, *lasting]
         if weaknesses and self._if_weaker == "refuse":
-            kind = EngineUnavailableError if lasting else PassingWeaknessError
+            kind = EngineUnavailableError if lasting else TransientWeaknessError
             raise kind(
                 f"this Redis can lose what it acknowledged: {'; '.join(weaknesses)}. Change that, "
                 "or say with durability= or if_weaker= that it may be so"
@@ -114,7 +114,7 @@ class Promise:
             logger.log(level, "%s", text)
 
     def _weaknesses(self, server: ServerSettings) -> list[str]:
-        """What can be lost although it was asked to survive, and what would help."""
+        """The settings by which events can be lost that were to survive, and what would help."""
         found: list[str] = []
         if self._durability == "none":
             return found
@@ -131,14 +131,14 @@ class Promise:
         return self._durability == "always" and not _can_confirm_fsync(server)
 
     def _misplaced(self, server: ServerSettings) -> list[str]:
-        """What may be over when a failover is."""
+        """The weaknesses that a failover may cause, and that end with it."""
         found = ["it follows another server, and can't be written: name its master"] if server.is_replica else []
         if server.replicas < self._replicas:
             found.append(f"it has {server.replicas} replicas, and {self._replicas} have to confirm: add some")
         return found
 
     def _remarks(self, server: ServerSettings) -> list[str]:
-        """What isn't known to be weak, and should be said."""
+        """The facts to warn of that aren't known to be weaknesses."""
         remarks = []
         if server.appends is None or server.syncs is None or server.evicts is None:
             remarks.append("the server doesn't let this user read its settings (CONFIG GET): what survives isn't known")

@@ -1,4 +1,4 @@
-"""What a server says of itself: how it keeps what it is given."""
+"""Reads a server's settings, which decide what survives."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from redis.exceptions import ResponseError
 
 from nact_persistence_redis._connections.abandoned import Peer
 from nact_persistence_redis._connections.encoding import Ask, Reply
-from nact_persistence_redis._connections.errors import PassingWeaknessError, is_passing, refusal
+from nact_persistence_redis._connections.errors import TransientWeaknessError, is_transient, refusal
 from nact_persistence_redis._statements.scripts import Command
 
 _QUESTIONS: tuple[Command, ...] = (
     ("INFO",),
     ("CONFIG", "GET", "appendonly", "appendfsync", "maxmemory-policy"),
     ("CLIENT", "ID"),
-    ("CLIENT", "KILL", "ID", 2**63 - 1),  # there is none: only whether it is allowed
+    ("CLIENT", "KILL", "ID", 2**63 - 1),  # there is no such connection: asks only for the right
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """The settings that decide what survives. `None` where the server doesn't tell this user.
+    """The settings of a server that decide what survives; `None` where it doesn't tell this user.
 
     Attributes:
-        version: Of the commands that it understands, as in (7, 2).
+        version: The version of the commands that it understands, as in (7, 2).
         is_replica: Whether it follows another server.
-        replicas: How many replicas are connected to it.
+        replicas: The number of replicas that are connected to it.
         appends: Whether it has an append-only file.
-        syncs: When that is written through to the disk: `always`, `everysec`, `no`.
-        evicts: What it throws away when its memory is full, as in `noeviction`.
-        is_loading: Whether it still reads its data from the disk, and answers nothing else.
+        syncs: When it writes that file through to the disk: `always`, `everysec`, `no`.
+        evicts: The keys that it removes when its memory is full, as in `noeviction`.
+        is_loading: Whether it still loads its data from the disk, and answers nothing else.
         ends_connections: Whether it ends connections when this user asks for it.
         peer: This connection, as the server knows it.
     """
@@ -48,16 +48,16 @@ class ServerSettings:
 
 
 async def settings_of(ask: Ask) -> ServerSettings:
-    """Asks the server.
+    """The server's settings.
 
     Raises:
-        PassingWeaknessError: It doesn't answer now.
-        NactError: It doesn't even answer INFO.
+        TransientWeaknessError: The server doesn't answer now.
+        NactError: The server doesn't even answer INFO.
     """
     about, config, number, killed = replies = await ask(_QUESTIONS)
     for reply in replies:
-        if isinstance(reply, ResponseError) and is_passing(reply):  # a script of another program keeps it busy, say
-            raise PassingWeaknessError(f"Redis doesn't answer now (Redis: {reply})") from reply
+        if isinstance(reply, ResponseError) and is_transient(reply):  # a script of another program keeps it busy, say
+            raise TransientWeaknessError(f"Redis doesn't answer now (Redis: {reply})") from reply
     if isinstance(about, ResponseError):
         raise refusal(about, None) from about
     told = {**_lines(about), **_pairs(config)}
@@ -82,7 +82,7 @@ def _lines(info: Reply) -> dict[str, str]:
 
 
 def _pairs(config: Reply) -> dict[str, str]:
-    """RESP2 gives names and values in turn, RESP3 a map; an error says that this user may not know."""
+    """The settings: RESP2 gives names and values in turn, RESP3 a map. An error means that this user has no right."""
     if isinstance(config, ResponseError):
         return {}
     items = config.items() if isinstance(config, dict) else zip(config[::2], config[1::2], strict=True)

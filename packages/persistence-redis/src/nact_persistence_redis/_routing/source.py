@@ -1,4 +1,4 @@
-"""Makes the driver's connections: to an address, or like those of a client that somebody else made."""
+"""Makes the servers of a source: of an address, or of a client that was passed in."""
 
 from __future__ import annotations
 
@@ -12,41 +12,44 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 
-from nact_persistence_redis._connections.address import CLUSTER, SENTINEL, UNIX, Address, address_of
-from nact_persistence_redis._connections.connections import Pool
-from nact_persistence_redis._routing.cluster import Cluster, Place
-from nact_persistence_redis._routing.servers import OneServer, Servers
+from nact_persistence_redis._connections import driver
+from nact_persistence_redis._connections.address import CLUSTER, SENTINEL, UNIX, Address, Node, address_of
+from nact_persistence_redis._connections.driver import Pool
+from nact_persistence_redis._routing.cluster import Cluster
+from nact_persistence_redis._routing.one_server import OneServer
+from nact_persistence_redis._routing.servers import Servers
 
 Client: TypeAlias = "Redis | RedisCluster"
 Source: TypeAlias = "Address | Client"
 
-_NOT_OURS = {"connection_class", "db", "event_dispatcher", "host", "max_connections", "port"}
-_NOT_OURS |= {"redis_connect_func", "response_callbacks"}
+_NOT_COPIED = {"connection_class", "db", "event_dispatcher", "host", "max_connections", "port"}
+_NOT_COPIED |= {"redis_connect_func", "response_callbacks"}
+"""Arguments of a cluster client's connections that the engine sets itself, or that are the client's own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How connections are made.
+class ConnectionOptions:
+    """The engine's options for connections.
 
     Attributes:
-        timeout: For connecting, in seconds.
-        max_connections: At most so many to a server.
+        timeout: Seconds for connecting.
+        max_connections: How many connections to one server there are at most.
     """
 
     timeout: float
     max_connections: int
 
     def for_driver(self) -> dict[str, Any]:
-        """Without retries, and without a timeout for reading: both are the engine's own business."""
+        """The driver's arguments: without retries or a timeout for reading, since the engine sees to both."""
         return {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": self.timeout, "socket_timeout": None}
 
 
 def checked_source(source: object) -> Source:
-    """The client, or what the URL says.
+    """The client, or the address in the URL.
 
     Raises:
         TypeError: It is neither.
-        ValueError: It is a URL that can't be used.
+        ValueError: It is an invalid URL.
     """
     if isinstance(source, str):
         return address_of(source)
@@ -56,8 +59,8 @@ def checked_source(source: object) -> Source:
     return source
 
 
-def servers_of(source: Source, options: Options) -> Servers:
-    """The servers. Connects when they are used."""
+def servers_of(source: Source, options: ConnectionOptions) -> Servers:
+    """The servers of the source. Connects when they are used."""
     if isinstance(source, RedisCluster):
         return _cluster_of_client(source, options)
     if isinstance(source, Redis):
@@ -69,47 +72,46 @@ def servers_of(source: Source, options: Options) -> Servers:
         return _one_server(source.connection, {**settings, "path": source.path}, options)
     settings["socket_keepalive"] = True
     if source.kind == CLUSTER:
-        return _cluster(source.places, settings, options, source.connection)
-    host, port = source.places[0]
+        return _cluster(source.nodes, settings, options, source.connection)
+    host, port = source.nodes[0]
     return _one_server(source.connection, {**settings, "host": host, "port": port}, options)
 
 
-def _one_server(kind: type[AbstractConnection], settings: dict[str, Any], options: Options) -> Servers:
+def _one_server(kind: type[AbstractConnection], settings: dict[str, Any], options: ConnectionOptions) -> Servers:
     pool = ConnectionPool(kind, max_connections=options.max_connections, **settings)
     return OneServer(pool, max_connections=options.max_connections)
 
 
-def _cluster_of_client(client: RedisCluster, options: Options) -> Servers:
-    """The client stays its maker's, and is only a pattern for connections."""
-    nodes = client.nodes_manager.startup_nodes.values()
-    settings = {name: value for name, value in client.get_connection_kwargs().items() if name not in _NOT_OURS}
+def _cluster_of_client(client: RedisCluster, options: ConnectionOptions) -> Servers:
+    """Makes connections like the client's, and leaves the client itself alone."""
+    nodes = driver.cluster_nodes(client)
+    settings = {name: value for name, value in driver.cluster_settings(client).items() if name not in _NOT_COPIED}
     settings |= {**options.for_driver(), "socket_keepalive": True}
-    is_tls = any(issubclass(node.connection_class, SSLConnection) for node in nodes)
-    seeds = [(str(node.host), int(node.port)) for node in nodes]
-    remap = client.nodes_manager.address_remap
-    return _cluster(seeds, settings, options, SSLConnection if is_tls else Connection, remap)
+    is_tls = any(issubclass(kind, SSLConnection) for _, _, kind in nodes)
+    seeds = [(host, port) for host, port, _ in nodes]
+    return _cluster(seeds, settings, options, SSLConnection if is_tls else Connection, driver.cluster_remap(client))
 
 
 def _cluster(
-    seeds: Sequence[Place],
+    seeds: Sequence[Node],
     settings: dict[str, Any],
-    options: Options,
+    options: ConnectionOptions,
     kind: type[AbstractConnection],
-    remap: Callable[[Place], Place] | None = None,
+    remap: Callable[[Node], Node] | None = None,
 ) -> Servers:
-    def make_pool(place: Place) -> Pool:
+    def make_pool(node: Node) -> Pool:
         limit = options.max_connections
-        return ConnectionPool(kind, max_connections=limit, host=place[0], port=place[1], **settings)
+        return ConnectionPool(kind, max_connections=limit, host=node[0], port=node[1], **settings)
 
     return Cluster(seeds, make_pool, remap, options.timeout, options.max_connections)
 
 
-def _sentinel(address: Address, options: Options) -> Servers:
-    share = options.timeout / (len(address.places) + 1)  # a Sentinel that is silent leaves time to ask the others
+def _sentinel(address: Address, options: ConnectionOptions) -> Servers:
+    share = options.timeout / (len(address.nodes) + 1)  # a silent Sentinel leaves time to ask the others
     ours = {**options.for_driver(), "socket_timeout": share, "socket_connect_timeout": share}
-    sentinel = Sentinel(address.places, sentinel_kwargs={**address.watcher_options, **ours})  # type: ignore[no-untyped-call]
+    sentinel = Sentinel(address.nodes, sentinel_kwargs={**address.sentinel_options, **ours})  # type: ignore[no-untyped-call]
     settings = {**address.options, **options.for_driver(), "socket_keepalive": True}
     is_tls = issubclass(address.connection, SSLConnection)
     limit = options.max_connections
     pool: Pool = SentinelConnectionPool(address.path, sentinel, ssl=is_tls, max_connections=limit, **settings)  # type: ignore[no-untyped-call]
-    return OneServer(pool, max_connections=limit, watchers=sentinel.sentinels)
+    return OneServer(pool, max_connections=limit, sentinels=driver.sentinel_clients(sentinel))

@@ -1,6 +1,6 @@
-"""What the records of a persistence key are called in Redis.
+"""The names of a persistence key's records in Redis.
 
-`nact:{contact-1}:events` and `nact:{contact-1}:snapshots`: Redis Cluster hashes what stands between the braces, so
+`nact:{contact-1}:events` and `nact:{contact-1}:snapshots`: Redis Cluster hashes the part between the braces, so
 everything of one key is in one slot. Braces in a persistence key are written as %7B and %7D, and a percent sign as
 %25, or they would end the braces early.
 """

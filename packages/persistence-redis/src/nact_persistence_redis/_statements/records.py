@@ -1,4 +1,4 @@
-"""Between the records of the contract and what Redis holds: JSON text in UTF-8, and numbers in decimal."""
+"""Converts the contract's records to and from their form in Redis: JSON text in UTF-8, and numbers in decimal."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ Of a tombstone the first three.
 """
 
 Entry: TypeAlias = "list[Any] | tuple[Any, ...]"
-"""A stream's entry as it is read: its id, then its fields and their values in turn."""
+"""A stream's entry as Redis returns it: its id, then its fields and their values in turn."""
 
 MAX_TEXT = 64 * 1024 * 1024
 """Bytes of JSON in one event: Redis takes no more than 512 MB in one argument, and a batch has many events."""
 
 MAX_EVENTS = 20_000
-"""In one batch: a script blocks the server for everybody. See docs/adr/0053."""
+"""Events in one batch: while a script runs, Redis does nothing else. See docs/adr/0053."""
 
 _EVENT = b"@"
 _BOTH = b"#"
 _DIGITS = len(str(MAX_SEQUENCE_NUMBER))
 _FIELDS = (b"event_id", b"created_at", b"tags", b"data")
 _PLAIN, _PLAIN_READ = 5, 8
-"""So many texts has an event without metadata, when it is sent and when it is read."""
+"""The number of texts of an event without metadata, as it is sent and as it is read."""
 _decode = json_data.decode
 _decode_both = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def event_fields(event: PersistedEvent) -> EventFields:
-    """The event as its stream holds it.
+    """The fields of the event's entry.
 
     Raises:
-        InvalidEventError: It couldn't be read back exactly.
+        InvalidEventError: The event couldn't be read back exactly.
     """
     if type(event.event_id) is not str or not event.event_id or not is_unicode(event.event_id):
         raise InvalidEventError(f"event_id must be a non-empty string of valid Unicode, not {event.event_id!r}")
@@ -60,10 +60,10 @@ def event_fields(event: PersistedEvent) -> EventFields:
 
 
 def batch_fields(events: Sequence[PersistedEvent]) -> list[EventFields]:
-    """The events of a batch as their stream holds them.
+    """The fields of the entries of a batch.
 
     Raises:
-        InvalidEventError: One couldn't be read back exactly, or all together would keep the server from others' work.
+        InvalidEventError: One event couldn't be read back exactly, or all together would block the server for too long.
     """
     if len(events) > MAX_EVENTS:
         raise InvalidEventError(
@@ -77,12 +77,12 @@ def batch_fields(events: Sequence[PersistedEvent]) -> list[EventFields]:
 
 
 def text_size(fields: EventFields) -> int:
-    """How many characters of JSON the event's data and metadata have."""
+    """The length of the event's data and metadata, in characters of JSON."""
     return len(fields[4]) if len(fields) == _PLAIN else sum(map(len, fields[4:]))
 
 
 def page_size(entries: Sequence[Entry]) -> int:
-    """About how many bytes of JSON the entries have."""
+    """The length of the entries, in bytes of JSON, nearly."""
     return sum(len(fields[-1]) if len(fields) == _PLAIN_READ else sum(map(len, fields)) for _, fields in entries)
 
 
@@ -99,7 +99,7 @@ def entry_number(key: str, entry: Entry) -> int:
 
 
 def stored_event(key: str, number: int, fields: Sequence[bytes], tags: frozenset[str]) -> PersistedEvent | None:
-    """The event that an entry's fields hold; `None` if it doesn't carry these tags.
+    """The event in an entry's fields; `None` if it doesn't carry the tags.
 
     Raises:
         CorruptJournalError: It can't be read.
@@ -130,7 +130,7 @@ def stored_event(key: str, number: int, fields: Sequence[bytes], tags: frozenset
 
 
 def stored_tombstone(key: str, fields: Entry) -> PersistedEvent:
-    """A tombstone that `TOMBSTONES` found: sequence number, event_id, created_at, and what isn't needed.
+    """A tombstone that `TOMBSTONES` returned: sequence number, event_id, created_at, and the group's name.
 
     Raises:
         CorruptJournalError: It can't be read.
@@ -150,12 +150,12 @@ def stored_tombstone(key: str, fields: Entry) -> PersistedEvent:
 
 
 def padded(number: int) -> bytes:
-    """The number so that texts sort as numbers do."""
+    """The number with leading zeros, so that texts sort as numbers do."""
     return b"%0*d" % (_DIGITS, number)
 
 
 def snapshot_member(snapshot: PersistedSnapshot) -> bytes:
-    """The snapshot as its sorted set holds it: number, time, its event's id and JSON text, with blanks between them.
+    """The snapshot as a member of the sorted set: number, time, its event's id and JSON text, with blanks between them.
 
     The id is JSON text after an `@`, without blanks. A snapshot without an id lacks it. The JSON text is the data; with
     metadata it is an object of both, after a `#`.
@@ -173,7 +173,7 @@ def snapshot_member(snapshot: PersistedSnapshot) -> bytes:
 
 
 def stored_snapshot(key: str, member: bytes) -> PersistedSnapshot:
-    """The snapshot that a member of the sorted set holds.
+    """The snapshot in a member of the sorted set.
 
     Raises:
         CorruptJournalError: It can't be read.
@@ -211,10 +211,10 @@ def _texts(record: PersistedEvent | PersistedSnapshot) -> tuple[bytes, bytes | N
 
 
 def _split(text: bytes) -> tuple[bytes, dict[str, Any]]:
-    """The text of a snapshot's data, and its metadata, of a text that holds both."""
+    """The text of a snapshot's data, and its metadata, from a text that holds both."""
     both = _decode_both(text)
     if both.keys() != {"metadata", "data"}:
-        raise ValueError(f"it has {', '.join(map(repr, both))} in place of 'metadata' and 'data'")
+        raise ValueError(f"it has {', '.join(map(repr, both))} and not 'metadata' and 'data'")
     return bytes(both["data"]), json_data.decode_metadata(bytes(both["metadata"]))
 
 

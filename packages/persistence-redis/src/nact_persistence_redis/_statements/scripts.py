@@ -1,7 +1,7 @@
-"""The Lua that writes. Redis runs a script alone and writes what it did to the append-only file as one unit.
+"""The Lua scripts. Redis runs nothing else beside a script, and writes its effects to the append-only file as one unit.
 
-Nothing here is written twice: whatever comes again is recognised by its event_id, or has the same effect again. So
-every call can be sent again when its answer was lost.
+Every call can be sent again when its reply was lost: an event that comes again is recognised by its event_id, and
+everything else has the same effect again.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ Command: TypeAlias = tuple[Word, ...]
 
 
 class Script:
-    """A script and its digest, by which a server that ran it before knows it."""
+    """A script and its digest, by which a server that ran the script before knows it."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    def short(self, keys: tuple[bytes, ...], *arguments: Word) -> Command:
-        """The call by digest. The server may have forgotten it: it forgets all when it restarts."""
+    def by_digest(self, keys: tuple[bytes, ...], *arguments: Word) -> Command:
+        """The call by digest. The server may have forgotten the script: it forgets all scripts when it restarts."""
         return ("EVALSHA", self._digest, len(keys), *keys, *arguments)
 
-    def whole(self, command: Command) -> Command:
-        """The same call with the script itself."""
+    def in_full(self, command: Command) -> Command:
+        """The same call, with the text of the script."""
         return ("EVAL", self._text, *command[2:])
 
 
