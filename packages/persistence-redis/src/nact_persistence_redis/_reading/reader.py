@@ -106,4 +106,7 @@ class Reader:
 
 
 def _answer(replies: list[Reply]) -> list[Reply] | NactError:
-    return next((reply for reply in replies if isinstance(reply, NactError)), replies)
+    for reply in replies:
+        if isinstance(reply, NactError):
+            return reply
+    return replies

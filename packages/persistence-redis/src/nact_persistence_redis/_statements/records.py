@@ -47,16 +47,14 @@ def event_fields(event: PersistedEvent) -> EventFields:
     """
     if type(event.event_id) is not str or not event.event_id or not is_unicode(event.event_id):
         raise InvalidEventError(f"event_id must be a non-empty string of valid Unicode, not {event.event_id!r}")
-    identity = (f"{event.sequence_number}-0", event.event_id, str(_checked_time(event.created_at)))
+    entry_id, created_at = f"{event.sequence_number}-0", str(_checked_time(event.created_at))
     if event.is_deleted:
-        return identity
+        return entry_id, event.event_id, created_at
     text, metadata = _texts(event)
-    fields = (
-        *identity,
-        json_data.encode(list(event.tags)).decode() if event.tags else "[]",
-        text.decode(),
-    )
-    return fields if metadata is None else (*fields, metadata.decode())
+    tags = json_data.encode(list(event.tags)).decode() if event.tags else "[]"
+    if metadata is None:
+        return entry_id, event.event_id, created_at, tags, text.decode()
+    return entry_id, event.event_id, created_at, tags, text.decode(), metadata.decode()
 
 
 def batch_fields(events: Sequence[PersistedEvent]) -> list[EventFields]:
@@ -70,15 +68,15 @@ def batch_fields(events: Sequence[PersistedEvent]) -> list[EventFields]:
             f"the batch has {len(events)} events, and there may be {MAX_EVENTS}; persist it in parts"
         )
     fields = [event_fields(event) for event in events]
-    size = sum(map(text_size, fields))
+    size = text_size(fields)
     if size > MAX_TEXT:
         raise InvalidEventError(f"the batch has {size} characters of JSON, and there may be {MAX_TEXT}")
     return fields
 
 
-def text_size(fields: EventFields) -> int:
-    """The length of the event's data and metadata, in characters of JSON."""
-    return len(fields[4]) if len(fields) == _PLAIN else sum(map(len, fields[4:]))
+def text_size(events: Sequence[EventFields]) -> int:
+    """The length of the events' data and metadata, in characters of JSON."""
+    return sum(len(fields[4]) if len(fields) == _PLAIN else sum(map(len, fields[4:])) for fields in events)
 
 
 def page_size(entries: Sequence[Entry]) -> int:
@@ -203,7 +201,8 @@ def stored_snapshot(key: str, member: bytes) -> PersistedSnapshot:
 
 def _texts(record: PersistedEvent | PersistedSnapshot) -> tuple[bytes, bytes | None]:
     """The data, and the metadata if there is any, as JSON text."""
-    text, metadata = json_data.encode(record.data), json_data.encode_metadata(record.metadata)
+    text = json_data.encode(record.data)
+    metadata = json_data.encode_metadata(record.metadata) if record.metadata else None
     size = len(text) if metadata is None else len(text) + len(metadata)
     if size > MAX_TEXT:
         raise InvalidEventError(f"the data and metadata have {size} bytes of JSON, and there may be {MAX_TEXT}")

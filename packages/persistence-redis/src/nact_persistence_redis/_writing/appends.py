@@ -41,7 +41,7 @@ class Append:
     @property
     def cost(self) -> int:
         """The time that the events take, in bytes of data that would take as long."""
-        return sum(map(text_size, self.events)) + _COST_OF_AN_EVENT * len(self.events)
+        return text_size(self.events) + _COST_OF_AN_EVENT * len(self.events)
 
     def shares_an_event_with(self, other: Append) -> bool:
         return not {event[1] for event in other.events}.isdisjoint(event[1] for event in self.events)
