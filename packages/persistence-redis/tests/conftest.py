@@ -26,7 +26,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def containers() -> None:
-    """Whoever has no Docker misses these tests; a run in CI that would miss them fails."""
+    """Without Docker these tests are skipped, and fail in CI."""
     require_docker()
 
 

@@ -1,4 +1,4 @@
-"""Servers that promise too little, and what that means when the power goes."""
+"""Servers that promise too little, and the events that are lost with the power."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_one_that_does_not_tell_its_settings_still_tells_this(
     await engine.aclose()
 
 
-async def test_everysec_is_refused_where_its_fsync_cannot_be_waited_for(
+async def test_everysec_is_refused_without_waitaof(
     start_server: StartServer, numbered: Numbered, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = start_server(OLDEST_IMAGE, *EVERYSEC)
@@ -59,7 +59,7 @@ async def test_everysec_is_refused_where_its_fsync_cannot_be_waited_for(
         await warned.persist(numbered("a", 1, 1)[0])
 
 
-async def test_everysec_loses_acknowledged_events_when_the_power_goes_and_says_so(
+async def test_everysec_loses_events_with_the_power_and_says_so(
     start_server: StartServer, numbered: Numbered, key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A loss of power leaves what was synced. The server itself says what that is, and the rest is cut off here."""
@@ -92,7 +92,7 @@ async def delete_snapshots(engine: RedisPersistenceEngine, key: str) -> None:
 
 
 @pytest.mark.parametrize("write", [persist, delete_events, take_snapshot, delete_snapshots])
-async def test_what_is_not_confirmed_is_not_acknowledged_neither_at_first_nor_when_it_comes_again(
+async def test_an_unconfirmed_retry_is_not_acknowledged_either(
     start_server: StartServer, numbered: Numbered, key: str, write: Callable[..., Awaitable[None]]
 ) -> None:
     """`appendfsync no` never confirms; but a connection that wrote nothing, as a retry may, gets confirmed at once.
@@ -146,7 +146,7 @@ async def test_who_may_not_ask_for_a_confirmation_is_told_so(
         assert isinstance(refused.value, OutcomeUnknownError)
 
 
-async def test_with_always_the_fsync_is_waited_for_on_a_server_with_everysec(
+async def test_always_waits_for_the_fsync_of_an_everysec_server(
     start_server: StartServer, numbered: Numbered, key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = start_server(NEWEST_IMAGE, *EVERYSEC)
@@ -160,7 +160,7 @@ async def test_with_always_the_fsync_is_waited_for_on_a_server_with_everysec(
     assert "waits for the next fsync" in caplog.text
 
 
-async def test_settings_that_changed_while_the_server_was_away_are_noticed(
+async def test_settings_that_changed_in_an_outage_are_noticed(
     start_server: StartServer, numbered: Numbered, key: str
 ) -> None:
     server = start_server(OLDEST_IMAGE, *("--appendonly", "yes", "--appendfsync", "always"))
@@ -174,7 +174,7 @@ async def test_settings_that_changed_while_the_server_was_away_are_noticed(
             await engine.persist(second)
 
 
-async def test_they_are_noticed_too_when_the_drivers_health_check_mends_the_connection(
+async def test_they_are_noticed_after_the_drivers_health_check_too(
     start_server: StartServer, numbered: Numbered, key: str
 ) -> None:
     server = start_server(NEWEST_IMAGE, *DURABLE)
@@ -208,7 +208,7 @@ async def test_a_replica_that_is_missing_is_waited_for(start_server: StartServer
         assert client.xlen(f"nact:{{{key}}}:events") == 1
 
 
-async def test_a_server_that_follows_another_one_is_refused_until_it_is_promoted(
+async def test_a_replica_is_refused_until_it_is_promoted(
     start_server: StartServer, numbered: Numbered, key: str
 ) -> None:
     server, replica = start_server(NEWEST_IMAGE, *DURABLE), start_server(NEWEST_IMAGE, *DURABLE)
@@ -243,7 +243,7 @@ async def test_what_a_replica_does_not_confirm_is_not_acknowledged(
         assert [event async for event in patient.events(key)] == [first, second]
 
 
-async def test_an_outcome_that_was_lost_stays_unknown_when_the_server_is_refused_meanwhile(
+async def test_a_lost_outcome_stays_unknown_when_the_server_is_refused(
     start_server: StartServer, numbered: Numbered, key: str
 ) -> None:
     """The event is stored; its acknowledgement is lost; then the server promises too little to be asked again."""
@@ -278,7 +278,7 @@ async def _until_one_is_not_synced(
 
 
 def _logged(server: RedisStorage) -> int:
-    """How many bytes the append-only file has, by the server's own count."""
+    """The size of the append-only file in bytes, by the server's own count."""
     with client_of(server) as client:
         told = client.info("persistence")
         return int(told["aof_current_size"]) - int(told["aof_base_size"])

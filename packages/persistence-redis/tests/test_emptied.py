@@ -44,7 +44,7 @@ async def make_anew(shell: Redis, stream: str) -> object:
 
 
 @pytest.mark.parametrize("empty", [flush, delete, expire, trim, remove_last, make_anew])
-async def test_no_event_is_stored_behind_a_gap(
+async def test_no_event_is_stored_after_a_gap(
     engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered, empty: Emptying
 ) -> None:
     stream = f"nact:{{{key}}}:events"

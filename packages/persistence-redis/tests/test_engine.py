@@ -1,4 +1,4 @@
-"""What the engine adds to the laws: what stands in Redis, whose connections are closed, how little may be allowed."""
+"""The engine beyond the laws: records as they stand in Redis, connections that are closed, rights that are missing."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_a_snapshot_that_cannot_be_replaced_stays(
     assert await engine.latest_snapshot(key) == old
 
 
-async def test_a_deletion_that_was_interrupted_is_done_when_it_comes_again(
+async def test_an_interrupted_deletion_is_finished_by_the_next(
     server: RedisStorage, engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
 ) -> None:
     await engine.persist_all(numbered(key, 1, 3))
@@ -111,7 +111,7 @@ async def test_an_engine_left_open_warns(server: RedisStorage, key: str) -> None
     await engine.aclose()
 
 
-async def test_another_kind_of_value_under_a_journals_name_harms_its_own_key_only(
+async def test_another_kind_of_value_harms_its_own_key_only(
     engine: RedisPersistenceEngine, shell: Redis, key: str, numbered: Numbered
 ) -> None:
     await shell.set(f"nact:{{{key}}}:events", "text")
@@ -123,7 +123,7 @@ async def test_another_kind_of_value_under_a_journals_name_harms_its_own_key_onl
     assert outcomes[0].key == key
 
 
-async def test_a_server_that_does_not_tell_its_settings_is_used_and_that_is_said(
+async def test_a_server_with_unknown_settings_is_used_with_a_warning(
     server: RedisStorage, key: str, numbered: Numbered, caplog: pytest.LogCaptureFixture
 ) -> None:
     run(server, "ACL", "SETUSER", "guest", "reset", "on", ">secret", "~nact:*", "+@all", "-config")
@@ -182,7 +182,7 @@ async def test_a_full_memory_can_be_made_room_in(
     assert await engine.latest_snapshot(key) is None
 
 
-async def test_a_long_journal_is_deleted_in_parts_so_that_others_can_write_between(
+async def test_a_long_journal_is_deleted_in_parts(
     engine: RedisPersistenceEngine, server: RedisStorage, key: str, numbered: Numbered
 ) -> None:
     await engine.persist_all(numbered(key, 1, 12_000))

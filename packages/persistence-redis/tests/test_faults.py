@@ -1,4 +1,4 @@
-"""What the laws don't try: the server dies and comes back, or forgets its scripts, while hundreds of actors write."""
+"""Faults that the laws don't try: a server restarts, or forgets its scripts, while hundreds of actors write."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ def writers(key: str) -> Writers:
     return Writers([f"{key}-{actor}" for actor in range(20)], count=60)
 
 
-async def test_writers_do_not_notice_a_server_that_is_killed_and_soon_back(
-    server: RedisStorage, writers: Writers
-) -> None:
+async def test_writers_do_not_notice_a_server_that_restarts(server: RedisStorage, writers: Writers) -> None:
     async with RedisPersistenceEngine(server.bare_url, retry_for=30) as engine:
         writing = writers.start(engine)
         await writers.halfway.wait()
@@ -34,7 +32,7 @@ async def test_writers_do_not_notice_a_server_that_is_killed_and_soon_back(
         await writers.check(engine)
 
 
-async def test_writers_do_not_notice_that_the_server_forgot_its_scripts(
+async def test_writers_do_not_notice_a_server_that_forgot_scripts(
     engine: RedisPersistenceEngine, shell: Redis, writers: Writers
 ) -> None:
     writing = writers.start(engine)
@@ -45,9 +43,7 @@ async def test_writers_do_not_notice_that_the_server_forgot_its_scripts(
     await writers.check(engine)
 
 
-async def test_writers_do_not_notice_connections_that_break_again_and_again(
-    server: RedisStorage, writers: Writers
-) -> None:
+async def test_writers_do_not_notice_connections_that_break(server: RedisStorage, writers: Writers) -> None:
     async with RedisPersistenceEngine(server.bare_url, retry_for=30) as engine:
         writing = writers.start(engine)
         for lose in [server.proxy.lose_reply, server.proxy.lose_request] * 5:
@@ -75,7 +71,7 @@ async def test_a_frozen_server_is_waited_for_no_longer_than_was_said(
         assert [event async for event in engine.events(key)] == [first, second]
 
 
-async def test_a_server_that_was_never_reached_has_stored_nothing_for_certain(
+async def test_a_server_that_was_never_reached_has_stored_nothing(
     server: RedisStorage, key: str, numbered: Numbered
 ) -> None:
     server.cut_off()
@@ -89,7 +85,7 @@ async def test_a_server_that_was_never_reached_has_stored_nothing_for_certain(
     await engine.aclose()
 
 
-async def test_a_connection_that_broke_while_it_was_idle_has_sent_nothing_for_certain(
+async def test_a_connection_that_broke_while_idle_has_sent_nothing(
     server: RedisStorage, key: str, numbered: Numbered
 ) -> None:
     first, second = numbered(key, 1, 2)

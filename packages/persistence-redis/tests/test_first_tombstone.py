@@ -200,7 +200,7 @@ async def test_another_kind_of_value_refuses_a_tombstone_too(
 
 
 @pytest.mark.parametrize("right", ["xgroup|create", "xsetid"])
-async def test_a_tombstone_that_is_refused_leaves_a_key_that_never_had_a_record(
+async def test_a_refused_tombstone_leaves_a_key_without_a_record(
     server: RedisStorage, engine: RedisPersistenceEngine, key: str, right: str
 ) -> None:
     run(server, "ACL", "SETUSER", "poor", "reset", "on", ">secret", "~nact:*", "+@all", f"-{right}")

@@ -137,7 +137,7 @@ async def test_nor_after_a_read_over_a_client_that_was_passed_in(line: LateLine,
         assert await client.ping()
 
 
-async def test_what_was_given_up_and_arrived_is_confirmed_before_it_is_read(
+async def test_a_given_up_write_that_arrived_is_confirmed_by_reads(
     line: LateLine, key: str, numbered: Numbered
 ) -> None:
     """The read that finds it says that it is there, as the acknowledgement would have said."""
@@ -201,7 +201,7 @@ def pair(request: pytest.FixtureRequest, containers: None) -> Iterator[WatchedPa
     pair.stop()
 
 
-async def test_what_a_primary_had_when_it_froze_never_comes_after_a_failover(
+async def test_a_frozen_primarys_writes_never_come_after_a_failover(
     pair: WatchedPair, key: str, numbered: Numbered
 ) -> None:
     async with RedisPersistenceEngine(pair.url, replicas=1, retry_for=60) as confirmed:

@@ -65,7 +65,7 @@ async def test_redis_cli_shows_the_metadata(
     assert member.decode() == expected
 
 
-async def test_a_snapshot_of_the_same_number_with_other_metadata_replaces_it(
+async def test_a_snapshot_with_other_metadata_replaces_the_old_one(
     engine: RedisPersistenceEngine, shell: Redis, key: str
 ) -> None:
     for metadata in ({"n": 1}, {}, {"n": 2}):

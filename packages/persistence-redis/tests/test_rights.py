@@ -1,4 +1,4 @@
-"""How little a user of Redis has to be allowed: what the README lists, and nothing else."""
+"""The rights that a user of Redis needs: those that the README lists, and no others."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def pair(request: pytest.FixtureRequest, containers: None) -> Iterator[WatchedPa
     pair.stop()
 
 
-async def test_what_a_replica_confirmed_survives_a_failover_and_writers_carry_on(pair: WatchedPair, key: str) -> None:
+async def test_confirmed_events_survive_a_failover_under_load(pair: WatchedPair, key: str) -> None:
     writers = Writers([f"{key}-{actor}" for actor in range(20)], count=60)
     writers.may_end.clear()
     async with RedisPersistenceEngine(pair.url, replicas=1, retry_for=60) as engine:

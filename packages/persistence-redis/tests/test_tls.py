@@ -1,4 +1,4 @@
-"""Servers that speak TLS only: who trusts whom."""
+"""Servers that speak TLS only: the certificates that are trusted."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def test_a_server_is_reached_by_tls(
         assert [event async for event in engine.events(key)] == events
 
 
-async def test_a_server_that_another_authority_vouches_for_is_told_nothing(
+async def test_a_server_of_another_authority_is_told_nothing(
     tls: ContainerStorage, certificates: Certificates, key: str, numbered: Numbered
 ) -> None:
     query = certificates.query.replace(certificates.authority, certificates.stranger)
@@ -69,7 +69,7 @@ async def test_a_certificate_for_another_host_is_not_accepted(
     await engine.aclose()
 
 
-async def test_a_client_without_the_certificate_that_the_server_wants_is_refused(
+async def test_a_client_without_a_certificate_is_refused(
     tls: ContainerStorage, certificates: Certificates, key: str, numbered: Numbered
 ) -> None:
     engine = RedisPersistenceEngine(f"{tls.url}?ssl_ca_certs={certificates.authority}", retry_for=0.1)

@@ -25,7 +25,7 @@ def test_the_schemes_of_redis_are_found(scheme: str) -> None:
     assert isinstance(engine, RedisPersistenceEngine)
 
 
-def test_options_behind_the_question_mark_are_the_engines_and_the_drivers() -> None:
+def test_a_url_has_options_of_the_engine_and_of_the_driver() -> None:
     engine = engine_from_url("redis://host/0?durability=everysec&replicas=1&protocol=3&client_name=me")
     assert isinstance(engine, RedisPersistenceEngine)
     assert (engine._settings.durability, engine._settings.replicas) == ("everysec", 1)
@@ -74,7 +74,7 @@ def test_what_is_neither_a_url_nor_an_asyncio_client_is_refused(source: Any) -> 
 
 
 @pytest.mark.parametrize("password", ["1/secret", "1#secret", "s[secret", "s[secret]"])
-def test_a_password_that_ends_the_host_early_is_refused_and_not_shown(password: str) -> None:
+def test_a_password_that_ends_the_host_is_refused_and_hidden(password: str) -> None:
     with pytest.raises(ValueError, match=r"%2F or %23|%5B") as refused:
         engine_from_url(f"redis://:{password}@host/0")
     assert "secret" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""What a careless person with `redis-cli` does to a journal."""
+"""Changes journals as a careless user of `redis-cli` would."""
 
 from __future__ import annotations
 

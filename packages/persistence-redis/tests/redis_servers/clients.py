@@ -15,6 +15,6 @@ def client_of(server: RedisStorage) -> Redis:
 
 
 def run(server: RedisStorage, *command: str | int) -> object:
-    """What the server answers to a command."""
+    """The server's reply to a command."""
     with client_of(server) as client:
         return client.execute_command(*command)

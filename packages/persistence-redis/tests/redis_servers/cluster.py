@@ -1,4 +1,4 @@
-"""A Redis Cluster of three primaries, in containers on the host's own network, each behind a proxy.
+"""A Redis Cluster of three primaries, in containers on the host's own network, each with a proxy before it.
 
 If it is asked for, a fourth node follows the first one, and takes its place when it dies.
 
@@ -28,24 +28,23 @@ from nact_conformance.tally import Tally
 
 _PATIENCE = 60.0
 _BUS = 10_000
-"""The nodes talk on ports so far above those for clients."""
+"""The distance between a node's port for clients and its port for other nodes."""
 _PRIMARIES = 3
 _TRIES = 3
 
 
 class PortTakenError(Exception):
-    """A node has ended: somebody else took one of its ports before it did."""
+    """A node has ended: another program took one of its ports first."""
 
 
 class RedisCluster:
-    """A `ServerStorage`: killing, pausing and cutting it off concerns all nodes, if it isn't said which.
+    """A `ServerStorage`. Killing, pausing and cutting it off concerns all nodes, unless one is named.
 
     While a node without a replica is down, its slots are.
 
     Args:
-        image: What to run.
-        silence: So many milliseconds until a node is believed to be gone. Be longer than its restart, so that nobody
-            has to unlearn it.
+        image: The image of the nodes.
+        silence: Milliseconds until the others believe that a node is gone: longer than its restart takes.
         has_replica: Whether the first node has one.
     """
 
@@ -70,11 +69,11 @@ class RedisCluster:
 
     @property
     def proxy(self) -> TcpProxy:
-        """That of the first node. It counts together with the others."""
+        """The proxy of the first node. It counts together with the others."""
         return self._proxies[0]
 
     def past_the_proxies(self, place: tuple[str, int]) -> tuple[str, int]:
-        """Where the node really is that announces this place."""
+        """The real address of the node that announces this one."""
         ports = {proxy.port: port for proxy, port in zip(self._proxies, self.ports, strict=True)}
         return place[0], ports.get(place[1], place[1])
 

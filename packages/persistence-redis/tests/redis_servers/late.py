@@ -50,7 +50,7 @@ class LateLine:
             await asyncio.sleep(0)
 
     def silence(self) -> None:
-        """Nothing passes any more on the connections that there are, and nobody is told. New ones work."""
+        """Nothing passes any more on the connections that there are, and neither end is told. New ones work."""
         for connection in self._connections:
             connection.is_silent = True
 

@@ -14,7 +14,7 @@ class Writers:
 
     Args:
         actors: Their keys.
-        count: So many events each.
+        count: How many events each has.
 
     Attributes:
         acknowledged: The number of each actor's last event that was.

@@ -1,6 +1,6 @@
 """The parts of redis-py that its documentation doesn't promise, each in a function of its own.
 
-`pyproject.toml` bounds redis-py's version, and `tests/test_driver.py` tells which part a new version changed.
+`pyproject.toml` bounds redis-py's version, and the tests of this module tell which part a new version changed.
 """
 
 from __future__ import annotations

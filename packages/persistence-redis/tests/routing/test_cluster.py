@@ -39,9 +39,7 @@ def cluster_with_replica(request: pytest.FixtureRequest, containers: None) -> It
 
 
 @pytest.mark.anyio
-async def test_a_node_that_is_down_takes_its_own_keys_with_it_and_no_others(
-    cluster: RedisCluster, key: str, numbered: Numbered
-) -> None:
+async def test_a_node_that_is_down_takes_its_own_keys_only(cluster: RedisCluster, key: str, numbered: Numbered) -> None:
     keys = {node: _key_on(cluster, key, node) for node in range(3)}
     async with engine_from_url(cluster.url) as engine:
         for each in keys.values():
@@ -59,7 +57,7 @@ async def test_a_node_that_is_down_takes_its_own_keys_with_it_and_no_others(
 
 
 @pytest.mark.anyio
-async def test_writers_do_not_notice_a_node_that_is_killed_and_soon_back(cluster: RedisCluster, key: str) -> None:
+async def test_writers_do_not_notice_a_node_that_restarts(cluster: RedisCluster, key: str) -> None:
     writers = Writers([f"{key}-{actor}" for actor in range(30)], count=40)
     async with RedisPersistenceEngine(cluster.bare_url, retry_for=30) as engine:
         writing = writers.start(engine)
@@ -71,7 +69,7 @@ async def test_writers_do_not_notice_a_node_that_is_killed_and_soon_back(cluster
 
 
 @pytest.mark.anyio
-async def test_writers_do_not_notice_that_the_nodes_forgot_their_scripts(cluster: RedisCluster, key: str) -> None:
+async def test_writers_do_not_notice_nodes_that_forgot_scripts(cluster: RedisCluster, key: str) -> None:
     writers = Writers([f"{key}-{actor}" for actor in range(30)], count=40)
     async with engine_from_url(cluster.url) as engine:
         writing = writers.start(engine)
@@ -82,7 +80,7 @@ async def test_writers_do_not_notice_that_the_nodes_forgot_their_scripts(cluster
 
 
 @pytest.mark.anyio
-async def test_a_replica_takes_its_primarys_place_and_has_what_it_confirmed(
+async def test_a_promoted_replica_has_what_it_confirmed(
     cluster_with_replica: RedisCluster, key: str, numbered: Numbered
 ) -> None:
     """Keys of the first node, whose replica confirms each event; and a bystander's, of another node."""
@@ -148,9 +146,7 @@ async def test_a_cluster_client_that_was_passed_in_stays_open(
 
 
 @pytest.mark.anyio
-async def test_a_client_that_knows_where_the_nodes_really_are_is_believed(
-    cluster: RedisCluster, key: str, numbered: Numbered
-) -> None:
+async def test_a_clients_address_remap_is_used(cluster: RedisCluster, key: str, numbered: Numbered) -> None:
     keys = [_key_on(cluster, key, node) for node in range(3)]
     client = Client(host="127.0.0.1", port=cluster.ports[0], address_remap=cluster.past_the_proxies)
     async with client, RedisPersistenceEngine(client) as engine:

@@ -1,4 +1,4 @@
-"""`outcome_known` is True only where it is proven that nothing was stored."""
+"""An error says that nothing was stored only where that is proven."""
 
 from __future__ import annotations
 

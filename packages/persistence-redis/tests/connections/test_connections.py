@@ -34,7 +34,7 @@ async def wait(servers: Servers, key: str, timeout: float = TIMEOUT) -> object:
     return await servers.connections.exchange(servers.pool(b""), lambda: [("BLPOP", key, 0)], timeout)
 
 
-async def test_a_reply_that_came_too_late_is_nobody_elses(servers: Servers, key: str) -> None:
+async def test_a_reply_that_came_too_late_reaches_no_other_caller(servers: Servers, key: str) -> None:
     assert await ping(servers) == [b"PONG"]
     with pytest.raises(InterruptedExchange) as interrupted:
         await wait(servers, key, timeout=0.1)
@@ -42,7 +42,7 @@ async def test_a_reply_that_came_too_late_is_nobody_elses(servers: Servers, key:
     assert await ping(servers) == [b"PONG"]
 
 
-async def test_a_reply_to_one_who_was_cancelled_is_nobody_elses(servers: Servers, shell: Redis, key: str) -> None:
+async def test_a_cancelled_callers_reply_reaches_no_other_caller(servers: Servers, shell: Redis, key: str) -> None:
     assert await ping(servers) == [b"PONG"]
     waiting = asyncio.create_task(wait(servers, key))
     while (await shell.info("clients"))["blocked_clients"] == 0:  # noqa: ASYNC110 (the server has no event)

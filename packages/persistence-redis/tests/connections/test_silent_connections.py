@@ -1,4 +1,4 @@
-"""Connections that fall silent while new ones work, as behind a firewall that has forgotten them."""
+"""Connections that fall silent while new ones work, as with a firewall that has forgotten them."""
 
 from __future__ import annotations
 

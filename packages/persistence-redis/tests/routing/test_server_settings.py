@@ -1,4 +1,4 @@
-"""What a server says of itself, held against what was asked for."""
+"""Servers' settings, held against the durability that was asked for."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_the_same_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.text.count("set appendfsync always") == 1
 
 
-def test_the_servers_reply_is_enough_where_it_comes_after_the_fsync() -> None:
+def test_a_reply_after_the_fsync_is_enough() -> None:
     assert DurabilityPolicy("always", "refuse", 0, 1.0).confirmation(settings(version=(8, 0))) is None
 
 
@@ -133,7 +133,7 @@ def test_where_the_fsync_comes_later_it_is_waited_for() -> None:
     assert isinstance(confirmation.doubt([1, 0]), TimeoutError)
 
 
-def test_a_server_that_never_syncs_and_is_accepted_isnt_waited_for() -> None:
+def test_an_accepted_server_that_never_syncs_isnt_waited_for() -> None:
     policy, never = DurabilityPolicy("always", "accept", 0, 1.0), settings(version=(8, 0), syncs="no")
     policy.check(never)
     assert policy.confirmation(never) is None

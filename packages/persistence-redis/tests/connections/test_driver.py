@@ -71,7 +71,7 @@ async def pool(server: Server) -> AsyncIterator[ConnectionPool]:
     await driver.close(pool)
 
 
-def test_versions_of_the_driver_that_were_not_tried_are_not_installed() -> None:
+def test_untried_versions_of_the_driver_are_not_installed() -> None:
     needed = [Requirement(text) for text in requires("nact-persistence-redis") or ()]
     (redis,) = [each for each in needed if each.name == "redis"]
     assert any(each.operator == "<" for each in redis.specifier)
@@ -163,7 +163,7 @@ async def test_a_pool_closes_connections_in_use_too(server: Server, pool: Connec
     await pool.release(connection)
 
 
-async def test_a_cluster_client_shows_its_nodes_and_arguments_without_connecting() -> None:
+async def test_a_cluster_client_shows_its_nodes_and_arguments() -> None:
     def remap(node: tuple[str, int]) -> tuple[str, int]:
         return node
 
@@ -225,7 +225,7 @@ def _host_and_port(text: str) -> tuple[str, int]:
 async def test_a_forgotten_script_is_an_error_of_its_own(server: Server, pool: ConnectionPool) -> None:
     connection = await driver.take(pool)
     writing = asyncio.ensure_future(driver.replies(connection, [("SILENCE",)]))
-    while b"SILENCE" not in server.commands:  # noqa: ASYNC110 - the server tells nobody
+    while b"SILENCE" not in server.commands:  # noqa: ASYNC110 - the server has no event
         await asyncio.sleep(0)
     server.writers[-1].write(b"-NOSCRIPT No matching script. Please use EVAL.\r\n")
     (error,) = await writing

@@ -1,4 +1,4 @@
-"""With and without hiredis."""
+"""Commands are encoded alike with and without hiredis."""
 
 from __future__ import annotations
 
