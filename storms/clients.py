@@ -59,9 +59,15 @@ def read_redis(url: str, key: str) -> Stored:
         if group["name"].startswith("tombstone ")
     ]
     rows = [(int(place.partition("-")[0]), of["event_id"], json.loads(of["data"]), False) for place, of in entries]
-    # A member begins with its number, and ends with the state, an object.
-    snapshots = [(int(member.partition(" ")[0]), json.loads(member[member.index("{") :])) for member in members]
+    snapshots = [(int(member.partition(" ")[0]), _state_in(member)) for member in members]
     return _from_rows(tombstones + rows, snapshots)
+
+
+def _state_in(member: str) -> Any:
+    """The state that a member of Redis's sorted set ends with: an object, or one of metadata and data after a `#`."""
+    place = member.index("{")
+    found = json.loads(member[place:])
+    return found["data"] if member[place - 1] == "#" else found
 
 
 def read_mongo(url: str, key: str) -> Stored:
