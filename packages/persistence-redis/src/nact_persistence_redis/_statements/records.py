@@ -50,8 +50,10 @@ def event_fields(event: PersistedEvent) -> EventFields:
     entry_id, created_at = f"{event.sequence_number}-0", str(_checked_time(event.created_at))
     if event.is_deleted:
         return entry_id, event.event_id, created_at
-    text, metadata = _texts(event)
-    tags = json_data.encode(list(event.tags)).decode() if event.tags else "[]"
+    text, tags = json_data.encode(event.data), "[]"
+    if event.tags:
+        tags = json_data.encode(list(event.tags)).decode()
+    metadata = _checked_metadata(event, text)
     if metadata is None:
         return entry_id, event.event_id, created_at, tags, text.decode()
     return entry_id, event.event_id, created_at, tags, text.decode(), metadata.decode()
@@ -161,7 +163,8 @@ def snapshot_member(snapshot: PersistedSnapshot) -> bytes:
     Raises:
         InvalidEventError: It couldn't be read back exactly.
     """
-    (text, metadata), identity = _texts(snapshot), b""
+    text, identity = json_data.encode(snapshot.data), b""
+    metadata = _checked_metadata(snapshot, text)
     if metadata is not None:
         text = b'#{"metadata":%b,"data":%b}' % (metadata, text)
     if snapshot.event_id is not None:
@@ -199,14 +202,13 @@ def stored_snapshot(key: str, member: bytes) -> PersistedSnapshot:
         raise CorruptJournalError(f"the snapshot can't be decoded: {error}", key, sequence_number) from error
 
 
-def _texts(record: PersistedEvent | PersistedSnapshot) -> tuple[bytes, bytes | None]:
-    """The data, and the metadata if there is any, as JSON text."""
-    text = json_data.encode(record.data)
+def _checked_metadata(record: PersistedEvent | PersistedSnapshot, text: bytes) -> bytes | None:
+    """The metadata as JSON text, if there is any. Refuses what is too large together with the text of the data."""
     metadata = json_data.encode_metadata(record.metadata) if record.metadata else None
     size = len(text) if metadata is None else len(text) + len(metadata)
     if size > MAX_TEXT:
         raise InvalidEventError(f"the data and metadata have {size} bytes of JSON, and there may be {MAX_TEXT}")
-    return text, metadata
+    return metadata
 
 
 def _split(text: bytes) -> tuple[bytes, dict[str, Any]]:

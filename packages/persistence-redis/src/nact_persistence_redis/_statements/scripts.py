@@ -32,7 +32,7 @@ class Script:
 # A journal is one key: Redis Cluster refuses commands of several keys of a slot that is on its way to another node. So
 # the tombstone is in the stream, too, as a consumer group: its last-delivered-id is the last number deleted, its name
 # holds the rest of the event. This engine leaves one; several, which another program wrote, are read as well.
-_COMMON = """
+_IDS = """
 local function field(reply, name)
   for i = 1, #reply, 2 do
     if reply[i] == name then return reply[i + 1] end
@@ -43,7 +43,9 @@ end
 local function number(id)
   return string.match(id, '^%d+')
 end
+"""
 
+_ARITHMETIC = """
 local function is_less(one, other)
   return #one < #other or #one == #other and one < other
 end
@@ -54,12 +56,16 @@ local function plus(number, n)
   if low >= 1e12 then high, low = high + 1, low - 1e12 end
   return high > 0 and string.format('%.0f%012.0f', high, low) or string.format('%.0f', low)
 end
+"""
 
+_HIGHEST = """
 local function highest(stream)
   if redis.call('EXISTS', stream) == 0 then return '0' end
   return number(field(redis.call('XINFO', 'STREAM', stream), 'last-generated-id'))
 end
+"""
 
+_TOMBSTONES = """
 -- The number, event_id, created_at and name of each tombstone, the last one last.
 local function tombstones(stream, length)
   local found = {}
@@ -86,7 +92,9 @@ end
 local function bury(stream, id, event_id, created_at)
   return redis.pcall('XGROUP', 'CREATE', stream, 'tombstone ' .. event_id .. ' ' .. created_at, id, 'MKSTREAM')
 end
+"""
 
+_TOUCH = """
 -- Changes nothing. WAITAOF and WAIT confirm what their own connection wrote, and one that wrote nothing they confirm at
 -- once. A call whose work another connection did before writes this, and so waits for that work's confirmation.
 local function touch(stream)
@@ -94,10 +102,12 @@ local function touch(stream)
 end
 """
 
+_ALL = _IDS + _ARITHMETIC + _HIGHEST + _TOMBSTONES + _TOUCH
+
 # The last sequence number is the tombstone's plus the count of entries after it. Only where that doesn't fit is the
 # stream asked for the last id it ever had, since the answer holds two whole events.
 APPEND = Script(
-    _COMMON
+    _ALL
     + """
 -- KEYS: the stream of each item. ARGV[1]: the items in MessagePack, each its first number and then its events
 -- {id, event_id, created_at, tags, data, metadata}, without the last if there is none. A tombstone, which begins a
@@ -223,7 +233,7 @@ _ALSO_WHEN_FULL = "#!lua flags=allow-oom\n"
 
 DELETE_EVENTS = Script(
     _ALSO_WHEN_FULL
-    + _COMMON
+    + _ALL
     + """
 -- KEYS: the stream. ARGV: the last number to delete, and how many events to delete at most. Returns 1 when all of them
 -- are deleted, 0 when some are left.
@@ -249,10 +259,12 @@ return (stop == up_to or not entry) and 1 or 0
 """
 )
 
-HIGHEST = Script(_COMMON + "return highest(KEYS[1])")
+HIGHEST = Script(_IDS + _HIGHEST + "return highest(KEYS[1])")
 
 TOMBSTONES = Script(
-    _COMMON
+    _IDS
+    + _ARITHMETIC
+    + _TOMBSTONES
     + """
 -- KEYS: the stream. Returns the number, event_id, created_at and name of each tombstone, the last one last.
 return tombstones(KEYS[1], 0)
@@ -261,7 +273,8 @@ return tombstones(KEYS[1], 0)
 
 TOUCH = Script(
     _ALSO_WHEN_FULL
-    + _COMMON
+    + _IDS
+    + _TOUCH
     + """
 -- KEYS: the stream. Returns when there is nothing to confirm, or after a write that can be confirmed.
 if redis.call('EXISTS', KEYS[1]) == 1 then touch(KEYS[1]) end
