@@ -29,6 +29,12 @@ class RedisBackDoor:
             assert await client.xdel(f"nact:{{{key}}}:events", f"{sequence_number}-0") == 1
 
     async def garble_event(self, key: str, sequence_number: int) -> None:
+        await self._garble(key, sequence_number, b"data")
+
+    async def garble_metadata(self, key: str, sequence_number: int) -> None:
+        await self._garble(key, sequence_number, b"metadata")
+
+    async def _garble(self, key: str, sequence_number: int, field: bytes) -> None:
         # An entry can't be changed in place: the stream is written anew, with half a text in this entry.
         name = f"nact:{{{key}}}:events"
         async with self._client() as client:
@@ -36,7 +42,7 @@ class RedisBackDoor:
             await client.delete(name)
             for entry_id, fields in entries:
                 if entry_id == f"{sequence_number}-0".encode():
-                    fields[b"data"] = b'{"half'
+                    fields[field] = b'{"half'
                 await client.xadd(name, fields, id=entry_id)
 
     async def garble_snapshot(self, key: str, sequence_number: int) -> None:
@@ -59,6 +65,17 @@ class RedisBackDoor:
             if event.metadata:
                 fields["metadata"] = json.dumps(event.metadata)
             await client.xadd(f"{name}:events", fields, id=f"{event.sequence_number}-0")
+
+    async def holds(self, text: str) -> bool:
+        async with self._client() as client:
+            async for name in client.scan_iter():
+                if await client.type(name) == b"stream":
+                    found = [await client.xrange(name), await client.xinfo_groups(name)]
+                else:
+                    found = await client.zrange(name, 0, -1)
+                if text.encode() in name or repr(text.encode())[2:-1] in repr(found):
+                    return True
+        return False
 
     async def empty(self) -> None:
         async with self._client() as client:
