@@ -90,7 +90,7 @@ async def test_a_question_stores_nothing() -> None:
         (False, {2: "theirs"}, SequenceConflictError),
         (True, {2: "theirs"}, SequenceConflictError),
         (False, {}, SequenceConflictError),
-        (True, {}, EngineUnavailableError),
+        (True, {}, OutcomeUnknownError),
     ],
     ids=["taken", "taken since", "deleted", "deleted since"],
 )
