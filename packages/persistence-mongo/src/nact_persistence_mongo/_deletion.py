@@ -18,7 +18,10 @@ _IS_NO_HUSK: Document = {"is_husk": {"$exists": False}}
 _MAKE_HUSK: list[Document] = [
     {"$replaceWith": {"_id": "$_id", "key": "$key", "sequence_number": "$sequence_number", "is_husk": True}}
 ]
-_BURY = {"$set": {"is_deleted": True, "data": None, "tags": []}, "$unset": {"data_json": ""}}
+_BURY = {
+    "$set": {"is_deleted": True, "data": None, "tags": []},
+    "$unset": {"data_json": "", "metadata": "", "metadata_json": ""},
+}
 
 
 class Deletion:

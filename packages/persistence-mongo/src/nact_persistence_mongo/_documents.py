@@ -2,11 +2,12 @@
 
 A document holds an event, or several that were persisted together:
 
-    {key, sequence_number, event_id, created_at, tags, data}
-    {key, sequence_number, events: [{sequence_number, event_id, created_at, tags, data}, ...]}
+    {key, sequence_number, event_id, created_at, tags, data, metadata}
+    {key, sequence_number, events: [{sequence_number, event_id, created_at, tags, data, metadata}, ...]}
 
-`sequence_number` is that of the first one. Data that BSON, or some server, can't hold exactly stand as JSON text in
-`data_json`, in place of `data`. A document whose events were all deleted is a *husk*: `is_husk`, and no events.
+`sequence_number` is that of the first one. Empty metadata is absent. Data that BSON, or some server, can't hold exactly
+stand as JSON text in `data_json`, in place of `data`; metadata, in `metadata_json`. A document whose events were all
+deleted is a *husk*: `is_husk`, and no events.
 
 Behind the end of a journal there may be a *fence*, `{key, sequence_number, is_husk, fence}`: see `Fences`.
 """
@@ -14,7 +15,7 @@ Behind the end of a journal there may be a *fence*, `{key, sequence_number, is_h
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
 from typing import Any
 
@@ -32,7 +33,9 @@ from nact_persistence_mongo._driver import CODEC, Document
 MAX_DOCUMENT = 16 * 1024 * 1024 - 1024
 """MongoDB's limit, less what it adds."""
 
-FIELDS = ("sequence_number", "event_id", "created_at", "tags", "data", "data_json", "is_deleted")
+FIELDS = (
+    "sequence_number", "event_id", "created_at", "tags", "data", "data_json", "metadata", "metadata_json", "is_deleted",
+)  # fmt: skip
 """Of a document that holds one event. (One that holds several has `events`.)"""
 
 _MAX_DEPTH = 90
@@ -63,7 +66,7 @@ def event_bson(event: PersistedEvent) -> bytes:
         "created_at": _checked_time(event.created_at),
         "tags": event.tags,
     }
-    return _with_data("event", fields, event.data)
+    return _with_values("event", fields, event.data, event.metadata)
 
 
 def journal_document(key: str, first: int, events: Sequence[bytes]) -> RawBSONDocument:
@@ -96,19 +99,22 @@ def snapshot_document(snapshot: PersistedSnapshot) -> RawBSONDocument:
     fields["created_at"] = _checked_time(snapshot.created_at)
     if snapshot.event_id is not None:
         fields["event_id"] = snapshot.event_id
-    return RawBSONDocument(_with_data("snapshot", fields, snapshot.data))
+    return RawBSONDocument(_with_values("snapshot", fields, snapshot.data, snapshot.metadata))
 
 
-def _with_data(what: str, fields: Document, data: JsonValue) -> bytes:
+def _with_values(what: str, fields: Document, data: JsonValue, metadata: Mapping[str, JsonValue]) -> bytes:
+    """The document of these fields, data and metadata, each as BSON where BSON holds it exactly."""
     json_data.check(data)
-    fields["data"] = data
+    values: dict[str, JsonValue] = {"data": data}
+    if metadata:
+        json_data.encode_metadata(metadata)  # which checks it, in the words of metadata
+        values["metadata"] = metadata
     try:
-        raw = bson.encode(fields)
+        raw = bson.encode(fields | values)
     except InvalidDocument:  # a NUL in a name: the text holds it
         raw = b""
-    if not raw or len(raw) > MAX_DOCUMENT or not _is_plain(data, raw):
-        del fields["data"]
-        raw = bson.encode({**fields, "data_json": json_data.encode(data).decode()})
+    if not raw or len(raw) > MAX_DOCUMENT or not _is_plain(values, raw):
+        raw = bson.encode(fields | _with_texts(values, is_too_large=len(raw) > MAX_DOCUMENT))
     if len(raw) > MAX_DOCUMENT:
         raise InvalidEventError(
             f"{what} {fields['sequence_number']} has {len(raw)} bytes; a document of MongoDB holds {MAX_DOCUMENT}"
@@ -116,19 +122,32 @@ def _with_data(what: str, fields: Document, data: JsonValue) -> bytes:
     return raw
 
 
-def _is_plain(data: JsonValue, raw: bytes) -> bool:
-    """Whether every server and driver gives the data back as they are, asked of the bytes first."""
+def _with_texts(values: Mapping[str, JsonValue], *, is_too_large: bool) -> Document:
+    """The values, those of them as JSON text that BSON doesn't hold; all of them if they are too large as BSON."""
+    odd = {name for name, value in values.items() if is_too_large or not _is_simple(value, _MAX_DEPTH)}
+    return {
+        f"{name}_json" if name in odd else name: json_data.encode(value).decode() if name in odd else value
+        for name, value in values.items()
+    }
+
+
+def _is_plain(values: Mapping[str, JsonValue], raw: bytes) -> bool:
+    """Whether every server and driver gives the values back as they are, asked of the bytes first."""
     is_flat = len(raw) < _MAX_DEPTH * _LEAST or raw.count(b"\x03") + raw.count(b"\x04") < _MAX_DEPTH
-    return (is_flat and b"$" not in raw) or _is_simple(data, _MAX_DEPTH)
+    return (is_flat and b"$" not in raw) or all(_is_simple(value, _MAX_DEPTH) for value in values.values())
 
 
 def _is_simple(data: JsonValue, depth: int) -> bool:
     if type(data) is dict:
-        # Names with a $ are refused by servers before 5.0, and {"$ref": ...} is made a DBRef by drivers.
-        return depth > 0 and not any(name[:1] == "$" or not _is_simple(data[name], depth - 1) for name in data)
+        return depth > 0 and not any(_is_odd(name) or not _is_simple(data[name], depth - 1) for name in data)
     if type(data) is list:
         return depth > 0 and all(_is_simple(item, depth - 1) for item in data)
     return True
+
+
+def _is_odd(name: str) -> bool:
+    # Names with a $ are refused by servers before 5.0, and {"$ref": ...} is made a DBRef by drivers.
+    return name[:1] == "$" or "\0" in name
 
 
 def _checked_time(created_at: object) -> int:
@@ -192,6 +211,7 @@ def stored_snapshot(key: str, document: Document) -> PersistedSnapshot:
             data=_stored_data(key, number, document),
             created_at=_stored(key, number, document, "created_at", int),
             event_id=_stored(key, number, document, "event_id", str) if is_named else None,
+            metadata=_stored_metadata(key, number, document),
         )
     except InvalidEventError as error:
         raise CorruptJournalError(str(error), key, number) from error
@@ -211,6 +231,7 @@ def _stored_event(key: str, document: Document) -> PersistedEvent:
             created_at=_stored(key, number, document, "created_at", int),
             is_deleted=is_deleted,
             event_id=_stored(key, number, document, "event_id", str),
+            metadata={} if is_deleted else _stored_metadata(key, number, document),
         )
     except InvalidEventError as error:
         raise CorruptJournalError(str(error), key, number) from error
@@ -230,24 +251,43 @@ def _stored(key: str, number: int, document: Document, name: str, kind: type) ->
 
 def _stored_data(key: str, number: int, document: Document) -> JsonValue:
     if "data" in document:
-        data = document["data"]
-        try:
-            # The fastest way to learn that nothing but plain values is in there: marshal refuses all others.
-            marshal.dumps(data)
-        except ValueError:
-            _explain_foreign(key, number, data)
-        return data
-    try:
-        return json_data.decode(_stored(key, number, document, "data_json", str))
-    except ValueError as error:
-        raise CorruptJournalError(f"its data_json isn't JSON: {error}", key, number) from error
+        return _checked(key, number, "data", document["data"])
+    return _parsed(key, number, document, "data_json")
 
 
-def _explain_foreign(key: str, number: int, data: JsonValue) -> None:
+def _stored_metadata(key: str, number: int, document: Document) -> dict[str, JsonValue]:
+    if "metadata" in document:
+        metadata = _checked(key, number, "metadata", document["metadata"])
+    elif "metadata_json" in document:
+        metadata = _parsed(key, number, document, "metadata_json")
+    else:
+        return {}
+    if type(metadata) is not dict:
+        raise CorruptJournalError(f"its metadata isn't an object: {metadata!r:.200}", key, number)
+    return metadata
+
+
+def _checked(key: str, number: int, name: str, value: JsonValue) -> JsonValue:
     try:
-        json_data.check(data)
+        # The fastest way to learn that nothing but plain values is in there: marshal refuses all others.
+        marshal.dumps(value)
+    except ValueError:
+        _explain_foreign(key, number, name, value)
+    return value
+
+
+def _explain_foreign(key: str, number: int, name: str, value: JsonValue) -> None:
+    try:
+        json_data.check(value)
     except InvalidEventError as error:
-        raise CorruptJournalError(f"its data were written by another program: {error}", key, number) from error
+        raise CorruptJournalError(f"its {name} was written by another program: {error}", key, number) from error
+
+
+def _parsed(key: str, number: int, document: Document, name: str) -> JsonValue:
+    try:
+        return json_data.decode(_stored(key, number, document, name, str))
+    except ValueError as error:
+        raise CorruptJournalError(f"its {name} isn't JSON: {error}", key, number) from error
 
 
 def decoded(raw: bytes) -> list[Document | InvalidDocument]:

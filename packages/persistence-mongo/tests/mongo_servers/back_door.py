@@ -42,6 +42,8 @@ class MongoBackDoor:
         document = {name: getattr(event, name) for name in fields} | {"tags": list(event.tags)}
         if event.is_deleted:
             document["is_deleted"] = True
+        if event.metadata:
+            document["metadata"] = event.metadata
         await self._do(lambda database: database["event_journal"].insert_one(document))
 
     async def empty(self) -> None:
