@@ -14,11 +14,10 @@ from bson.code import Code
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent, PersistedSnapshot
+from nact_persistence_mongo._appends import append_of
 from nact_persistence_mongo._documents import (
     decoded,
-    event_bson,
     events_in,
-    journal_document,
     snapshot_document,
     stored_snapshot,
 )
@@ -54,7 +53,7 @@ def read(document: dict[str, Any]) -> list[PersistedEvent]:
 
 
 def stored(*events: PersistedEvent) -> dict[str, Any]:
-    return bson.decode(journal_document("k", events[0].sequence_number, [event_bson(each) for each in events]).raw)
+    return bson.decode(append_of(events).document().raw)
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=repr)

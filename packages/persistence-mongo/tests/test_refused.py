@@ -15,7 +15,7 @@ from nact.errors import EngineUnavailableError, InvalidEventError, OutcomeUnknow
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import MongoStorage
 from nact_persistence_mongo import MongoPersistenceEngine
-from nact_persistence_mongo._appends import append_of
+from nact_persistence_mongo._appends import Append
 from nact_persistence_mongo._writer import _decide
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +85,7 @@ async def test_a_snapshot_that_is_refused_says_so_at_once(
 
 
 async def test_a_refusal_after_a_lost_answer_is_not_known() -> None:
-    item = append_of("a", 1, [b""], ["mine"])
+    item = Append("a", 1, 1, [b""], ["mine"], 1)
     item.refusal = "E11000"
     _decide([item], 0, {}, maybe_done=True)
     assert isinstance(item.outcome, EngineUnavailableError)
@@ -93,6 +93,6 @@ async def test_a_refusal_after_a_lost_answer_is_not_known() -> None:
 
 
 async def test_a_refused_event_that_is_stored_is_found() -> None:
-    item = append_of("a", 1, [b""], ["mine"])
+    item = Append("a", 1, 1, [b""], ["mine"], 1)
     item.refusal = "E11000"
     assert _decide([item], 1, {1: "mine"}, maybe_done=False) == [item]

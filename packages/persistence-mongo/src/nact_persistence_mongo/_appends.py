@@ -9,13 +9,23 @@ from typing import TypeAlias
 from bson.raw_bson import RawBSONDocument
 
 from nact.errors import InvalidEventError
+from nact.persistence import PersistedEvent
 from nact.persistence.building.group_commit import Outcome
-from nact_persistence_mongo._documents import MAX_DOCUMENT, journal_document, size_of
+from nact_persistence_mongo._documents import MAX_DOCUMENT, event_bson, journal_document, size_of
 
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """The events of one `persist` or `persist_all`: one key, consecutive numbers, all or nothing."""
+    """The events of one `persist` or `persist_all`: one key, consecutive numbers, all or nothing.
+
+    Attributes:
+        first: The number of the document that holds them: that of the first event, but 1 for a tombstone, which stands
+            for all events up to its own number.
+        last: The number of the last event.
+        is_suspect: The server refused it together with others. It goes alone next.
+        refusal: Why the server refused it alone. It may be stored already: the server checks its rules before its
+            index.
+    """
 
     key: str
     first: int
@@ -26,9 +36,12 @@ class Append:
     outcome: Outcome = None
     is_settled: bool = False
     is_suspect: bool = False
-    """The server refused it, in company. It goes alone."""
     refusal: str = ""
-    """Why the server refused it, alone. It may be stored already: the server's rules come before its index."""
+
+    @property
+    def numbers(self) -> range:
+        """The events' sequence numbers."""
+        return range(self.last - len(self.ids) + 1, self.last + 1)
 
     def settle(self, outcome: Outcome) -> None:
         self.outcome, self.is_settled = outcome, True
@@ -40,6 +53,8 @@ class Append:
         return (self,)
 
     def document(self) -> RawBSONDocument:
+        if self.first == self.last:
+            return RawBSONDocument(self.events[0])
         return journal_document(self.key, self.first, self.events)
 
 
@@ -88,14 +103,18 @@ def _follows(item: Append, run: Run) -> bool:
     return is_next and not item.is_suspect and not run.items[0].is_suspect
 
 
-def append_of(key: str, first: int, events: Sequence[bytes], ids: Sequence[str]) -> Append:
-    """The item for the events of a batch, whose documents are made.
+def append_of(events: Sequence[PersistedEvent]) -> Append:
+    """The item for a batch.
 
     Raises:
-        InvalidEventError: They don't fit into one document.
+        InvalidEventError: An event can't be stored exactly, or they don't fit into one document.
     """
-    size = size_of(events)
-    if size > MAX_DOCUMENT and len(events) > 1:
-        text = f"the batch of {len(events)} events from {first} of key {key!r:.200} has about {size} bytes"
+    key, first, last = events[0].key, events[0].sequence_number, events[-1].sequence_number
+    documents = [event_bson(event) for event in events]
+    size = size_of(documents)
+    if size > MAX_DOCUMENT and len(documents) > 1:
+        text = f"the batch of {len(documents)} events from {first} of key {key!r:.200} has about {size} bytes"
         raise InvalidEventError(f"{text}; a document of MongoDB holds {MAX_DOCUMENT}, and a batch is one document")
-    return Append(key, first, first + len(ids) - 1, events, ids, size)
+    return Append(
+        key, 1 if events[0].is_deleted else first, last, documents, [event.event_id for event in events], size
+    )

@@ -5,7 +5,9 @@ A document holds an event, or several that were persisted together:
     {key, sequence_number, event_id, created_at, tags, data, metadata}
     {key, sequence_number, events: [{sequence_number, event_id, created_at, tags, data, metadata}, ...]}
 
-`sequence_number` is that of the first one. Empty metadata is absent. Data that BSON, or some server, can't hold exactly
+`sequence_number` is that of the first one. A tombstone that begins a journal is stored as a deletion leaves one in a
+document of many: `sequence_number` is 1, and `events` holds the tombstone alone. So the unique index lets it in only
+where no other record begins the journal. Empty metadata is absent. Data that BSON, or some server, can't hold exactly
 stand as JSON text in `data_json`, in place of `data`; metadata, in `metadata_json`. A document whose events were all
 deleted is a *husk*: `is_husk`, and no events.
 
@@ -17,7 +19,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
-from typing import Any
+from typing import Any, cast
 
 import bson
 from bson.errors import InvalidDocument
@@ -52,7 +54,7 @@ _KEY_LENGTH_AT = len(b"....\2key\0")
 
 
 def event_bson(event: PersistedEvent) -> bytes:
-    """The document of an event that stands alone.
+    """The document of an event that stands alone, be it a tombstone.
 
     Raises:
         InvalidEventError: It can't be stored exactly.
@@ -66,13 +68,13 @@ def event_bson(event: PersistedEvent) -> bytes:
         "created_at": _checked_time(event.created_at),
         "tags": event.tags,
     }
+    if event.is_deleted:
+        return bson.encode({**fields, "data": None, "is_deleted": True})
     return _with_values("event", fields, event.data, event.metadata)
 
 
 def journal_document(key: str, first: int, events: Sequence[bytes]) -> RawBSONDocument:
-    """The document for events that are stored together."""
-    if len(events) == 1:
-        return RawBSONDocument(events[0])
+    """The document for events that are stored together, or for a tombstone that stands for all before it."""
     inside = [RawBSONDocument(_without_key(event)) for event in events]
     return RawBSONDocument(bson.encode({"key": key, "sequence_number": first, "events": inside}))
 
@@ -256,15 +258,12 @@ def _stored_data(key: str, number: int, document: Document) -> JsonValue:
 
 
 def _stored_metadata(key: str, number: int, document: Document) -> dict[str, JsonValue]:
+    """The metadata. That it is an object, the record checks."""
     if "metadata" in document:
-        metadata = _checked(key, number, "metadata", document["metadata"])
-    elif "metadata_json" in document:
-        metadata = _parsed(key, number, document, "metadata_json")
-    else:
-        return {}
-    if type(metadata) is not dict:
-        raise CorruptJournalError(f"its metadata isn't an object: {metadata!r:.200}", key, number)
-    return metadata
+        return cast("dict[str, JsonValue]", _checked(key, number, "metadata", document["metadata"]))
+    if "metadata_json" in document:
+        return cast("dict[str, JsonValue]", _parsed(key, number, document, "metadata_json"))
+    return {}
 
 
 def _checked(key: str, number: int, name: str, value: JsonValue) -> JsonValue:

@@ -55,7 +55,7 @@ class Journal:
             for portion in portions(free):
                 await self._insert(portion, trying)
         largest = max(runs, key=_size)
-        self._sizes.note_document(largest.size, largest.last - largest.first + 1)
+        self._sizes.note_document(largest.size, sum(len(item.ids) for item in largest.items))
 
     async def confirm(self, keys: Sequence[str], trying: Trying) -> None:
         """Returns when what was found of these keys is as durable as what was acknowledged."""

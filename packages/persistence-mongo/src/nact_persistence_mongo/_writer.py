@@ -112,7 +112,7 @@ class Writer:
 
 def _ranges(items: Sequence[Append], highest: int) -> list[tuple[int, int]]:
     """The numbers, up to the highest, that the items would have; as one range, if it isn't too long."""
-    ranges = [(item.first, min(item.last, highest)) for item in items if item.first <= highest]
+    ranges = [(item.numbers[0], min(item.last, highest)) for item in items if item.numbers[0] <= highest]
     if not ranges:
         return []
     whole = min(first for first, _ in ranges), max(last for _, last in ranges)
@@ -124,17 +124,18 @@ def _decide(items: Sequence[Append], highest: int, ids: dict[int, str], *, maybe
     found: list[Append] = []
     following = highest + 1
     for item in items:
-        if [ids.get(number) for number in range(item.first, item.last + 1)] == list(item.ids):
+        number = item.numbers[0]
+        if [ids.get(each) for each in item.numbers] == list(item.ids):
             found.append(item)
         elif item.first == following and item.refusal:
-            what = f"event {item.first} of key {item.key!r:.200}"
+            what = f"event {number} of key {item.key!r:.200}"
             item.settle(refused(what, item.refusal, outcome_known=not maybe_done))
         elif item.first == following:
             following = item.last + 1
-        elif maybe_done and ids.get(item.first) is None:
+        elif maybe_done and ids.get(number) is None:
             # Nothing stands there, or what stood there was deleted, and it may have been this.
-            text = f"event {item.first} of key {item.key!r:.200} may have been stored and deleted"
+            text = f"event {number} of key {item.key!r:.200} may have been stored and deleted"
             item.settle(OutcomeUnknownError(text))
         else:
-            item.settle(SequenceConflictError(item.key, item.first, highest))
+            item.settle(SequenceConflictError(item.key, number, highest))
     return found

@@ -128,7 +128,8 @@ class MongoPersistenceEngine:
         self._life.check_open()
         check_batch((event,))
         document, number = event_bson(event), event.sequence_number
-        item = Append(event.key, number, number, (document,), (event.event_id,), len(document))
+        first = 1 if event.is_deleted else number
+        item = Append(event.key, first, number, (document,), (event.event_id,), len(document))
         await (self._life.ready() or await self._life.opened()).persist(item)
 
     # --- AtomicBatches -----------------------------------------------------------------------------------------
@@ -137,11 +138,8 @@ class MongoPersistenceEngine:
         """A batch is one document, and so has up to 16 MB."""
         self._life.check_open()
         check_batch(events)
-        if not events:
-            return
-        ids = [event.event_id for event in events]
-        item = append_of(events[0].key, events[0].sequence_number, [event_bson(event) for event in events], ids)
-        await (self._life.ready() or await self._life.opened()).persist(item)
+        if events:
+            await (self._life.ready() or await self._life.opened()).persist(append_of(events))
 
     # --- EventDeletion, HighestSequenceNumber, KeyListing ------------------------------------------------------
 
