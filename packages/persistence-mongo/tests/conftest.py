@@ -57,7 +57,7 @@ def key() -> str:
 
 @pytest.fixture
 async def engine(server: MongoStorage) -> AsyncIterator[MongoPersistenceEngine]:
-    engine = MongoPersistenceEngine(server.bare_url, timeout=10)
+    engine = MongoPersistenceEngine(server.bare_url, retry_for=10)
     yield engine
     await engine.aclose()
 

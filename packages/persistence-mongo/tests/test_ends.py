@@ -95,7 +95,7 @@ async def test_closing_while_it_opens_leaves_no_thread(server: MongoStorage, key
 async def test_what_is_under_way_at_closing_is_done_or_told(server: MongoStorage, key: str, source: str) -> None:
     for passes in range(0, 40, 4):
         async with AsyncMongoClient[Any](server.bare_url) as client:
-            engine = MongoPersistenceEngine(server.bare_url if source == "motor" else client, timeout=5)
+            engine = MongoPersistenceEngine(server.bare_url if source == "motor" else client, retry_for=5)
             mine = f"{key}-{passes}"
             await engine.persist(event(mine, 1))
             taken = PersistedSnapshot(key=mine, sequence_number=1, data=1)

@@ -164,7 +164,7 @@ async def test_what_the_server_refuses_fails_alone(server: MongoStorage, shell: 
 
 async def test_a_write_to_a_killed_server_goes_on_when_it_is_back(server: MongoStorage, key: str) -> None:
     url = server.bare_url
-    async with MongoPersistenceEngine(url, timeout=30) as engine:
+    async with MongoPersistenceEngine(url, retry_for=30) as engine:
         await engine.persist(event(key, 1))
         await asyncio.to_thread(server.kill)
         write = asyncio.ensure_future(engine.persist(event(key, 2)))

@@ -66,7 +66,7 @@ class Writers:
 async def engine(replica_set: MongoReplicaSet, request: pytest.FixtureRequest) -> AsyncIterator[MongoPersistenceEngine]:
     client: AsyncMongoClient[Any] = AsyncMongoClient(replica_set.url)
     source = replica_set.url if request.param == "motor" else client
-    async with client, MongoPersistenceEngine(source, database="laws", timeout=30) as engine:
+    async with client, MongoPersistenceEngine(source, database="laws", retry_for=30) as engine:
         yield engine
 
 
@@ -97,7 +97,7 @@ async def test_writers_carry_on_when_the_primary_steps_down(
 async def test_what_is_found_stored_is_acknowledged_by_all(replica_set: MongoReplicaSet) -> None:
     primary = await asyncio.to_thread(replica_set.primary)
     other = next(port for port in _ports(replica_set) if port != primary)
-    async with MongoPersistenceEngine(replica_set.url, database="laws", w=3, timeout=3) as engine:
+    async with MongoPersistenceEngine(replica_set.url, database="laws", w=3, retry_for=3) as engine:
         key = f"found:{uuid4()}"
         await engine.persist(PersistedEvent(key=key, sequence_number=1, data=1))
         await asyncio.to_thread(replica_set.kill, other)

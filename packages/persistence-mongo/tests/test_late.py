@@ -33,7 +33,7 @@ async def engine(network: LateNetwork, request: pytest.FixtureRequest) -> AsyncI
     url = f"mongodb://127.0.0.1:{network.port}/laws?directConnection=true"
     client: AsyncMongoClient[Any] = AsyncMongoClient(url)
     source = url if request.param == "motor" else client
-    async with client, MongoPersistenceEngine(source, timeout=3) as engine:
+    async with client, MongoPersistenceEngine(source, retry_for=3) as engine:
         yield engine
 
 

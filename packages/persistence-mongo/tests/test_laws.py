@@ -37,7 +37,7 @@ class TestMotorOnStandalone(TestMotorOnReplicaSet):
 @pytest.mark.filterwarnings("ignore:unclosed (<socket|transport):ResourceWarning")
 class TestPyMongoOnReplicaSet(TestMotorOnReplicaSet):
     def engine(self) -> PersistenceEngine:
-        return EngineOnAsyncClient(self.server.bare_url, timeout=3)
+        return EngineOnAsyncClient(self.server.bare_url, retry_for=3)
 
 
 @pytest.mark.long_matrix

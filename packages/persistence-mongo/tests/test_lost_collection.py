@@ -41,7 +41,7 @@ async def engines(
     if request.param == "old server":
         monkeypatch.setattr(_schema, "_MONGODB_6", 1000)
     client: AsyncMongoClient[Any] = AsyncMongoClient(server.bare_url)
-    one, other = (MongoPersistenceEngine(client, database=own.name, timeout=5) for _ in range(2))
+    one, other = (MongoPersistenceEngine(client, database=own.name, retry_for=5) for _ in range(2))
     async with client, one, other:
         for number in range(1, 4):
             await one.persist(event(key, number))

@@ -11,8 +11,10 @@ import pytest
 from mongo_servers.events import event, numbers
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, MongoClient
+from pymongo.database import Database
 
 from nact.errors import EngineClosedError
+from nact.persistence import DurabilityLevel, PersistedSnapshot
 from nact_conformance.containers import MongoStorage
 from nact_persistence_mongo import MongoPersistenceEngine, engine_from_url
 
@@ -79,6 +81,7 @@ async def test_closing_ends_the_drivers_threads(server: MongoStorage, key: str) 
         ("mongodb://host:0/contacts", "Port must be"),
         ("mongodb://host/contacts.events", "names a collection, 'events'"),
         ("mongodb://host/?retrywishes=true", "Unknown option"),
+        ("mongodb://host/?timeout=30", "Unknown option"),
         ("mongodb+srv://host/?retrywishes=true", "Unknown option"),
         ("mongodb://host/?readPreference=often", "read preference"),
         ("mongodb://host/?tls=true&tlsCAFile=/nowhere/ca.pem", "can.t be used"),
@@ -93,8 +96,25 @@ async def test_a_url_that_cannot_be_used_is_refused_at_once(url: str, told: str)
 
 
 async def test_a_url_that_the_name_service_completes_is_taken() -> None:
-    engine_from_url("mongodb+srv://me:secret@host/contacts?retryWrites=true&timeout=30")
+    engine_from_url("mongodb+srv://me:secret@host/contacts?retryWrites=true&retry_for=30")
     engine_from_url("mongodb+srv://host")
+
+
+async def test_a_prefix_goes_before_the_names_of_both_collections(
+    server: MongoStorage, shell: Database[dict[str, Any]], key: str
+) -> None:
+    async with engine_from_url(f"{server.bare_url}&prefix=shop.&event_collection=events") as engine:
+        await engine.persist(event(key, 1))
+        await engine.take_snapshot(PersistedSnapshot(key=key, sequence_number=1, data=1))
+        assert await numbers(engine, key) == [1]
+    assert shell["shop.events"].count_documents({"key": key}) == 1
+    assert shell["shop.snapshot_store"].count_documents({"key": key}) == 1
+
+
+@pytest.mark.parametrize("prefix", ["$", "system.", "a\0", ".", "a..", 7])
+async def test_a_prefix_that_begins_no_name_is_refused(prefix: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="prefix"):
+        MongoPersistenceEngine("mongodb://localhost", prefix=prefix)
 
 
 @pytest.mark.parametrize("make", [lambda: MongoClient(connect=False), object], ids=["MongoClient", "object"])
@@ -124,3 +144,6 @@ async def test_the_engine_names_what_a_write_waits_for() -> None:
     weaker = repr(MongoPersistenceEngine(url, w=1, journal=False))
     assert "w=1, journal=False" in weaker
     assert "secret" not in weaker
+    engine: object = MongoPersistenceEngine(url)
+    assert isinstance(engine, DurabilityLevel)
+    assert engine.durability == "w='majority', journal=True"

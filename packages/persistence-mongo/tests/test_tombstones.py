@@ -170,7 +170,7 @@ async def test_a_tombstone_replaces_a_fence(
 
 
 async def test_a_tombstone_that_a_read_denied_is_not_stored_later(server: MongoStorage, key: str) -> None:
-    async with late_network(server) as (network, url), MongoPersistenceEngine(url, timeout=3) as engine:
+    async with late_network(server) as (network, url), MongoPersistenceEngine(url, retry_for=3) as engine:
         mine = dead(key, 5)
         network.hold(mine.event_id.encode())
         with pytest.raises(OutcomeUnknownError):

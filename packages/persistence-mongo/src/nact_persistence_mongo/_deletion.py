@@ -30,13 +30,13 @@ class Deletion:
     Args:
         commands: Write to the journal.
         reader: Tells what is stored.
-        timeout: For how many seconds each step is tried.
+        retry_for: For how many seconds each step is tried.
     """
 
-    def __init__(self, commands: Commands, reader: Reader, timeout: float) -> None:
+    def __init__(self, commands: Commands, reader: Reader, retry_for: float) -> None:
         self._commands = commands
         self._reader = reader
-        self._timeout = timeout
+        self._retry_for = retry_for
 
     async def delete(self, key: str, up_to: int) -> None:
         number = min(up_to, await self._reader.highest(key))
@@ -65,7 +65,7 @@ class Deletion:
 
     async def _update(self, is_one: bool, query: Document, update: Any) -> None:
         updates = [{"q": query, "u": update, "multi": not is_one}]
-        await Trying(self._timeout).run(lambda: self._commands.change("update", updates=updates))
+        await Trying(self._retry_for).run(lambda: self._commands.change("update", updates=updates))
 
 
 def _bury_inside(number: int) -> list[Document]:

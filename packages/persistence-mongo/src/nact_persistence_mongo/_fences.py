@@ -25,13 +25,13 @@ class Fences:
     Args:
         commands: Write to the journal.
         newest: The journal as the primary has it.
-        timeout: For how many seconds it is tried.
+        retry_for: For how many seconds it is tried.
     """
 
-    def __init__(self, commands: Commands, newest: Collection, timeout: float) -> None:
+    def __init__(self, commands: Commands, newest: Collection, retry_for: float) -> None:
         self._commands = commands
         self._newest = newest
-        self._timeout = timeout
+        self._retry_for = retry_for
         self._doubts: dict[str, object] = {}
         self._standing: dict[str, tuple[int, object]] = {}
 
@@ -56,7 +56,7 @@ class Fences:
         doubt = self._doubts.get(key)
         if doubt is None:
             return
-        trying = Trying(self._timeout, writes=False)
+        trying = Trying(self._retry_for, writes=False)
         while not await trying.run(lambda: self._put_up(key)):
             await trying.pause()
         if self._doubts.get(key) is doubt:

@@ -57,10 +57,10 @@ class Reader:
         seen: Learns where journals end.
         fences: Learns of fences.
         sizes: Tells how much to read at once.
-        timeout: For how many seconds a read is tried.
+        retry_for: For how many seconds a read is tried.
     """
 
-    def __init__(self, collections: Collections, seen: Seen, fences: Fences, sizes: Sizes, timeout: float) -> None:
+    def __init__(self, collections: Collections, seen: Seen, fences: Fences, sizes: Sizes, retry_for: float) -> None:
         self.without_events = Newcomers(partial(self._stored, collections.newest_events))
         self.without_snapshots = Newcomers(partial(self._stored, collections.snapshots))
         self._events = collections.events
@@ -68,7 +68,7 @@ class Reader:
         self._snapshots = collections.snapshots
         self._seen = seen
         self._fences = fences
-        self._timeout = timeout
+        self._retry_for = retry_for
         self._sizes = sizes
 
     async def page(self, key: str, after: int, count: int) -> Page:
@@ -176,7 +176,7 @@ class Reader:
 
     def trying(self) -> Trying:
         """The attempts at a read."""
-        return Trying(self._timeout, writes=False)
+        return Trying(self._retry_for, writes=False)
 
 
 def _sliced(after: int, count: int) -> Document:

@@ -37,7 +37,7 @@ class Setup:
     create_if_not_exists: bool
     w: int | str
     journal: bool
-    timeout: float
+    retry_for: float
     max_batch: int
 
 
@@ -61,14 +61,14 @@ class Session:
         self._snapshots = self._commands(setup.snapshot_collection)
         seen, sizes = Seen(), Sizes()
         self.in_flight = InFlight()
-        self._fences = Fences(self._events, collections.newest_events, setup.timeout)
-        self.reader = Reader(collections, seen, self._fences, sizes, setup.timeout)
+        self._fences = Fences(self._events, collections.newest_events, setup.retry_for)
+        self.reader = Reader(collections, seen, self._fences, sizes, setup.retry_for)
         inserts = Inserts(self._events, Grounds(self._databases.database, setup.event_collection))
         journal = Journal(self._events, inserts, self._fences, seen, sizes)
-        writer = Writer(journal, self.reader, seen, self._fences, self.in_flight, timeout=setup.timeout)
+        writer = Writer(journal, self.reader, seen, self._fences, self.in_flight, retry_for=setup.retry_for)
         self._lanes = [GroupCommit(writer.write, max_items=setup.max_batch) for _ in range(_LANES)]
-        self.deletion = Deletion(self._events, self.reader, setup.timeout)
-        self.snapshots = Snapshots(self._snapshots, setup.timeout)
+        self.deletion = Deletion(self._events, self.reader, setup.retry_for)
+        self.snapshots = Snapshots(self._snapshots, setup.retry_for)
 
     def _commands(self, collection: str) -> Commands:
         setup = self._setup
@@ -84,7 +84,7 @@ class Session:
         if self._former is not None:
             await self._former.leave()
             self._former = None
-        trying = Trying(self._setup.timeout, writes=False, whole=True)
+        trying = Trying(self._setup.retry_for, writes=False, whole=True)
         create = self._setup.create_if_not_exists
         used = [self._collections.events, self._collections.snapshots]
         uuids = await prepare(self._databases.database, used, trying, create=create)

@@ -52,14 +52,21 @@ def checked_database(name: str | None) -> str | None:
     return name
 
 
-def checked_collections(event_collection: str, snapshot_collection: str) -> None:
-    """Returns if the two can be names of collections."""
+def checked_collections(prefix: str, event_collection: str, snapshot_collection: str) -> tuple[str, str]:
+    """The names of the two collections, with the prefix."""
+    if not isinstance(prefix, str):
+        raise TypeError(f"prefix must be a string, not {prefix!r}")
     for argument, name in {"event_collection": event_collection, "snapshot_collection": snapshot_collection}.items():
-        usable = name and not set(name) & set("$\0") and not name.startswith((".", "system."))
-        if not usable or name.endswith(".") or ".." in name:
-            raise ValueError(f"{argument} must be the name of a collection, not {name!r}")
+        _check_collection(argument if not prefix else f"prefix and {argument}", name and prefix + name)
     if event_collection == snapshot_collection:
         raise ValueError(f"event_collection and snapshot_collection must be two names, not both {event_collection!r}")
+    return prefix + event_collection, prefix + snapshot_collection
+
+
+def _check_collection(argument: str, name: str) -> None:
+    is_usable = name and not set(name) & set("$\0") and not name.startswith((".", "system."))
+    if not is_usable or name.endswith(".") or ".." in name:
+        raise ValueError(f"{argument} must be the name of a collection, not {name!r}")
 
 
 def checked_w(w: int | str) -> int | str:

@@ -22,17 +22,17 @@ class Snapshots:
 
     Args:
         commands: Write to their collection.
-        timeout: For how many seconds a write is tried.
+        retry_for: For how many seconds a write is tried.
     """
 
-    def __init__(self, commands: Commands, timeout: float) -> None:
+    def __init__(self, commands: Commands, retry_for: float) -> None:
         self._commands = commands
-        self._timeout = timeout
+        self._retry_for = retry_for
         self._last: dict[str, asyncio.Future[None]] = {}
 
     async def put(self, key: str, number: int, document: RawBSONDocument) -> None:
         async with self._turn(key):
-            trying = Trying(self._timeout)
+            trying = Trying(self._retry_for)
             while not await trying.run(lambda: self._replace(key, number, document, trying)):
                 await trying.pause()
 
@@ -40,7 +40,7 @@ class Snapshots:
         query = {"key": key, "sequence_number": {"$lte": up_to}}
         deletes = [{"q": query, "limit": 0}]
         async with self._turn(key):
-            await Trying(self._timeout).run(lambda: self._commands.change("delete", deletes=deletes))
+            await Trying(self._retry_for).run(lambda: self._commands.change("delete", deletes=deletes))
 
     async def _replace(self, key: str, number: int, document: RawBSONDocument, trying: Trying) -> bool:
         """False if another writer inserted it in this very moment: now it can be replaced."""

@@ -31,23 +31,23 @@ class Writer:
         seen: What is known of it.
         fences: Learn of what was given up.
         in_flight: Learns which keys are being written.
-        timeout: For how many seconds a batch is tried.
+        retry_for: For how many seconds a batch is tried.
     """
 
     def __init__(
-        self, journal: Journal, reader: Reader, seen: Seen, fences: Fences, in_flight: InFlight, *, timeout: float
+        self, journal: Journal, reader: Reader, seen: Seen, fences: Fences, in_flight: InFlight, *, retry_for: float
     ) -> None:
         self._journal = journal
         self._reader = reader
         self._seen = seen
         self._fences = fences
         self._in_flight = in_flight
-        self._timeout = timeout
+        self._retry_for = retry_for
 
     async def write(self, items: Sequence[Append]) -> Sequence[Outcome]:
         """Stores the items, each on its own terms, and tells what became of each."""
         with self._in_flight.batch({item.key for item in items}):
-            trying = Trying(self._timeout)
+            trying = Trying(self._retry_for)
             is_over = False
             try:
                 await self._settle(items, trying)

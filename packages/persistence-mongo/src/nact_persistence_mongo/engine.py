@@ -33,14 +33,16 @@ class MongoPersistenceEngine:
         source: A URL, as in `mongodb://host/contacts?replicaSet=rs0`, for Motor; or a client or a database of Motor or
             of PyMongo's async API, which stays open when the engine is closed.
         database: The database's name, if `source` doesn't name one; `nact` by default.
+        prefix: Goes before the names of both collections.
         event_collection: The collection of events.
         snapshot_collection: The collection of snapshots.
         create_if_not_exists: Make the collections and their indexes at first use.
         w: How many members of a replica set must have a write before it is acknowledged. What is acknowledged by fewer
             than `"majority"` may be lost when the primary is.
         journal: Whether they must have it on disk. If not, it may be lost when a server is killed.
-        timeout: For how many seconds a call is tried until it raises `EngineUnavailableError`. The default lets
-            a replica set find a new primary.
+        retry_for: Seconds for which a call is tried before it raises `EngineUnavailableError`. The default lets a
+            replica set elect a new primary. The first attempt may take a sixteenth of this, at least a second; each
+            later one takes half as much again.
         max_batch: So many writes share a round trip, at most. Two are on their way at once, for different keys.
         page_size: How many documents a replay reads at once, at most.
 
@@ -55,25 +57,26 @@ class MongoPersistenceEngine:
         source: str | Source,
         *,
         database: str | None = None,
+        prefix: str = "",
         event_collection: str = "event_journal",
         snapshot_collection: str = "snapshot_store",
         create_if_not_exists: bool = True,
         w: int | str = "majority",
         journal: bool = True,
-        timeout: float = 20.0,
+        retry_for: float = 20.0,
         max_batch: int = 250,
         page_size: int = 1000,
     ) -> None:
-        _settings.checked_collections(event_collection, snapshot_collection)
+        events, snapshots = _settings.checked_collections(prefix, event_collection, snapshot_collection)
         self._setup = setup = Setup(
             source=_settings.checked_source(source, database),
             database=_settings.checked_database(database),
-            event_collection=event_collection,
-            snapshot_collection=snapshot_collection,
+            event_collection=events,
+            snapshot_collection=snapshots,
             create_if_not_exists=create_if_not_exists,
             w=_settings.checked_w(w),
             journal=journal,
-            timeout=_settings.checked_seconds("timeout", timeout),
+            retry_for=_settings.checked_seconds("retry_for", retry_for),
             max_batch=_settings.checked_count("max_batch", max_batch),
         )
         self._page_size = _settings.checked_count("page_size", page_size)

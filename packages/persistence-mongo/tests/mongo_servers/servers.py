@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from nact_conformance.containers import MongoStorage
 
-REPLICA_SET = MongoStorage(replica_set=True, query="&timeout=3")
-STANDALONE = MongoStorage(replica_set=False, query="&timeout=3")
+REPLICA_SET = MongoStorage(replica_set=True, query="&retry_for=3")
+STANDALONE = MongoStorage(replica_set=False, query="&retry_for=3")
