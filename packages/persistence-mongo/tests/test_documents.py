@@ -18,7 +18,7 @@ from nact_persistence_mongo._appends import append_of
 from nact_persistence_mongo._documents import (
     decoded,
     events_in,
-    snapshot_document,
+    snapshot_bson,
     stored_snapshot,
 )
 
@@ -79,7 +79,7 @@ def test_such_a_value_within_a_batch_is_found_behind_what_is_readable(foreign: A
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=repr)
 def test_such_a_value_makes_a_snapshot_corrupt(foreign: Any) -> None:
-    raw = snapshot_document(PersistedSnapshot(key="k", sequence_number=5, data=None)).raw
+    raw = snapshot_bson(PersistedSnapshot(key="k", sequence_number=5, data=None))
     (found,) = decoded(bson.encode({**bson.decode(raw), "data": foreign}))
     assert isinstance(found, dict)
     with pytest.raises(CorruptJournalError) as caught:

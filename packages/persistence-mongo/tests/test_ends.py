@@ -16,6 +16,7 @@ from nact.errors import EngineClosedError
 from nact.persistence import PersistedSnapshot
 from nact_conformance.containers import MongoStorage
 from nact_persistence_mongo import MongoPersistenceEngine
+from nact_persistence_mongo._documents import snapshot_bson
 from nact_persistence_mongo._link import InFlight, Trying
 from nact_persistence_mongo._snapshots import Snapshots
 
@@ -129,18 +130,23 @@ class Slow:
         self.begun += 1
         if self.begun == 1:
             await self.go_on.wait()
-        self.done.append(fields["updates"][0]["u"])
+        self.done.append(fields["updates"][0]["u"]["data"])
         return 1
 
 
 async def test_a_cancelled_snapshot_does_not_undo_a_newer_one() -> None:
     commands, writes = Slow(), InFlight()
-    snapshots = Snapshots(commands, 5)  # type: ignore[arg-type]
-    first = asyncio.ensure_future(writes.finish("a", snapshots.put("a", 1, "old")))  # type: ignore[arg-type]
+    snapshots = Snapshots(commands, None, 5)  # type: ignore[arg-type]
+
+    def put(data: str) -> asyncio.Future[None]:
+        document = snapshot_bson(PersistedSnapshot(key="a", sequence_number=1, data=data))
+        return asyncio.ensure_future(writes.finish("a", snapshots.put("a", 1, document)))
+
+    first = put("old")
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     first.cancel()
-    second = asyncio.ensure_future(writes.finish("a", snapshots.put("a", 1, "new")))  # type: ignore[arg-type]
+    second = put("new")
     for _ in range(5):
         await asyncio.sleep(0)
     commands.go_on.set()

@@ -13,7 +13,7 @@ from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
 from nact.errors import EngineUnavailableError, OutcomeUnknownError, SequenceConflictError
-from nact.persistence import PersistedEvent
+from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import MongoStorage
 from nact_persistence_mongo import MongoPersistenceEngine
 
@@ -169,3 +169,44 @@ async def test_a_cancelled_write_is_settled_before_it_is_read(
     network.hold()
     await network.deliver()
     assert await numbers(engine, key) == before == []
+
+
+def state(key: str, number: int, data: str) -> PersistedSnapshot:
+    return PersistedSnapshot(key=key, sequence_number=number, data=data)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+async def test_a_late_snapshot_does_not_undo_a_newer_one(
+    engine: MongoPersistenceEngine, network: LateNetwork, key: str, stored: bool
+) -> None:
+    if stored:
+        await engine.take_snapshot(state(key, 5, "first"))
+    network.hold(b"the late one")
+    with pytest.raises(OutcomeUnknownError):
+        await engine.take_snapshot(state(key, 5, "the late one"))
+    network.hold()
+    newer = state(key, 5, "newer")
+    await engine.take_snapshot(newer)
+    await network.deliver()
+    assert await engine.latest_snapshot(key) == newer
+
+
+async def test_a_snapshot_replaces_one_of_a_clock_that_is_ahead(
+    engine: MongoPersistenceEngine, shell: Shell, key: str
+) -> None:
+    for stored in (2**62, 2**63 - 1, "of another kind", None):
+        await engine.take_snapshot(state(key, 5, "theirs"))
+        shell["snapshot_store"].update_one({"key": key}, {"$set": {"revision": stored}})
+        mine = state(key, 5, f"after {stored}")
+        await engine.take_snapshot(mine)
+        assert await engine.latest_snapshot(key) == mine
+
+
+async def test_a_snapshot_without_a_revision_is_replaced(
+    engine: MongoPersistenceEngine, shell: Shell, key: str
+) -> None:
+    shell["snapshot_store"].insert_one({"key": key, "sequence_number": 5, "created_at": 1, "data": "theirs"})
+    mine = state(key, 5, "mine")
+    await engine.take_snapshot(mine)
+    assert await engine.latest_snapshot(key) == mine
+    assert shell["snapshot_store"].count_documents({"key": key}) == 1

@@ -46,7 +46,7 @@ _MAX_DEPTH = 90
 _LEAST = 7
 """The bytes that a level takes, at least: a type, the end of a name, a length, an end."""
 
-_length = Struct("<i")
+_length, _int64 = Struct("<i"), Struct("<q")
 _KEY_LENGTH_AT = len(b"....\2key\0")
 
 
@@ -91,8 +91,8 @@ def size_of(events: Sequence[bytes]) -> int:
     return sum(map(len, events)) + (12 * len(events) + 100 if len(events) > 1 else 0)
 
 
-def snapshot_document(snapshot: PersistedSnapshot) -> RawBSONDocument:
-    """The document of a snapshot.
+def snapshot_bson(snapshot: PersistedSnapshot) -> bytes:
+    """The document of a snapshot, which `revised_snapshot` completes.
 
     Raises:
         InvalidEventError: It can't be stored exactly.
@@ -101,7 +101,13 @@ def snapshot_document(snapshot: PersistedSnapshot) -> RawBSONDocument:
     fields["created_at"] = _checked_time(snapshot.created_at)
     if snapshot.event_id is not None:
         fields["event_id"] = snapshot.event_id
-    return RawBSONDocument(_with_values("snapshot", fields, snapshot.data, snapshot.metadata))
+    return _with_values("snapshot", fields, snapshot.data, snapshot.metadata)
+
+
+def revised_snapshot(document: bytes, revision: int) -> RawBSONDocument:
+    """The document of a snapshot with its revision: see `Snapshots`."""
+    field = b"\x12revision\0" + _int64.pack(revision) + b"\0"
+    return RawBSONDocument(_length.pack(len(document) + len(field) - 1) + document[4:-1] + field)
 
 
 def _with_values(what: str, fields: Document, data: JsonValue, metadata: Mapping[str, JsonValue]) -> bytes:

@@ -68,7 +68,7 @@ class Session:
         writer = Writer(journal, self.reader, seen, self._fences, self.in_flight, retry_for=setup.retry_for)
         self._lanes = [GroupCommit(writer.write, max_items=setup.max_batch) for _ in range(_LANES)]
         self.deletion = Deletion(self._events, self.reader, setup.retry_for)
-        self.snapshots = Snapshots(self._snapshots, setup.retry_for)
+        self.snapshots = Snapshots(self._snapshots, collections.snapshots, setup.retry_for)
 
     def _commands(self, collection: str) -> Commands:
         setup = self._setup

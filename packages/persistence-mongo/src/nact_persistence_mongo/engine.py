@@ -14,7 +14,7 @@ from nact.persistence.building.lifecycle import Lifecycle
 from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_mongo import _settings
 from nact_persistence_mongo._appends import Append, append_of
-from nact_persistence_mongo._documents import event_bson, snapshot_document
+from nact_persistence_mongo._documents import event_bson, snapshot_bson
 from nact_persistence_mongo._driver import Source
 from nact_persistence_mongo._replay import Replay
 from nact_persistence_mongo._session import Sessions, Setup
@@ -185,7 +185,7 @@ class MongoPersistenceEngine:
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
         self._life.check_open()
-        document = snapshot_document(snapshot)
+        document = snapshot_bson(snapshot)
         session = self._life.ready() or await self._life.opened()
         put = session.snapshots.put(snapshot.key, snapshot.sequence_number, document)
         await session.in_flight.finish(snapshot.key, put)
