@@ -14,13 +14,13 @@ from bson.code import Code
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact_persistence_mongo._appends import append_of
-from nact_persistence_mongo._documents import (
+from nact_persistence_mongo._documents.decoding import (
     decoded,
     events_in,
     snapshot_bson,
     stored_snapshot,
 )
+from nact_persistence_mongo._writing.appends import append_of
 
 FOREIGN: list[Any] = [
     datetime(2020, 1, 1, tzinfo=UTC),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pymongo.errors import OperationFailure
 
-from nact_persistence_mongo._errors import is_passing
+from nact_persistence_mongo._connections.errors import is_passing
 
 RETRYABLE = (6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436)
 """As the specification of retryable reads, which all drivers follow, has them."""

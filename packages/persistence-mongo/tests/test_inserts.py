@@ -11,9 +11,9 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from nact.errors import EngineUnavailableError, OutcomeUnknownError
-from nact_persistence_mongo._commands import Commands
-from nact_persistence_mongo._ground import Ground, Grounds
-from nact_persistence_mongo._inserts import Inserts, portions
+from nact_persistence_mongo._connections.commands import Commands
+from nact_persistence_mongo._writing.inserts import Inserts, portions
+from nact_persistence_mongo._writing.predecessors import Ground, Grounds
 
 pytestmark = pytest.mark.anyio
 

@@ -10,10 +10,10 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from nact.persistence.records import MAX_SEQUENCE_NUMBER
-from nact_persistence_mongo._commands import Commands
-from nact_persistence_mongo._documents import end_of
-from nact_persistence_mongo._driver import Collection, Document
-from nact_persistence_mongo._link import Trying
+from nact_persistence_mongo._connections.commands import Commands
+from nact_persistence_mongo._connections.drivers import Collection, Document
+from nact_persistence_mongo._connections.retry import Trying
+from nact_persistence_mongo._documents.decoding import end_of
 
 LAST: Document = {"_id": 0, "sequence_number": 1, "events.sequence_number": 1, "fence": 1}
 """What of a journal's last document tells where it ends."""

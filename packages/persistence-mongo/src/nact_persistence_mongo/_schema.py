@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nact.errors import CorruptJournalError
-from nact_persistence_mongo._driver import Collection, Database, Document
-from nact_persistence_mongo._link import Trying
+from nact_persistence_mongo._connections.drivers import Collection, Database, Document
+from nact_persistence_mongo._connections.retry import Trying
 
 _KEYS = [("key", 1), ("sequence_number", 1)]
 _SIMPLE = {"locale": "simple"}

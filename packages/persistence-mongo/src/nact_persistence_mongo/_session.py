@@ -6,21 +6,21 @@ import asyncio
 from dataclasses import dataclass
 
 from nact.persistence.building.group_commit import GroupCommit
-from nact_persistence_mongo._appends import Append
-from nact_persistence_mongo._commands import Commands
-from nact_persistence_mongo._deletion import Deletion
-from nact_persistence_mongo._driver import Databases, Source, check_loop
+from nact_persistence_mongo._connections.commands import Commands
+from nact_persistence_mongo._connections.drivers import Databases, Source, check_loop
+from nact_persistence_mongo._connections.retry import InFlight, Trying
 from nact_persistence_mongo._fences import Fences
-from nact_persistence_mongo._ground import Grounds
-from nact_persistence_mongo._inserts import Inserts
-from nact_persistence_mongo._journal import Journal
-from nact_persistence_mongo._link import InFlight, Trying
-from nact_persistence_mongo._reader import Reader
+from nact_persistence_mongo._reading.last_numbers import Seen
+from nact_persistence_mongo._reading.page_sizes import Sizes
+from nact_persistence_mongo._reading.reader import Reader
 from nact_persistence_mongo._schema import prepare
-from nact_persistence_mongo._seen import Seen
-from nact_persistence_mongo._sizes import Sizes
-from nact_persistence_mongo._snapshots import Snapshots
-from nact_persistence_mongo._writer import Writer
+from nact_persistence_mongo._writing.appends import Append
+from nact_persistence_mongo._writing.commits import Writer
+from nact_persistence_mongo._writing.deletion import Deletion
+from nact_persistence_mongo._writing.inserts import Inserts
+from nact_persistence_mongo._writing.journal_writer import Journal
+from nact_persistence_mongo._writing.predecessors import Grounds
+from nact_persistence_mongo._writing.snapshots import Snapshots
 
 _LANES = 2
 """So many batches are in flight at once, of different keys: one is worked on while the other becomes durable."""

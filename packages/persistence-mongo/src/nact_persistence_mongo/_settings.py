@@ -7,7 +7,7 @@ import math
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri, split_options
 
-from nact_persistence_mongo._driver import Source, is_database, is_source
+from nact_persistence_mongo._connections.drivers import Source, is_database, is_source
 
 _LONGEST_WAIT = 86_400
 _MOST_MEMBERS = 50  # of a replica set

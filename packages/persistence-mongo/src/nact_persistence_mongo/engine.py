@@ -13,11 +13,11 @@ from nact.persistence.building.checks import check_batch, check_key, check_prefi
 from nact.persistence.building.lifecycle import Lifecycle
 from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_mongo import _settings
-from nact_persistence_mongo._appends import Append, append_of
-from nact_persistence_mongo._documents import event_bson, snapshot_bson
-from nact_persistence_mongo._driver import Source
-from nact_persistence_mongo._replay import Replay
+from nact_persistence_mongo._connections.drivers import Source
+from nact_persistence_mongo._documents.decoding import event_bson, snapshot_bson
+from nact_persistence_mongo._reading.replay import Replay
 from nact_persistence_mongo._session import Sessions, Setup
+from nact_persistence_mongo._writing.appends import Append, append_of
 
 
 class MongoPersistenceEngine:

@@ -12,7 +12,7 @@ from pymongo.errors import DocumentTooLarge, PyMongoError
 
 from nact.errors import EngineClosedError
 from nact.persistence.building.errors import engine_unavailable
-from nact_persistence_mongo._errors import is_passing, may_be_done, too_large, translated
+from nact_persistence_mongo._connections.errors import is_passing, may_be_done, too_large, translated
 
 T = TypeVar("T")
 

@@ -23,9 +23,9 @@ from nact.errors import (
     OutcomeUnknownError,
     SequenceConflictError,
 )
-from nact_persistence_mongo._appends import Append
-from nact_persistence_mongo._link import Trying
-from nact_persistence_mongo._writer import _decide
+from nact_persistence_mongo._connections.retry import Trying
+from nact_persistence_mongo._writing.appends import Append
+from nact_persistence_mongo._writing.commits import _decide
 
 pytestmark = pytest.mark.anyio
 

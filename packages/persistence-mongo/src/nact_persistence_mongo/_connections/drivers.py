@@ -17,7 +17,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConfigurationError
 from pymongo.read_concern import ReadConcern
 
-from nact_persistence_mongo._errors import OtherLoopError
+from nact_persistence_mongo._connections.errors import OtherLoopError
 
 Document: TypeAlias = dict[str, Any]
 Client: TypeAlias = "AsyncIOMotorClient[Any] | AsyncMongoClient[Any]"

@@ -16,9 +16,9 @@ from nact.errors import EngineClosedError
 from nact.persistence import PersistedSnapshot
 from nact_conformance.containers import MongoStorage
 from nact_persistence_mongo import MongoPersistenceEngine
-from nact_persistence_mongo._documents import snapshot_bson
-from nact_persistence_mongo._link import InFlight, Trying
-from nact_persistence_mongo._snapshots import Snapshots
+from nact_persistence_mongo._connections.retry import InFlight, Trying
+from nact_persistence_mongo._documents.decoding import snapshot_bson
+from nact_persistence_mongo._writing.snapshots import Snapshots
 
 pytestmark = pytest.mark.anyio
 

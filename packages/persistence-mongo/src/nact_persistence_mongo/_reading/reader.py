@@ -10,13 +10,13 @@ from bson.errors import InvalidDocument
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedSnapshot
-from nact_persistence_mongo._documents import FIELDS, decoded, end_of, last_number, stored_snapshot
-from nact_persistence_mongo._driver import Collection, Collections, Document, RawBatches
+from nact_persistence_mongo._connections.drivers import Collection, Collections, Document, RawBatches
+from nact_persistence_mongo._connections.retry import Trying
+from nact_persistence_mongo._documents.decoding import FIELDS, decoded, end_of, last_number, stored_snapshot
 from nact_persistence_mongo._fences import LAST, Fences
-from nact_persistence_mongo._link import Trying
-from nact_persistence_mongo._newcomers import Newcomers
-from nact_persistence_mongo._seen import Seen
-from nact_persistence_mongo._sizes import Sizes
+from nact_persistence_mongo._reading.empty_keys import Newcomers
+from nact_persistence_mongo._reading.last_numbers import Seen
+from nact_persistence_mongo._reading.page_sizes import Sizes
 
 _NUMBERS = {"_id": 0, "sequence_number": 1, "events.sequence_number": 1}
 _IDS = {**_NUMBERS, "event_id": 1, "events.event_id": 1, "is_husk": 1}

@@ -15,11 +15,11 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure, PyMongoError
 
 from nact.errors import OutcomeUnknownError
-from nact_persistence_mongo._commands import Commands
-from nact_persistence_mongo._documents import MAX_DOCUMENT
-from nact_persistence_mongo._driver import Document
-from nact_persistence_mongo._errors import OTHER_COLLECTION
-from nact_persistence_mongo._ground import Ground, Grounds
+from nact_persistence_mongo._connections.commands import Commands
+from nact_persistence_mongo._connections.drivers import Document
+from nact_persistence_mongo._connections.errors import OTHER_COLLECTION
+from nact_persistence_mongo._documents.decoding import MAX_DOCUMENT
+from nact_persistence_mongo._writing.predecessors import Ground, Grounds
 
 _AROUND = 16  # bytes that a command needs for each document
 

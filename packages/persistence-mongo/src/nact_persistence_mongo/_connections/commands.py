@@ -12,8 +12,13 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError, OperationFailure, WriteConcernError
 
-from nact_persistence_mongo._driver import Database, Document
-from nact_persistence_mongo._errors import RefusedWriteError, is_passing_code, is_place_taken, is_unbegun_code
+from nact_persistence_mongo._connections.drivers import Database, Document
+from nact_persistence_mongo._connections.errors import (
+    RefusedWriteError,
+    is_passing_code,
+    is_place_taken,
+    is_unbegun_code,
+)
 
 
 class Commands:

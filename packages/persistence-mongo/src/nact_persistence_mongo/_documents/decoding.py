@@ -30,7 +30,7 @@ from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact.persistence.building import json_data
 from nact.persistence.building.json_data import MAX_INT, MIN_INT
 from nact.persistence.records import JsonValue, is_unicode
-from nact_persistence_mongo._driver import CODEC, Document
+from nact_persistence_mongo._connections.drivers import CODEC, Document
 
 MAX_DOCUMENT = 16 * 1024 * 1024 - 1024
 """MongoDB's limit, less what it adds."""

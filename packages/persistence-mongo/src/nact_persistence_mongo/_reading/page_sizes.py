@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bson.errors import InvalidDocument
 
-from nact_persistence_mongo._driver import Document
+from nact_persistence_mongo._connections.drivers import Document
 
 _BYTES = 512 * 1024
 _MOST_EVENTS = 1000

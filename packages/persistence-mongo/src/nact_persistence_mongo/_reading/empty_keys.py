@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
 from nact.errors import NactError
-from nact_persistence_mongo._errors import for_one
-from nact_persistence_mongo._link import look_at
+from nact_persistence_mongo._connections.errors import for_one
+from nact_persistence_mongo._connections.retry import look_at
 
 _AT_ONCE = 100
 _LONG = 4000  # characters of a key: a hundred such fit into one command

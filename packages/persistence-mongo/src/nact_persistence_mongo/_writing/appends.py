@@ -11,7 +11,7 @@ from bson.raw_bson import RawBSONDocument
 from nact.errors import InvalidEventError
 from nact.persistence import PersistedEvent
 from nact.persistence.building.group_commit import Outcome
-from nact_persistence_mongo._documents import MAX_DOCUMENT, event_bson, journal_document, size_of
+from nact_persistence_mongo._documents.decoding import MAX_DOCUMENT, event_bson, journal_document, size_of
 
 
 @dataclass(slots=True, eq=False)

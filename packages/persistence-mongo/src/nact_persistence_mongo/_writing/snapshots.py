@@ -11,11 +11,11 @@ from functools import partial
 from pymongo.errors import DuplicateKeyError
 
 from nact.persistence.building.json_data import MAX_INT
-from nact_persistence_mongo._commands import Commands
-from nact_persistence_mongo._documents import revised_snapshot
-from nact_persistence_mongo._driver import Collection
-from nact_persistence_mongo._errors import RefusedWriteError, refused
-from nact_persistence_mongo._link import Trying
+from nact_persistence_mongo._connections.commands import Commands
+from nact_persistence_mongo._connections.drivers import Collection
+from nact_persistence_mongo._connections.errors import RefusedWriteError, refused
+from nact_persistence_mongo._connections.retry import Trying
+from nact_persistence_mongo._documents.decoding import revised_snapshot
 
 
 class Snapshots:

@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from pymongo.errors import OperationFailure
 
-from nact_persistence_mongo._driver import Database, Document
+from nact_persistence_mongo._connections.drivers import Database, Document
 
 _BAD_VALUE = 2
 _LAST = {"$ifNull": [{"$last": "$events.sequence_number"}, "$sequence_number"]}

@@ -12,8 +12,8 @@ from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent
 from nact.persistence.building.paging import prefetched
 from nact.persistence.records import MAX_SEQUENCE_NUMBER
-from nact_persistence_mongo._documents import events_in
-from nact_persistence_mongo._reader import Documents, Page, Reader
+from nact_persistence_mongo._documents.decoding import events_in
+from nact_persistence_mongo._reading.reader import Documents, Page, Reader
 
 _FIRST = 64
 

@@ -15,8 +15,8 @@ from nact.errors import EngineUnavailableError, InvalidEventError, OutcomeUnknow
 from nact.persistence import PersistedEvent, PersistedSnapshot
 from nact_conformance.containers import MongoStorage
 from nact_persistence_mongo import MongoPersistenceEngine
-from nact_persistence_mongo._appends import Append
-from nact_persistence_mongo._writer import _decide
+from nact_persistence_mongo._writing.appends import Append
+from nact_persistence_mongo._writing.commits import _decide
 
 pytestmark = pytest.mark.anyio
 

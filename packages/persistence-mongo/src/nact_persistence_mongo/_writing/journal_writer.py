@@ -7,15 +7,15 @@ from operator import attrgetter
 from typing import Any
 
 from nact.errors import OutcomeUnknownError
-from nact_persistence_mongo._appends import Run
-from nact_persistence_mongo._commands import Commands
-from nact_persistence_mongo._errors import RefusedWriteError, is_passing_code, is_place_taken
+from nact_persistence_mongo._connections.commands import Commands
+from nact_persistence_mongo._connections.errors import RefusedWriteError, is_passing_code, is_place_taken
+from nact_persistence_mongo._connections.retry import Trying
 from nact_persistence_mongo._fences import Fences
-from nact_persistence_mongo._ground import Ground
-from nact_persistence_mongo._inserts import Inserted, Inserts, portions
-from nact_persistence_mongo._link import Trying
-from nact_persistence_mongo._seen import Seen
-from nact_persistence_mongo._sizes import Sizes
+from nact_persistence_mongo._reading.last_numbers import Seen
+from nact_persistence_mongo._reading.page_sizes import Sizes
+from nact_persistence_mongo._writing.appends import Run
+from nact_persistence_mongo._writing.inserts import Inserted, Inserts, portions
+from nact_persistence_mongo._writing.predecessors import Ground
 
 _size, _first = attrgetter("size"), attrgetter("first")
 

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 from nact.errors import NactError, OutcomeUnknownError, SequenceConflictError
 from nact.persistence.building.group_commit import Outcome
-from nact_persistence_mongo._appends import Append, Run, runs_of
-from nact_persistence_mongo._errors import for_one, refused
+from nact_persistence_mongo._connections.errors import for_one, refused
+from nact_persistence_mongo._connections.retry import InFlight, Trying
 from nact_persistence_mongo._fences import Fences
-from nact_persistence_mongo._journal import Journal
-from nact_persistence_mongo._link import InFlight, Trying
-from nact_persistence_mongo._reader import Reader
-from nact_persistence_mongo._seen import Seen
+from nact_persistence_mongo._reading.last_numbers import Seen
+from nact_persistence_mongo._reading.reader import Reader
+from nact_persistence_mongo._writing.appends import Append, Run, runs_of
+from nact_persistence_mongo._writing.journal_writer import Journal
 
 _MOST_IDS = 2000
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nact_persistence_mongo._commands import Commands
-from nact_persistence_mongo._driver import Document
-from nact_persistence_mongo._link import Trying
-from nact_persistence_mongo._reader import Reader
+from nact_persistence_mongo._connections.commands import Commands
+from nact_persistence_mongo._connections.drivers import Document
+from nact_persistence_mongo._connections.retry import Trying
+from nact_persistence_mongo._reading.reader import Reader
 
 _AT_ONCE = 2000
 _IS_NO_HUSK: Document = {"is_husk": {"$exists": False}}

@@ -1,0 +1,1 @@
+"""Connections to MongoDB: the drivers, their errors, commands, and attempts."""

@@ -1,0 +1,1 @@
+"""Reads: pages of journals, replays, snapshots, keys."""

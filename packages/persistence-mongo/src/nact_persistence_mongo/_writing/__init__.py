@@ -1,0 +1,1 @@
+"""Writes: batches of events, deletions, snapshots."""
