@@ -1,4 +1,4 @@
-"""Bounds beyond what MongoDB can count, event loops and processes that end, and what is under way meanwhile."""
+"""Engines that are closed, event loops and processes that end, and calls that are under way meanwhile."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from pymongo.errors import AutoReconnect
 
 from nact.errors import EngineClosedError
 from nact.persistence import PersistedSnapshot
+from nact.persistence.building.in_flight import InFlight
 from nact_conformance.containers import MongoStorage
 from nact_persistence_mongo import MongoPersistenceEngine
-from nact_persistence_mongo._connections.retry import InFlight, Trying
-from nact_persistence_mongo._documents.decoding import snapshot_bson
+from nact_persistence_mongo._connections.retry import ServerRetry
+from nact_persistence_mongo._documents.encoding import snapshot_bson
 from nact_persistence_mongo._writing.snapshots import Snapshots
 
 pytestmark = pytest.mark.anyio
@@ -111,13 +112,6 @@ async def test_what_is_under_way_at_closing_is_done_or_told(server: MongoStorage
         assert [each for each in errors if not isinstance(each, EngineClosedError)] == []
 
 
-async def test_no_write_begins_when_the_engine_closes() -> None:
-    writes = InFlight()
-    await writes.aclose()
-    with pytest.raises(EngineClosedError):
-        await writes.finish("a", asyncio.sleep(0))
-
-
 class Slow:
     """Commands of which the first waits until it is told to go on."""
 
@@ -155,9 +149,9 @@ async def test_a_cancelled_snapshot_does_not_undo_a_newer_one() -> None:
 
 
 async def test_an_attempt_has_a_small_part_of_the_time() -> None:
-    trying = Trying(160)
+    retry = ServerRetry(160)
     lengths = []
     for _ in range(4):
-        lengths.append(trying.left())
-        trying.failed(AutoReconnect("connection closed"))
+        lengths.append(retry.time_for_attempt())
+        retry.failed(AutoReconnect("connection closed"))
     assert lengths == [10.0, 15.0, 22.5, 33.75]

@@ -1,4 +1,4 @@
-"""What is read from documents that another program wrote, or changed. No server is needed for that."""
+"""Documents that another program wrote, or changed. These tests need no server."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ from bson.code import Code
 
 from nact.errors import CorruptJournalError
 from nact.persistence import PersistedEvent, PersistedSnapshot
-from nact_persistence_mongo._documents.decoding import (
-    decoded,
-    events_in,
-    snapshot_bson,
-    stored_snapshot,
-)
-from nact_persistence_mongo._writing.appends import append_of
+from nact_persistence_mongo._documents.codec import decoded
+from nact_persistence_mongo._documents.decoding import events_in, stored_snapshot
+from nact_persistence_mongo._documents.encoding import snapshot_bson
+from nact_persistence_mongo._writing.appends import append_all
 
 FOREIGN: list[Any] = [
     datetime(2020, 1, 1, tzinfo=UTC),
@@ -53,7 +50,7 @@ def read(document: dict[str, Any]) -> list[PersistedEvent]:
 
 
 def stored(*events: PersistedEvent) -> dict[str, Any]:
-    return bson.decode(append_of(events).document().raw)
+    return bson.decode(append_all(events).document().raw)
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=repr)
@@ -65,7 +62,7 @@ def test_a_value_that_json_does_not_have_makes_the_event_corrupt(foreign: Any) -
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=repr)
-def test_such_a_value_within_a_batch_is_found_behind_what_is_readable(foreign: Any) -> None:
+def test_a_foreign_value_within_a_batch_is_found_in_its_place(foreign: Any) -> None:
     document = stored(event(1), event(2))
     document["events"][1]["data"] = foreign
     (found,) = decoded(bson.encode(document))
@@ -78,7 +75,7 @@ def test_such_a_value_within_a_batch_is_found_behind_what_is_readable(foreign: A
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=repr)
-def test_such_a_value_makes_a_snapshot_corrupt(foreign: Any) -> None:
+def test_a_foreign_value_makes_a_snapshot_corrupt(foreign: Any) -> None:
     raw = snapshot_bson(PersistedSnapshot(key="k", sequence_number=5, data=None))
     (found,) = decoded(bson.encode({**bson.decode(raw), "data": foreign}))
     assert isinstance(found, dict)

@@ -1,4 +1,4 @@
-"""Which of a server's errors are worth another try."""
+"""The server's errors after which another attempt may succeed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pymongo.errors import OperationFailure
 from nact_persistence_mongo._connections.errors import is_passing
 
 RETRYABLE = (6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436)
-"""As the specification of retryable reads, which all drivers follow, has them."""
+"""The codes of the specification of retryable reads, which all drivers follow."""
 
 
 @pytest.mark.parametrize("code", RETRYABLE)

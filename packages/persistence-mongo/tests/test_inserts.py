@@ -1,4 +1,4 @@
-"""Inserting by the command itself, of which a stand-in takes down what it is sent. No server is needed for that."""
+"""Inserts by commands, to a stand-in that records them. These tests need no server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pymongo.errors import AutoReconnect, OperationFailure
 from nact.errors import EngineUnavailableError, OutcomeUnknownError
 from nact_persistence_mongo._connections.commands import Commands
 from nact_persistence_mongo._writing.inserts import Inserts, portions
-from nact_persistence_mongo._writing.predecessors import Ground, Grounds
+from nact_persistence_mongo._writing.predecessors import Predecessor, Predecessors
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ REPLACED = {"index": 0, "code": 361, "errmsg": "Collection UUID does not match t
 
 
 class Database:
-    """Takes down commands. Answers inserts; and looks by what it finds, or with an error."""
+    """Records commands. Answers inserts, and checks of predecessors with what is found, or with an error."""
 
     def __init__(self, answer: dict[str, Any] | None = None, found: list[Any] | Exception | None = None) -> None:
         self.commands: list[str] = []
@@ -49,7 +49,7 @@ def inserts(database: Database, w: int | str = "majority", *, journal: bool = Tr
     commands = Commands(database, "events", w, journal=journal)
     if uuid is not None:
         commands.pin(uuid)
-    return Inserts(commands, Grounds(database, "events"))
+    return Inserts(commands, Predecessors(database, "events"))
 
 
 DOCUMENTS = [RawBSONDocument(bson.encode({"n": number})) for number in range(3)]
@@ -103,19 +103,19 @@ async def test_one_dropped_halfway_leaves_the_outcome_unknown() -> None:
 
 @pytest.mark.parametrize("uuid", [None, "a uuid"], ids=["an old server", "a new server"])
 @pytest.mark.parametrize(
-    ("first", "found", "ground"),
+    ("first", "found", "predecessor"),
     [
-        (1, [], Ground.HOLDS),
-        (2, [{"last": 1}], Ground.HOLDS),
-        (3, [{"last": 1, "is_husk": True}], Ground.HOLDS),
-        (2, [], Ground.GAP),
-        (3, [{"last": 1}], Ground.GAP),
-        (2, OperationFailure("hint provided does not correspond to an existing index", 2), Ground.NO_INDEX),
-        (2, AutoReconnect("connection closed"), Ground.UNKNOWN),
-        (2, OperationFailure("not authorized", 13), Ground.UNKNOWN),
+        (1, [], Predecessor.FITS),
+        (2, [{"last": 1}], Predecessor.FITS),
+        (3, [{"last": 1, "is_husk": True}], Predecessor.FITS),
+        (2, [], Predecessor.MISSING),
+        (3, [{"last": 1}], Predecessor.MISSING),
+        (2, OperationFailure("hint provided does not correspond to an existing index", 2), Predecessor.NO_INDEX),
+        (2, AutoReconnect("connection closed"), Predecessor.UNKNOWN),
+        (2, OperationFailure("not authorized", 13), Predecessor.UNKNOWN),
     ],
     ids=["first", "next", "after a husk", "emptied", "after a gap", "no index", "cut", "refused"],
 )
-async def test_an_insert_tells_what_it_stands_on(uuid: object, first: int, found: Any, ground: Ground) -> None:
+async def test_an_insert_checks_its_predecessor(uuid: object, first: int, found: Any, predecessor: Predecessor) -> None:
     inserted = await inserts(Database(found=found), uuid=uuid).insert(DOCUMENTS[:1], "a", first)
-    assert inserted.ground is ground
+    assert inserted.predecessor is predecessor

@@ -1,4 +1,4 @@
-"""When an error says that nothing was stored."""
+"""Errors that say that nothing was stored, and those that can't."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nact.errors import (
     OutcomeUnknownError,
     SequenceConflictError,
 )
-from nact_persistence_mongo._connections.retry import Trying
+from nact_persistence_mongo._connections.retry import ServerRetry
 from nact_persistence_mongo._writing.appends import Append
 from nact_persistence_mongo._writing.commits import _decide
 
@@ -44,7 +44,7 @@ def attempts(*errors: Exception) -> Callable[[], Awaitable[None]]:
 
 async def failed(*errors: Exception, writes: bool = True) -> NactError:
     with pytest.raises(NactError) as caught:
-        await Trying(0.1, writes=writes).run(attempts(*errors))
+        await ServerRetry(0.1, writes=writes).run(attempts(*errors))
     return caught.value
 
 
@@ -85,7 +85,7 @@ async def test_a_question_stores_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("maybe_done", "ids", "expected"),
+    ("in_doubt", "ids", "expected"),
     [
         (False, {2: "theirs"}, SequenceConflictError),
         (True, {2: "theirs"}, SequenceConflictError),
@@ -94,9 +94,7 @@ async def test_a_question_stores_nothing() -> None:
     ],
     ids=["taken", "taken since", "deleted", "deleted since"],
 )
-async def test_a_conflict_needs_another_event_in_the_place(
-    maybe_done: bool, ids: dict[int, str], expected: type
-) -> None:
+async def test_a_conflict_needs_another_event_in_the_place(in_doubt: bool, ids: dict[int, str], expected: type) -> None:
     item = Append("a", 2, 2, [b""], ["mine"], 1)
-    assert _decide([item], 4, ids, maybe_done=maybe_done) == []
+    assert _decide([item], 4, ids, in_doubt=in_doubt) == []
     assert type(item.outcome) is expected

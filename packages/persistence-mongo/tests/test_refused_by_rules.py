@@ -1,4 +1,4 @@
-"""What the server's own rules refuse: it fails at once, alone, and with the server's words."""
+"""Documents that rules of the server refuse: each fails at once, alone, and with the server's words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STATES = "states_with_emails"
 
 @pytest.fixture
 async def strict(server: MongoStorage, shell: Shell) -> AsyncIterator[MongoPersistenceEngine]:
-    """An engine whose collections have a unique index of somebody's own, made before the journal's."""
+    """An engine whose collections have a unique index of the application's, made before the journal's."""
     for name in (EMAILS, STATES):
         shell.drop_collection(name)
         has_one = {"data.email": {"$exists": True}}
@@ -87,7 +87,7 @@ async def test_a_snapshot_that_is_refused_says_so_at_once(
 async def test_a_refusal_after_a_lost_answer_is_not_known() -> None:
     item = Append("a", 1, 1, [b""], ["mine"], 1)
     item.refusal = "E11000"
-    _decide([item], 0, {}, maybe_done=True)
+    _decide([item], 0, {}, in_doubt=True)
     assert isinstance(item.outcome, EngineUnavailableError)
     assert isinstance(item.outcome, OutcomeUnknownError)
 
@@ -95,4 +95,4 @@ async def test_a_refusal_after_a_lost_answer_is_not_known() -> None:
 async def test_a_refused_event_that_is_stored_is_found() -> None:
     item = Append("a", 1, 1, [b""], ["mine"], 1)
     item.refusal = "E11000"
-    assert _decide([item], 1, {1: "mine"}, maybe_done=False) == [item]
+    assert _decide([item], 1, {1: "mine"}, in_doubt=False) == [item]

@@ -1,12 +1,13 @@
-"""The collections and their indexes: made if they aren't there, and refused if they would alter what is stored."""
+"""Makes the collections and their indexes, and refuses collections that can't hold a journal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from nact.errors import CorruptJournalError
-from nact_persistence_mongo._connections.drivers import Collection, Database, Document
-from nact_persistence_mongo._connections.retry import Trying
+from nact_persistence_mongo._connections.drivers import Collection, Database
+from nact_persistence_mongo._connections.retry import ServerRetry
+from nact_persistence_mongo._documents.codec import Document
 
 _KEYS = [("key", 1), ("sequence_number", 1)]
 _SIMPLE = {"locale": "simple"}
@@ -14,42 +15,46 @@ _MONGODB_6 = 17
 
 
 async def prepare(
-    database: Database, collections: list[Collection], trying: Trying, *, create: bool
+    database: Database, collections: list[Collection], retry: ServerRetry, *, create: bool
 ) -> Mapping[str, object]:
-    """Returns when the collections can be used. Any number of programs may do this at once.
+    """Makes the collections ready for use. Any number of processes may do this at once.
 
     Returns:
-        The UUIDs by which commands can name them; none where the server knows no such commands.
+        The UUIDs by which commands can name the collections; none if the server has no such commands.
 
     Raises:
-        CorruptJournalError: One is of a kind that can't hold a journal, or has no unique index.
+        CorruptJournalError: A collection is of a kind that can't hold a journal, or has no unique index.
         EngineUnavailableError: The server can't be reached, or refuses.
     """
     names = [collection.name for collection in collections]
-    uuids = await _existing(database, names, trying)
+    uuids = await _existing(database, names, retry)
     for collection in collections:
         if create:
-            await _create_index(collection, trying)
+            await _create_index(collection, retry)
         else:
-            await _check_index(database, collection.name, trying)
+            await _check_index(database, collection.name, retry)
     if len(uuids) < len(names):
-        uuids = await _existing(database, names, trying)
-    return uuids if await _knows_uuids(database, trying) else {}
+        uuids = await _existing(database, names, retry)
+    return uuids if await _knows_uuids(database, retry) else {}
 
 
-async def _existing(database: Database, names: list[str], trying: Trying) -> dict[str, object]:
-    """The UUIDs of those that are there, which can hold a journal."""
+async def _existing(database: Database, names: list[str], retry: ServerRetry) -> dict[str, object]:
+    """The UUIDs of the collections that exist.
+
+    Raises:
+        CorruptJournalError: A collection is of a kind that can't hold a journal.
+    """
     listing: Document = {"listCollections": 1, "filter": {"name": {"$in": names}}}
-    found = await trying.run(lambda: database.command(listing))
+    found = await retry.run(lambda: database.command(listing))
     descriptions = found["cursor"]["firstBatch"]
     for description in descriptions:
         _check(description)
     return {each["name"]: each["info"]["uuid"] for each in descriptions if "uuid" in each.get("info", {})}
 
 
-async def _knows_uuids(database: Database, trying: Trying) -> bool:
-    """Whether commands that write may name a collection by its UUID: since MongoDB 6.0; routers weren't tried."""
-    hello = await trying.run(lambda: database.command({"hello": 1}))
+async def _knows_uuids(database: Database, retry: ServerRetry) -> bool:
+    """True if commands that write may name a collection by its UUID: from MongoDB 6.0 on. Routers weren't tried."""
+    hello = await retry.run(lambda: database.command({"hello": 1}))
     return hello["maxWireVersion"] >= _MONGODB_6 and hello.get("msg") != "isdbgrid"
 
 
@@ -63,13 +68,13 @@ def _check(description: Document) -> None:
         raise CorruptJournalError(f"the collection {name!r} has a collation, so that different keys would be one")
 
 
-async def _create_index(collection: Collection, trying: Trying) -> None:
-    await trying.run(lambda: collection.create_index(_KEYS, unique=True, collation=_SIMPLE))
+async def _create_index(collection: Collection, retry: ServerRetry) -> None:
+    await retry.run(lambda: collection.create_index(_KEYS, unique=True, collation=_SIMPLE))
 
 
-async def _check_index(database: Database, name: str, trying: Trying) -> None:
-    """Without the index, two writers could both win."""
-    found = await trying.run(lambda: database.command({"listIndexes": name}))
+async def _check_index(database: Database, name: str, retry: ServerRetry) -> None:
+    """Returns if the collection has the unique index, which decides between writers."""
+    found = await retry.run(lambda: database.command({"listIndexes": name}))
     for index in found["cursor"]["firstBatch"]:
         if list(index["key"].items()) == _KEYS and index.get("unique") and "partialFilterExpression" not in index:
             return

@@ -1,4 +1,4 @@
-"""What one event loop uses of an engine: its client, its writer, its reader."""
+"""The part of an engine that belongs to one event loop: its client, its writers, its reader."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ import asyncio
 from dataclasses import dataclass
 
 from nact.persistence.building.group_commit import GroupCommit
+from nact.persistence.building.in_flight import InFlight
+from nact.persistence.building.last_numbers import LastNumbers
 from nact_persistence_mongo._connections.commands import Commands
 from nact_persistence_mongo._connections.drivers import Databases, Source, check_loop
-from nact_persistence_mongo._connections.retry import InFlight, Trying
+from nact_persistence_mongo._connections.retry import ServerRetry
 from nact_persistence_mongo._fences import Fences
-from nact_persistence_mongo._reading.last_numbers import Seen
-from nact_persistence_mongo._reading.page_sizes import Sizes
+from nact_persistence_mongo._reading.page_sizes import PageSizes
 from nact_persistence_mongo._reading.reader import Reader
 from nact_persistence_mongo._schema import prepare
 from nact_persistence_mongo._writing.appends import Append
-from nact_persistence_mongo._writing.commits import Writer
+from nact_persistence_mongo._writing.commits import Commits
 from nact_persistence_mongo._writing.deletion import Deletion
 from nact_persistence_mongo._writing.inserts import Inserts
-from nact_persistence_mongo._writing.journal_writer import Journal
-from nact_persistence_mongo._writing.predecessors import Grounds
+from nact_persistence_mongo._writing.journal_writer import JournalWriter
+from nact_persistence_mongo._writing.predecessors import Predecessors
 from nact_persistence_mongo._writing.snapshots import Snapshots
 
-_LANES = 2
-"""So many batches are in flight at once, of different keys: one is worked on while the other becomes durable."""
+_BATCHES_IN_FLIGHT = 2
+"""One batch is prepared while the other becomes durable. A key's writes always go into the same one of the two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """The engine's options; see `MongoPersistenceEngine`."""
+    """The engine's options, checked: see `MongoPersistenceEngine`. The collections' names have the prefix."""
 
     source: str | Source
     database: str | None
@@ -46,7 +47,7 @@ class Session:
 
     Args:
         setup: The engine's options.
-        former: The session before it, which may have been left open in an event loop that was closed.
+        former: The session before this one, which may have been left open in an event loop that was closed.
     """
 
     def __init__(self, setup: Setup, former: Session | None = None) -> None:
@@ -59,14 +60,14 @@ class Session:
         self._collections = collections
         self._events = self._commands(setup.event_collection)
         self._snapshots = self._commands(setup.snapshot_collection)
-        seen, sizes = Seen(), Sizes()
+        last_numbers, sizes = LastNumbers(), PageSizes()
         self.in_flight = InFlight()
         self._fences = Fences(self._events, collections.newest_events, setup.retry_for)
-        self.reader = Reader(collections, seen, self._fences, sizes, setup.retry_for)
-        inserts = Inserts(self._events, Grounds(self._databases.database, setup.event_collection))
-        journal = Journal(self._events, inserts, self._fences, seen, sizes)
-        writer = Writer(journal, self.reader, seen, self._fences, self.in_flight, retry_for=setup.retry_for)
-        self._lanes = [GroupCommit(writer.write, max_items=setup.max_batch) for _ in range(_LANES)]
+        self.reader = Reader(collections, last_numbers, self._fences, sizes, setup.retry_for)
+        inserts = Inserts(self._events, Predecessors(self._databases.database, setup.event_collection))
+        writer = JournalWriter(self._events, inserts, self._fences, last_numbers, sizes)
+        commits = Commits(writer, self.reader, last_numbers, self._fences, self.in_flight, retry_for=setup.retry_for)
+        self._group_commits = [GroupCommit(commits.write, max_items=setup.max_batch) for _ in range(_BATCHES_IN_FLIGHT)]
         self.deletion = Deletion(self._events, self.reader, setup.retry_for)
         self.snapshots = Snapshots(self._snapshots, collections.snapshots, setup.retry_for)
 
@@ -75,45 +76,45 @@ class Session:
         return Commands(self._databases.database, collection, setup.w, journal=setup.journal)
 
     async def open(self) -> None:
-        """Returns when the collections are there.
+        """Makes the collections ready for use.
 
         Raises:
             EngineUnavailableError: The server can't be reached.
-            CorruptJournalError: They aren't such as hold a journal.
+            CorruptJournalError: A collection can't hold a journal.
         """
         if self._former is not None:
-            await self._former.leave()
+            await self._former.abandon()
             self._former = None
-        trying = Trying(self._setup.retry_for, writes=False, whole=True)
+        retry = ServerRetry(self._setup.retry_for, writes=False, whole=True)
         create = self._setup.create_if_not_exists
         used = [self._collections.events, self._collections.snapshots]
-        uuids = await prepare(self._databases.database, used, trying, create=create)
+        uuids = await prepare(self._databases.database, used, retry, create=create)
         for collection, commands in zip(used, (self._events, self._snapshots), strict=True):
             if collection.name in uuids:
                 commands.pin(uuids[collection.name])
 
     async def settled(self, key: str) -> None:
-        """Returns when no write to the key is under way, nor can arrive any more."""
+        """Returns when no write to the key is under way, and none that was given up can still take effect."""
         await self.in_flight.settled(key)
         await self._fences.settle(key)
 
     async def all_settled(self, prefix: str) -> None:
-        """The same for the keys that begin like this, as far as writes to them were given up."""
+        """Settles all keys with this prefix to which writes were given up."""
         for key in self._fences.doubted(prefix):
             await self.settled(key)
 
     def persist(self, item: Append) -> asyncio.Future[None]:
-        """Await what this returns; it raises the item's outcome. Items of one key keep their order."""
-        return self._lanes[hash(item.key) % _LANES].submit(item, size=item.size)
+        """Submits the item; the future raises its outcome. Items of one key keep their order."""
+        return self._group_commits[hash(item.key) % _BATCHES_IN_FLIGHT].submit(item, size=item.size)
 
-    async def leave(self) -> None:
-        """Closes what was opened, from another event loop: nothing of its own goes on, so nothing is waited for."""
+    async def abandon(self) -> None:
+        """Closes the connections without waiting for writes: their event loop has ended, and they with it."""
         await self._databases.aclose()
 
     async def aclose(self) -> None:
-        """Waits for writes in flight, and closes what was opened."""
-        for lane in self._lanes:
-            await lane.aclose()
+        """Waits for writes in flight, and closes the connections."""
+        for group_commit in self._group_commits:
+            await group_commit.aclose()
         await self.in_flight.aclose()
         await self._databases.aclose()
 

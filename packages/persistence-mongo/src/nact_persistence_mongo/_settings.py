@@ -1,4 +1,4 @@
-"""Arguments, checked where they are given."""
+"""Checks the constructor's arguments. Each function returns the value, or raises `TypeError` or `ValueError`."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def checked_source(source: str | Source, database: str | None) -> str | Source:
 
 
 def _check_url(url: str) -> None:
-    """The driver would say some of this at the first use, and only warn of an option that it doesn't know.
+    """Returns if the driver can use the URL. The driver would tell some of this at first use only, some not at all.
 
     Raises:
-        ValueError: The URL can't be used. The message holds neither user nor password.
+        ValueError: The URL is invalid. The message holds neither user nor password.
     """
     if not url.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("the URL must begin with mongodb:// or mongodb+srv://")
     try:
         if url.startswith("mongodb://"):
             collection = parse_uri(url)["collection"]
-        else:  # its hosts are the name service's to tell
+        else:  # the name service knows its hosts
             collection = None
             if options := url.partition("?")[2]:
                 split_options(options)

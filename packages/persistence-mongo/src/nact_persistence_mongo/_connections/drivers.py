@@ -1,16 +1,12 @@
-"""What Motor and PyMongo's async client share, and nothing else of them."""
+"""Wraps what Motor and PyMongo's async client share, so that the engine runs on either."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 import pymongo
-from bson.binary import Binary
-from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
-from bson.int64 import Int64
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
@@ -18,14 +14,17 @@ from pymongo.errors import ConfigurationError
 from pymongo.read_concern import ReadConcern
 
 from nact_persistence_mongo._connections.errors import OtherLoopError
+from nact_persistence_mongo._documents.codec import CODEC, Document
 
-Document: TypeAlias = dict[str, Any]
 Client: TypeAlias = "AsyncIOMotorClient[Any] | AsyncMongoClient[Any]"
 Source: TypeAlias = "Client | AsyncIOMotorDatabase[Any] | AsyncDatabase[Any]"
 
+_CLOSING_PATIENCE = 1.0
+"""Seconds to wait for the server, and for each of the driver's threads, when a client is closed."""
+
 
 class RawBatches(Protocol):
-    """A cursor whose batches are BSON, not decoded."""
+    """A cursor whose batches are undecoded BSON."""
 
     alive: bool
 
@@ -51,11 +50,16 @@ class Collection(Protocol):
 
 
 class Collections(NamedTuple):
-    """What the engine reads and writes."""
+    """The engine's collections, for reading.
+
+    Attributes:
+        events: The journal, as a majority has it if writes wait for a majority.
+        newest_events: The journal as the primary has it, including what other members haven't confirmed yet.
+        snapshots: The snapshots, read as `events` are.
+    """
 
     events: Collection
     newest_events: Collection
-    """The events as the primary has them, with what other members haven't confirmed yet."""
     snapshots: Collection
 
 
@@ -65,66 +69,14 @@ class Database(Protocol):
     async def command(self, command: Document) -> Document: ...
 
 
-_PATIENCE = 1.0
-
-
-class Foreign(NamedTuple):
-    """A value that no JSON value was stored as: another program wrote it."""
-
-    value: object
-
-
-class _Integers(TypeDecoder):
-    """MongoDB's long integers come back as what they were: int, not PyMongo's subclass of it."""
-
-    bson_type = Int64
-
-    def transform_bson(self, value: Any) -> int:
-        return int(value)
-
-
-class _Bytes(TypeDecoder):
-    """Binary data, which would come back as bytes."""
-
-    bson_type = bytes
-
-    def transform_bson(self, value: Any) -> Foreign:
-        return Foreign(value)
-
-
-class _Binary(TypeDecoder):
-    """Binary data of a special kind, as a UUID, which `marshal` would take for bytes."""
-
-    bson_type = Binary
-
-    def transform_bson(self, value: Any) -> Foreign:
-        return Foreign(value)
-
-
-class _Floats(TypeDecoder):
-    """JSON has no NaN, and no infinity."""
-
-    bson_type = float
-
-    def transform_bson(self, value: float) -> object:
-        return value if isfinite(value) else Foreign(value)
-
-
-CODEC: CodecOptions[Document] = CodecOptions(
-    type_registry=TypeRegistry([_Integers(), _Bytes(), _Binary(), _Floats()]),
-    # Dates of other programs, even beyond the year 9999, are found in the data, not while decoding.
-    datetime_conversion=DatetimeConversion.DATETIME_MS,
-)
-
-
 class Databases:
-    """The database as writes and reads use it, and the client if it was made here.
+    """The database with the engine's own settings, and the client if the engine made it.
 
     Args:
         source: A URL, a client, or a database.
-        name: Of the database, if it isn't the one that `source` names.
-        w: How many members have a write before it is acknowledged.
-        journal: Whether it has to be in the journal on their disks.
+        name: The database's name, if `source` doesn't say it.
+        w: How many members must have a write before it is acknowledged.
+        journal: Whether these members must have it in their on-disk journals.
     """
 
     def __init__(self, source: str | Source, name: str | None, w: int | str, journal: bool) -> None:
@@ -148,22 +100,24 @@ class Databases:
         return Collections(self._database[events], newest, self._database[snapshots])
 
     async def aclose(self) -> None:
+        """Closes the client if the engine made it, and returns when its threads have ended."""
         if self._owned is not None:
             client, self._owned = self._owned, None
             threads = _threads(client.delegate)
-            with pymongo.timeout(_PATIENCE):  # it says goodbye to the server, which may be silent
+            with pymongo.timeout(_CLOSING_PATIENCE):  # closing sends a last command to the server, which may be silent
                 await asyncio.to_thread(client.close)
             for thread in threads:
                 thread.wake()
-            await asyncio.gather(*(asyncio.to_thread(thread.join, _PATIENCE) for thread in threads))
+            await asyncio.gather(*(asyncio.to_thread(thread.join, _CLOSING_PATIENCE) for thread in threads))
 
 
 def is_source(source: object) -> bool:
-    """Whether it is a client or a database of either driver."""
+    """True for a client or a database of either driver."""
     return isinstance(source, AsyncIOMotorClient | AsyncMongoClient | AsyncIOMotorDatabase | AsyncDatabase)
 
 
 def is_database(source: object) -> bool:
+    """True for a database of either driver."""
     return isinstance(source, AsyncIOMotorDatabase | AsyncDatabase)
 
 
@@ -171,17 +125,19 @@ def check_loop(source: object) -> None:
     """Returns if the client can be used in the running event loop.
 
     Raises:
-        OtherLoopError: It belongs to another one.
+        OtherLoopError: The client belongs to another event loop.
     """
     client = source.client if isinstance(source, AsyncIOMotorDatabase | AsyncDatabase) else source
+    # PyMongo's client keeps its loop in a private attribute. Without it the driver itself refuses, at the first use.
     loop = client.get_io_loop() if isinstance(client, AsyncIOMotorClient) else getattr(client, "_loop", None)
     if loop is not None and loop is not asyncio.get_running_loop():
         raise OtherLoopError("the MongoDB client belongs to another event loop; make both anew in this one")
 
 
 def _threads(client: Any) -> list[Any]:
-    """What watches the servers for the client, which would stay for ten seconds after it is closed."""
-    # PyMongo has no name for them that is public. Where they are called otherwise, they just stay those ten seconds.
+    """The client's threads that watch the servers. They would run for up to ten seconds after the client is closed."""
+    # PyMongo has no public name for them. A version that renames them only leaves them running for those seconds;
+    # test_closing_ends_the_drivers_threads tells when that happens.
     threads = [getattr(client, "_kill_cursors_executor", None)]
     for server in list(getattr(getattr(client, "_topology", None), "_servers", {}).values()):
         monitor = getattr(server, "_monitor", None)

@@ -1,8 +1,7 @@
-"""Every error of the driver as one of nact's: which one depends on what the caller can do about it."""
+"""Translates the drivers' errors to nact's, by what the caller can do about them."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,15 +27,15 @@ from nact.persistence.building.errors import engine_unavailable
 
 DUPLICATE = 11000
 OTHER_COLLECTION = 361
-"""The collection isn't the one that the command names by its UUID."""
+"""The server's code for a collection that isn't the one whose UUID the command names."""
 
-# The server was interrupted, is stepping down or shutting down, has just started, or waited in vain: worth another try.
+# The server was interrupted, is stepping down or shutting down, has just started, or timed out: try again.
 _PASSING = frozenset(
     {6, 7, 24, 43, 50, 64, 89, 91, 100, 112, 134, 189, 237, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436}
 )
 _LOGIN = frozenset({8, 11, 13, 18, 33, 8000})
 
-# The server refuses these before it begins, so no part of the command took effect. With any other code a part may have.
+# With these codes the server refuses a command before it begins. With any other, a part may have taken effect.
 _REFUSED_UNBEGUN = frozenset({2, 9, 13, 14, 18, 26, 59, 72, 166, OTHER_COLLECTION, 8000})
 
 _PLACE = {"key": 1, "sequence_number": 1}
@@ -45,20 +44,20 @@ _NEVER_LEFT = ServerSelectionTimeoutError | WaitQueueTimeoutError | Configuratio
 
 
 class OtherLoopError(EngineClosedError, RuntimeError):
-    """The client belongs to another event loop, which may be closed: the engine can't be used here."""
+    """The client belongs to another event loop, so the engine can't be used in this one."""
 
 
 class RefusedWriteError(WriteError):
-    """The server refused the one document that a command had, so nothing was stored by it."""
+    """The server refused the only document of a command, so the command stored nothing."""
 
 
 def is_place_taken(failure: Mapping[str, Any]) -> bool:
-    """Whether there is a document of this key and number, by the journal's own index and no other unique one."""
+    """True if the unique index on key and number refused the document, and not another unique index."""
     return failure.get("code") == DUPLICATE and dict(failure.get("keyPattern", _PLACE)) == _PLACE
 
 
 def is_passing(error: PyMongoError) -> bool:
-    """Whether the same again may succeed a moment later."""
+    """True if another attempt may succeed."""
     if isinstance(error, ConnectionFailure | ExecutionTimeout | WriteConcernError | WTimeoutError) or error.timeout:
         return True
     if isinstance(error, OperationFailure) and not isinstance(error, BulkWriteError):
@@ -67,17 +66,17 @@ def is_passing(error: PyMongoError) -> bool:
 
 
 def is_passing_code(failure: Mapping[str, Any]) -> bool:
-    """The same for one of the errors of a bulk write."""
+    """The same for one failure among the answers to a command."""
     return failure.get("code") in _PASSING
 
 
 def is_unbegun_code(failure: Mapping[str, Any]) -> bool:
-    """Whether it is about the command (rights, another collection), and not about the document to be written."""
+    """True if the failure is about the command (rights, another collection), and not about the document."""
     return failure.get("code") in _REFUSED_UNBEGUN
 
 
 def may_be_done(error: PyMongoError) -> bool:
-    """Whether the server may have done what the one command asked for. Only a proof makes it False."""
+    """True unless it is proven that the command had no effect."""
     if isinstance(error, RefusedWriteError):
         return False
     if isinstance(error, OperationFailure) and not isinstance(error, BulkWriteError):
@@ -86,30 +85,23 @@ def may_be_done(error: PyMongoError) -> bool:
 
 
 def translated(error: PyMongoError, *, outcome_known: bool) -> NactError:
-    """The error of nact. Its cause is to be set to the driver's."""
-    # By its class this one says that nothing was stored.
+    """The error of nact, to be raised from the driver's."""
+    # EngineClosedError says that nothing was stored.
     if outcome_known and isinstance(error, InvalidOperation):
         return EngineClosedError(f"the MongoDB client is closed: {error}")
     return engine_unavailable(f"{_reason(error)} (MongoDB: {error})"[:1000], outcome_known=outcome_known)
 
 
 def too_large(error: DocumentTooLarge, *, outcome_known: bool) -> NactError:
-    """The error of nact for what the driver doesn't send, with an error that is none of PyMongo's own."""
+    """The error of nact for a document that the driver refuses to send."""
     text = f"MongoDB can't hold it: {error}"
     return InvalidEventError(text) if outcome_known else OutcomeUnknownError(text)
 
 
 def refused(what: str, words: object, *, outcome_known: bool) -> NactError:
-    """The error of nact for what the server's rules (validation, a unique index of one's own) don't let in."""
+    """The error of nact for a document that the server's rules (validation, another unique index) refuse."""
     text = f"MongoDB refused {what}: {words}"[:1000]
     return InvalidEventError(text) if outcome_known else OutcomeUnknownError(text)
-
-
-def for_one(error: NactError) -> NactError:
-    """A copy for each of many: an error raised in many places gathers all their tracebacks."""
-    mine = copy.copy(error)
-    mine.__cause__ = error.__cause__
-    return mine
 
 
 def _reason(error: PyMongoError) -> str:

@@ -1,4 +1,4 @@
-"""Turns pages into a stream: the next page is fetched while this one is consumed."""
+"""Replays a journal: makes a stream of pages, and fetches the next one while the consumer uses this one."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from nact.persistence.records import MAX_SEQUENCE_NUMBER
 from nact_persistence_mongo._documents.decoding import events_in
 from nact_persistence_mongo._reading.reader import Documents, Page, Reader
 
-_FIRST = 64
+_FIRST_PAGE = 64
 
 
 class Replay:
     """One replay of one key.
 
-    The first page has few documents; the others have up to `page_size`, or fewer if they are large.
+    The first page has few documents; later ones have up to `page_size`, or fewer if they are large.
 
     Args:
         key: The persistence key.
-        after: The sequence number to begin behind.
-        limit: At most so many events; `None` for all.
-        tags: Only events that carry all of these.
-        page_size: At most so many documents are read at once.
+        after: The sequence number after which to begin.
+        limit: The most events to yield; `None` for all.
+        tags: Only events that carry all of these are yielded.
+        page_size: The most documents to read at once.
     """
 
     def __init__(self, key: str, after: int, limit: int | None, tags: frozenset[str], page_size: int) -> None:
         self._key = key
-        self._position = min(after, MAX_SEQUENCE_NUMBER)  # nothing is behind that
+        self._position = min(after, MAX_SEQUENCE_NUMBER)  # no event is after that
         self._left = limit
         self._tags = tags
         self._page_size = page_size
         self._arriving = 0
 
     async def events(self, reader: Reader) -> AsyncGenerator[PersistedEvent]:
-        """The events. Holds nothing while the consumer works, but a page that is on its way."""
+        """The events. While the consumer works, it holds nothing except the page that is being fetched."""
         if self._left == 0:
             return
         begin = self._first(reader)
         while True:
-            async with aclosing(prefetched(begin, partial(self._fetch_behind, reader))) as pages:
+            async with aclosing(prefetched(begin, partial(self._fetch_next, reader))) as pages:
                 async for page in pages:
                     for event in self._chosen(page.documents):
                         self._left = None if self._left is None else self._left - 1
@@ -58,9 +58,9 @@ class Replay:
 
     async def _first(self, reader: Reader) -> Page:
         """The first page: it may begin within a document."""
-        if self._position == 0 and await reader.without_events.has_nothing(self._key):
+        if self._position == 0 and await reader.without_events.is_known_empty(self._key):
             return Page([], 0, is_inside=False, is_last=True)
-        first = reader.page(self._key, self._position, self._asked(_FIRST))
+        first = reader.page(self._key, self._position, self._asked(_FIRST_PAGE))
         page, self._arriving = await asyncio.gather(first, reader.arriving(self._key))
         if self._position == 0 or _first_number(page) == self._position + 1:
             return page
@@ -68,34 +68,34 @@ class Replay:
         return rest if rest.documents else page
 
     async def _wait(self, reader: Reader, page: Page) -> Page:
-        """What was written, but wasn't confirmed yet, when the replay began: it will be there, or be rolled back."""
-        trying = reader.trying()
+        """Waits for events that were written but not confirmed when the replay began, until they are, or are gone."""
+        retry = reader.new_retry()
         while True:
-            await trying.pause()
-            page = await reader.page(self._key, page.behind, self._asked(_FIRST))
+            await retry.pause()
+            page = await reader.page(self._key, page.end, self._asked(_FIRST_PAGE))
             if page.documents:
                 return page
             self._arriving = min(self._arriving, await reader.arriving(self._key))
             if self._position >= self._arriving:
                 return page
 
-    def _fetch_behind(self, reader: Reader, page: Page) -> Coroutine[Any, Any, Page] | None:
+    def _fetch_next(self, reader: Reader, page: Page) -> Coroutine[Any, Any, Page] | None:
         is_filled = self._left is not None and not self._tags and len(page.documents) >= self._left
         if page.is_last or is_filled or any(not isinstance(document, dict) for document in page.documents):
             return None
         if page.is_inside:
-            return reader.rest(self._key, page.behind)
-        return reader.page(self._key, page.behind, self._asked(self._page_size))
+            return reader.rest(self._key, page.end)
+        return reader.page(self._key, page.end, self._asked(self._page_size))
 
     def _asked(self, count: int) -> int:
         count = min(count, self._page_size)
         return count if self._left is None or self._tags else min(count, self._left)
 
     def _chosen(self, documents: Documents) -> Iterator[PersistedEvent]:
-        """The events that carry the tags.
+        """The events of the documents that carry the tags.
 
         Raises:
-            CorruptJournalError: One is missing (not checked with tags) or can't be read.
+            CorruptJournalError: An event is missing (not checked with tags), or can't be read.
         """
         for document in documents:
             if not isinstance(document, dict):

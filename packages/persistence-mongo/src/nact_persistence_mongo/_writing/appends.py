@@ -1,4 +1,4 @@
-"""What is to be appended: the events of each call, and the documents that hold those of several."""
+"""The events that each call appends, and the documents that hold the events of one call or of several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bson.raw_bson import RawBSONDocument
 from nact.errors import InvalidEventError
 from nact.persistence import PersistedEvent
 from nact.persistence.building.group_commit import Outcome
-from nact_persistence_mongo._documents.decoding import MAX_DOCUMENT, event_bson, journal_document, size_of
+from nact_persistence_mongo._documents.encoding import MAX_DOCUMENT, event_bson, journal_document, size_of
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +46,7 @@ class Append:
     def settle(self, outcome: Outcome) -> None:
         self.outcome, self.is_settled = outcome, True
 
-    # Most stand alone in their batch, and are a run by themselves.
+    # Most items are the only one of their key in a batch, and are a run by themselves.
 
     @property
     def items(self) -> Sequence[Append]:
@@ -60,7 +60,7 @@ class Append:
 
 @dataclass(slots=True, eq=False)
 class Several:
-    """Items that follow one another and are stored as one document: an event behind a refused one leaves no gap."""
+    """Items that follow one another. They are stored as one document, so that none is stored without those before."""
 
     key: str
     first: int
@@ -78,11 +78,11 @@ class Several:
 
 
 Run: TypeAlias = "Several | Append"
-"""What goes into one document."""
+"""Items that go into one document."""
 
 
 def runs_of(items: Sequence[Append]) -> list[Run]:
-    """The items in their order; of a key, those from its first one on that follow one another."""
+    """The runs of a batch, one for each key: its first item and those that follow without a gap."""
     runs: dict[str, Run] = {}
     ended: set[str] = set()
     for item in items:
@@ -103,18 +103,29 @@ def _follows(item: Append, run: Run) -> bool:
     return is_next and not item.is_suspect and not run.items[0].is_suspect
 
 
-def append_of(events: Sequence[PersistedEvent]) -> Append:
+def append_one(event: PersistedEvent) -> Append:
+    """The item for one event, which may be a tombstone.
+
+    Raises:
+        InvalidEventError: The event can't be stored exactly.
+    """
+    document, number = event_bson(event), event.sequence_number
+    first = 1 if event.is_deleted else number
+    return Append(event.key, first, number, (document,), (event.event_id,), len(document))
+
+
+def append_all(events: Sequence[PersistedEvent]) -> Append:
     """The item for a batch.
 
     Raises:
         InvalidEventError: An event can't be stored exactly, or they don't fit into one document.
     """
+    if len(events) == 1:
+        return append_one(events[0])
     key, first, last = events[0].key, events[0].sequence_number, events[-1].sequence_number
     documents = [event_bson(event) for event in events]
     size = size_of(documents)
-    if size > MAX_DOCUMENT and len(documents) > 1:
+    if size > MAX_DOCUMENT:
         text = f"the batch of {len(documents)} events from {first} of key {key!r:.200} has about {size} bytes"
         raise InvalidEventError(f"{text}; a document of MongoDB holds {MAX_DOCUMENT}, and a batch is one document")
-    return Append(
-        key, 1 if events[0].is_deleted else first, last, documents, [event.event_id for event in events], size
-    )
+    return Append(key, first, last, documents, [event.event_id for event in events], size)

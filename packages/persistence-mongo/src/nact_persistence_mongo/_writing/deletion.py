@@ -1,7 +1,7 @@
-"""Deletes events. First a tombstone, then, from the beginning on, what lies before it: a reader sees no gap.
+"""Deletes events: first makes the tombstone, then, from the beginning on, empties what lies before it.
 
-The documents stay, without their data, as husks: each keeps its number taken, so that a writer which is late, and knows
-nothing of the deletion, can't use the number again.
+So a reader sees no gap at any time. The documents stay as *husks*, without their data. Each keeps its number taken, so
+that a slow writer that doesn't know of the deletion can't use the number again.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from nact_persistence_mongo._connections.commands import Commands
-from nact_persistence_mongo._connections.drivers import Document
-from nact_persistence_mongo._connections.retry import Trying
+from nact_persistence_mongo._connections.retry import ServerRetry
+from nact_persistence_mongo._documents.codec import Document
 from nact_persistence_mongo._reading.reader import Reader
 
 _AT_ONCE = 2000
 _IS_NO_HUSK: Document = {"is_husk": {"$exists": False}}
-_MAKE_HUSK: list[Document] = [
+_TO_HUSK: list[Document] = [
     {"$replaceWith": {"_id": "$_id", "key": "$key", "sequence_number": "$sequence_number", "is_husk": True}}
 ]
-_BURY = {
+_TO_TOMBSTONE: Document = {
     "$set": {"is_deleted": True, "data": None, "tags": []},
     "$unset": {"data_json": "", "metadata": "", "metadata_json": ""},
 }
@@ -28,9 +28,9 @@ class Deletion:
     """Deletes events.
 
     Args:
-        commands: Write to the journal.
+        commands: Commands that write to the journal.
         reader: Tells what is stored.
-        retry_for: For how many seconds each step is tried.
+        retry_for: Seconds for which each step is tried.
     """
 
     def __init__(self, commands: Commands, reader: Reader, retry_for: float) -> None:
@@ -39,6 +39,11 @@ class Deletion:
         self._retry_for = retry_for
 
     async def delete(self, key: str, up_to: int) -> None:
+        """Deletes the key's events up to this number, or to the last one if that is lower.
+
+        Raises:
+            NactError: The server can't be reached, or refuses. Some of the events may be deleted.
+        """
         number = min(up_to, await self._reader.highest(key))
         document = await self._reader.holder(key, number) if number > 0 else None
         if document is None:
@@ -46,17 +51,17 @@ class Deletion:
         first = document["sequence_number"]
         query = {"key": key, "sequence_number": first, **_IS_NO_HUSK}
         if "events" in document:
-            await self._update(True, {**query, "events": {"$exists": True}}, _bury_inside(number))
+            await self._update(True, {**query, "events": {"$exists": True}}, _to_tombstone_inside(number))
         else:
-            await self._update(True, query, _BURY)
+            await self._update(True, query, _TO_TOMBSTONE)
         await self._empty(key, first)
 
     async def _empty(self, key: str, before: int) -> None:
-        """Makes husks of the documents before this number, some thousand at a time."""
+        """Makes husks of the documents before this number, `_AT_ONCE` at a time."""
         start = 1
         while numbers := await self._next(key, start, before):
             chosen = {"$gte": numbers[0], "$lte": numbers[-1]}
-            await self._update(False, {"key": key, "sequence_number": chosen, **_IS_NO_HUSK}, _MAKE_HUSK)
+            await self._update(False, {"key": key, "sequence_number": chosen, **_IS_NO_HUSK}, _TO_HUSK)
             start = numbers[-1] + 1
 
     async def _next(self, key: str, start: int, before: int) -> list[int]:
@@ -65,11 +70,11 @@ class Deletion:
 
     async def _update(self, is_one: bool, query: Document, update: Any) -> None:
         updates = [{"q": query, "u": update, "multi": not is_one}]
-        await Trying(self._retry_for).run(lambda: self._commands.change("update", updates=updates))
+        await ServerRetry(self._retry_for).run(lambda: self._commands.change("update", updates=updates))
 
 
-def _bury_inside(number: int) -> list[Document]:
-    """Of a document's events, this one becomes a tombstone, and those before it go."""
+def _to_tombstone_inside(number: int) -> list[Document]:
+    """An update that makes a tombstone of one of a document's events, and removes those before it."""
     is_kept = {"$gte": ["$$event.sequence_number", number]}
     kept = {"$filter": {"input": "$events", "as": "event", "cond": is_kept}}
     names = ("sequence_number", "event_id", "created_at")

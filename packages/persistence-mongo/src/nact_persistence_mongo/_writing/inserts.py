@@ -1,7 +1,7 @@
-"""Inserts documents that are BSON already, by the command itself.
+"""Inserts documents that are BSON already, by a command of the engine's own.
 
-The drivers' own `insert_many` would walk over them once more and keep a record of each. What it does beyond that isn't
-needed: a write that may have been lost is sent again by `Trying`, and recognised by its `event_id`.
+The drivers' `insert_many` would walk over the documents once more, and keep a record of each. The engine doesn't need
+what else it does: `ServerRetry` sends a write again that may have been lost, and its `event_id` tells if it was stored.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from nact.errors import OutcomeUnknownError
 from nact_persistence_mongo._connections.commands import Commands
-from nact_persistence_mongo._connections.drivers import Document
 from nact_persistence_mongo._connections.errors import OTHER_COLLECTION
-from nact_persistence_mongo._documents.decoding import MAX_DOCUMENT
-from nact_persistence_mongo._writing.predecessors import Ground, Grounds
+from nact_persistence_mongo._documents.codec import Document
+from nact_persistence_mongo._documents.encoding import MAX_DOCUMENT
+from nact_persistence_mongo._writing.predecessors import Predecessor, Predecessors
 
-_AROUND = 16  # bytes that a command needs for each document
+_OVERHEAD = 16  # bytes of a command for each document
 
 
 class Sized(Protocol):
-    """Knows about how many bytes its document has."""
+    """An item with the estimated size of its document in bytes."""
 
     @property
     def size(self) -> int: ...
@@ -36,71 +36,71 @@ S = TypeVar("S", bound=Sized)
 
 @dataclass(slots=True)
 class Inserted:
-    """What became of documents.
+    """The outcome of an insert.
 
     Attributes:
-        failures: Of those that were refused: why, by their places.
-        is_confirmed: Whether as many members as asked for have the others.
-        ground: What one of them stands on.
+        failures: The server's reasons for the documents that it refused, by their places.
+        is_confirmed: Whether as many members as required have the other documents.
+        predecessor: The result of the check for one of the documents.
     """
 
     failures: Mapping[int, Document] = field(default_factory=dict)
     is_confirmed: bool = True
-    ground: Ground = Ground.HOLDS
+    predecessor: Predecessor = Predecessor.FITS
 
 
 class Inserts:
     """Inserts into a collection.
 
     Args:
-        commands: Write to it.
-        grounds: Look at it.
+        commands: Commands that write to the collection.
+        predecessors: Checks places in the collection.
     """
 
-    def __init__(self, commands: Commands, grounds: Grounds) -> None:
+    def __init__(self, commands: Commands, predecessors: Predecessors) -> None:
         self._commands = commands
-        self._grounds = grounds
+        self._predecessors = predecessors
 
     async def insert(self, documents: Sequence[RawBSONDocument], key: str, first: int) -> Inserted:
-        """Inserts each of them, or not; they fit into one command. Looks meanwhile what one of them stands on.
+        """Inserts the documents, each on its own terms. Checks the predecessor of one of them at the same time.
 
         Args:
-            documents: They.
-            key: That of the one.
-            first: The number with which it begins.
+            documents: The documents, which fit into one command.
+            key: The key of the document to be checked.
+            first: The number of the document to be checked.
 
         Raises:
-            PyMongoError: The server wasn't reached, or took none of them.
-            EngineUnavailableError: It isn't known how many it took.
+            PyMongoError: The server wasn't reached, or inserted none of them.
+            OutcomeUnknownError: It isn't known which of them were inserted.
         """
         inserting = self._commands.write("insert", ordered=False, documents=documents)
         if self._commands.is_pinned:
-            looking = asyncio.ensure_future(_found(self._grounds.look(key, first)))
+            checking = asyncio.ensure_future(_result(self._predecessors.check(key, first)))
             try:
-                answer, ground = await inserting, await looking
+                answer, predecessor = await inserting, await checking
             finally:
-                looking.cancel()
-        else:  # an older server may just have made another collection: only a look behind the write tells
+                checking.cancel()
+        else:  # the write may have made another collection on an older server, which only a later check can find
             answer = await inserting
-            ground = await _found(self._grounds.look(key, first))
+            predecessor = await _result(self._predecessors.check(key, first))
         failures = {failure["index"]: failure for failure in answer.get("writeErrors", ())}
         _raise_if_replaced(answer, failures)
-        return Inserted(failures, "writeConcernError" not in answer, ground)
+        return Inserted(failures, "writeConcernError" not in answer, predecessor)
 
-    async def look(self, key: str, first: int) -> Ground:
-        """What a document that was inserted stands on.
+    async def check(self, key: str, first: int) -> Predecessor:
+        """Checks the predecessor of a document that was inserted.
 
         Raises:
             PyMongoError: The server didn't tell.
         """
-        return await self._grounds.look(key, first)
+        return await self._predecessors.check(key, first)
 
 
-async def _found(looking: Awaitable[Ground]) -> Ground:
+async def _result(checking: Awaitable[Predecessor]) -> Predecessor:
     try:
-        return await looking
+        return await checking
     except PyMongoError:
-        return Ground.UNKNOWN
+        return Predecessor.UNKNOWN
 
 
 def _raise_if_replaced(answer: Document, failures: Mapping[int, Document]) -> None:
@@ -113,11 +113,11 @@ def _raise_if_replaced(answer: Document, failures: Mapping[int, Document]) -> No
 
 
 def portions(items: Sequence[S]) -> Iterator[Sequence[S]]:
-    """As many at a time as a command holds: it may be hardly larger than a document."""
+    """The items, as many at a time as one command holds. A command may be hardly larger than a document."""
     start = size = 0
     for place, item in enumerate(items):
-        size += item.size + _AROUND
+        size += item.size + _OVERHEAD
         if size > MAX_DOCUMENT and place > start:
             yield items[start:place]
-            start, size = place, item.size + _AROUND
+            start, size = place, item.size + _OVERHEAD
     yield items[start:]

@@ -1,4 +1,4 @@
-"""Looks whether what a new document stands on is still there: the event before it, and the unique index."""
+"""Checks that what a new document relies on is still there: the document before it, and the unique index."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ from enum import Enum, auto
 
 from pymongo.errors import OperationFailure
 
-from nact_persistence_mongo._connections.drivers import Database, Document
+from nact_persistence_mongo._connections.drivers import Database
+from nact_persistence_mongo._documents.codec import Document
 
 _BAD_VALUE = 2
 _LAST = {"$ifNull": [{"$last": "$events.sequence_number"}, "$sequence_number"]}
 
 
-class Ground(Enum):
-    """What a look has found."""
+class Predecessor(Enum):
+    """The result of a check."""
 
-    HOLDS = auto()
-    """The document before ends where the new one begins, or there needn't be one."""
-    GAP = auto()
-    """It doesn't: somebody removed it."""
+    FITS = auto()
+    """The document before ends right before the new one, or none is needed."""
+    MISSING = auto()
+    """There is a gap before the new document: documents were removed."""
     NO_INDEX = auto()
-    """Nothing decides between writers any more."""
+    """The unique index, which decides between writers, is gone."""
     UNKNOWN = auto()
     """The server didn't tell."""
 
 
-class Grounds:
-    """Looks at places of one collection.
+class Predecessors:
+    """Checks places in one collection.
 
     Args:
-        database: Where it is.
-        collection: Its name.
+        database: The collection's database.
+        collection: The collection's name.
     """
 
     def __init__(self, database: Database, collection: str) -> None:
@@ -44,8 +45,8 @@ class Grounds:
         }
         self._collection = collection
 
-    async def look(self, key: str, first: int) -> Ground:
-        """Whether a document of this key that begins with this number may stand there.
+    async def check(self, key: str, first: int) -> Predecessor:
+        """Checks the place of a document of this key that begins with this number.
 
         Raises:
             PyMongoError: The server didn't tell.
@@ -55,13 +56,13 @@ class Grounds:
         except OperationFailure as error:
             if error.code != _BAD_VALUE:
                 raise
-            return Ground.NO_INDEX
+            return Predecessor.NO_INDEX
         if first == 1:
-            return Ground.HOLDS
-        # Of a husk only the number is left. What made one of it knew of all that follows.
+            return Predecessor.FITS
+        # A husk doesn't tell where it ended. The deletion that made it found all that follows.
         if before is None or not (before.get("is_husk") or before["last"] == first - 1):
-            return Ground.GAP
-        return Ground.HOLDS
+            return Predecessor.MISSING
+        return Predecessor.FITS
 
     async def _last(self, key: str, below: int) -> Document | None:
         query = {"key": key, "sequence_number": {"$lt": below}}

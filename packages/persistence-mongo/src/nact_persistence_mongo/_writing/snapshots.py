@@ -14,22 +14,22 @@ from nact.persistence.building.json_data import MAX_INT
 from nact_persistence_mongo._connections.commands import Commands
 from nact_persistence_mongo._connections.drivers import Collection
 from nact_persistence_mongo._connections.errors import RefusedWriteError, refused
-from nact_persistence_mongo._connections.retry import Trying
-from nact_persistence_mongo._documents.decoding import revised_snapshot
+from nact_persistence_mongo._connections.retry import ServerRetry
+from nact_persistence_mongo._documents.encoding import revised_snapshot
 
 
 class Snapshots:
-    """Writes snapshots, which `Reader` reads.
+    """Writes snapshots.
 
     Those of one key are written one after another: a write whose caller was cancelled goes on, and must not undo one
-    that was begun after it.
+    that began after it.
 
-    Each write has a *revision*, a number higher than that of the writes before it, and replaces only a document with a
-    lower one. So a write that was given up, and that the network delivers late, replaces nothing newer.
+    Each write has a *revision*, a number above those of the writes before it, and replaces only a document with a lower
+    one. So a write that was given up, and that the network delivers late, replaces nothing newer.
 
     Args:
-        commands: Write to their collection.
-        collection: The same, to be read.
+        commands: Commands that write to the snapshots' collection.
+        collection: The same collection, for reading.
         retry_for: Seconds for which a write is tried.
     """
 
@@ -43,11 +43,11 @@ class Snapshots:
     async def put(self, key: str, number: int, document: bytes) -> None:
         """Stores the document in place of the one of this key and number."""
         async with self._turn(key):
-            trying = Trying(self._retry_for)
+            retry = ServerRetry(self._retry_for)
             revision = self._next_revision()
-            while not await trying.run(partial(self._replace, key, number, document, revision, trying)):
-                revision = self._next_revision(await trying.run(lambda: self._stored_revision(key, number)))
-                await trying.pause()
+            while not await retry.run(partial(self._replace, key, number, document, revision, retry)):
+                revision = self._next_revision(await retry.run(lambda: self._stored_revision(key, number)))
+                await retry.pause()
 
     def _next_revision(self, stored: int = 0) -> int:
         """A revision above those that this engine gave, and above the stored one: another clock may be ahead."""
@@ -61,13 +61,14 @@ class Snapshots:
         return revision if type(revision) is int else 0
 
     async def delete(self, key: str, up_to: int) -> None:
+        """Removes the key's snapshots up to this number."""
         query = {"key": key, "sequence_number": {"$lte": up_to}}
         deletes = [{"q": query, "limit": 0}]
         async with self._turn(key):
-            await Trying(self._retry_for).run(lambda: self._commands.change("delete", deletes=deletes))
+            await ServerRetry(self._retry_for).run(lambda: self._commands.change("delete", deletes=deletes))
 
-    async def _replace(self, key: str, number: int, document: bytes, revision: int, trying: Trying) -> bool:
-        """False if a document of a higher revision stands there, or another writer inserted one in this very moment."""
+    async def _replace(self, key: str, number: int, document: bytes, revision: int, retry: ServerRetry) -> bool:
+        """Stores the document. False if one with a higher revision is stored, or was inserted at the same moment."""
         query = {"key": key, "sequence_number": number, "revision": {"$not": {"$gt": revision}}}
         revised = revised_snapshot(document, revision)
         try:
@@ -76,11 +77,12 @@ class Snapshots:
             return False
         except RefusedWriteError as refusal:
             what = f"snapshot {number} of key {key!r:.200}"
-            raise refused(what, refusal, outcome_known=not trying.maybe_done) from refusal
+            raise refused(what, refusal, outcome_known=not retry.in_doubt) from refusal
         return True
 
     @asynccontextmanager
     async def _turn(self, key: str) -> AsyncIterator[None]:
+        """Waits for the key's earlier writes, and makes later ones wait for the block."""
         before = self._last.get(key)
         mine = self._last[key] = asyncio.get_running_loop().create_future()
         try:
