@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # for mongo_servers
 
 from mongo_servers.servers import REPLICA_SET, STANDALONE
 
-# So long at most do Motor's threads sleep, or listen, before they see that they are to end; closing an engine waits for
-# them. By default it is half a second, which would be minutes in all. PyMongo's own tests change the first one, too.
+# Motor's threads sleep or listen for this long before they notice that they are to end, and closing an engine waits for
+# them. The default, half a second, would add up to minutes. PyMongo's own tests change the first one, too.
 common.MIN_HEARTBEAT_INTERVAL = network_layer._POLL_TIMEOUT = 0.05
 
 
@@ -31,13 +31,13 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def containers() -> None:
-    """Whoever has no Docker misses these tests; a run in CI that would miss them fails."""
+    """Skips the test where there is no Docker; fails it in CI."""
     require_docker()
 
 
 @pytest.fixture(scope="session", params=[REPLICA_SET, STANDALONE], ids=["replica set", "standalone"])
 def running_server(request: pytest.FixtureRequest, containers: None) -> MongoStorage:
-    """A server for all tests."""
+    """The server that all tests share."""
     server: MongoStorage = request.param
     use(server)
     return server
@@ -45,7 +45,7 @@ def running_server(request: pytest.FixtureRequest, containers: None) -> MongoSto
 
 @pytest.fixture
 def server(running_server: MongoStorage) -> Iterator[MongoStorage]:
-    """The server, as a test that harms it must leave it: running, and reached."""
+    """The server. After a test that harms it, it runs again and can be reached."""
     yield running_server
     heal(running_server)
 

@@ -1,4 +1,4 @@
-"""What is MongoDB's own about the engine; the laws of every engine are tried by test_laws.py."""
+"""Behaviour of this engine that other engines don't have. test_laws.py tries the laws that all engines keep."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Shell = Database[dict[str, Any]]
 
 
 class InsertsUnderWay(CommandListener):
-    """How many inserts were under way at once, at most."""
+    """Counts the inserts that are under way at once."""
 
     def __init__(self) -> None:
         self._now: set[int] = set()
@@ -98,9 +98,7 @@ async def test_a_journal_without_its_first_event_is_corrupt_also_when_many_are_r
     assert others == [[]] * 5
 
 
-async def test_behind_a_refused_event_of_the_same_round_trip_no_gap_opens(
-    engine: MongoPersistenceEngine, key: str
-) -> None:
+async def test_a_refused_event_leaves_no_gap_in_its_round_trip(engine: MongoPersistenceEngine, key: str) -> None:
     mine = event(key, 1)
     await engine.persist(mine)
     writes = [event(key, 1), event(key, 3), mine, event(key, 2), event(key, 5)]

@@ -28,7 +28,7 @@ def replica_set(containers: None) -> Iterator[MongoReplicaSet]:
 
 
 class Writers:
-    """Twenty tasks, each of which appends to a key of its own."""
+    """Twenty tasks, each appending to a key of its own."""
 
     def __init__(self, engine: MongoPersistenceEngine) -> None:
         self.acknowledged: dict[str, list[str]] = {f"failover:{uuid4()}": [] for _ in range(20)}
@@ -37,7 +37,7 @@ class Writers:
         self._tasks = [asyncio.ensure_future(self._write(key)) for key in self.acknowledged]
 
     async def progress(self, count: int) -> None:
-        """Returns when each of them has written so many more."""
+        """Returns when each of them has written this many more events."""
         goal = {key: len(ids) + count for key, ids in self.acknowledged.items()}
         while any(len(self.acknowledged[key]) < goal[key] for key in goal):
             failed = [task for task in self._tasks if task.done()]
@@ -49,7 +49,7 @@ class Writers:
         await asyncio.gather(*self._tasks)
 
     async def check(self) -> None:
-        """Every event that was acknowledged is there, once, in order, and no other."""
+        """Checks that the journals hold the acknowledged events, in order, and no others."""
         for key, ids in self.acknowledged.items():
             found = [(each.sequence_number, each.event_id) async for each in self._engine.events(key)]
             assert found == list(enumerate(ids, 1))

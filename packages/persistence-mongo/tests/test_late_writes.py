@@ -1,4 +1,4 @@
-"""A write that was given up, and reaches the server after a read has denied it."""
+"""Writes that were given up, and reach the server after a read that didn't show them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def engine(network: LateNetwork, request: pytest.FixtureRequest) -> AsyncI
 
 
 async def give_up(engine: MongoPersistenceEngine, network: LateNetwork, *events: PersistedEvent) -> None:
-    """Persists what doesn't arrive in time."""
+    """Persists events that don't arrive in time."""
     network.hold(*(each.event_id.encode() for each in events))
     with pytest.raises(EngineUnavailableError) as caught:
         await engine.persist_all(events)

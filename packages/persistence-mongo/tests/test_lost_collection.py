@@ -1,4 +1,4 @@
-"""Somebody drops or empties collections, or drops the index, while engines are open."""
+"""Collections that are dropped or emptied, or lose their index, while engines are open."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REFUSALS = {EngineUnavailableError, OutcomeUnknownError, SequenceConflictError}
 
 @pytest.fixture
 def own(server: MongoStorage) -> Iterator[Shell]:
-    """A database for one test, which may ruin it."""
+    """A database that the test may ruin."""
     with server.client() as client:
         database = client[f"ruined-{uuid4()}"]
         yield database
@@ -37,7 +37,7 @@ def own(server: MongoStorage) -> Iterator[Shell]:
 async def engines(
     server: MongoStorage, own: Shell, key: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Engines]:
-    """Two that have read and written the same key. An old server knows no UUIDs in commands."""
+    """Two engines that have read and written the same key. An old server has no UUIDs in commands."""
     if request.param == "old server":
         monkeypatch.setattr(_schema, "_MONGODB_6", 1000)
     client: AsyncMongoClient[Any] = AsyncMongoClient(server.bare_url)
@@ -62,7 +62,7 @@ async def test_after_a_drop_no_writer_wins(engines: Engines, own: Shell, key: st
     assert "event_journal" not in own.list_collection_names() or not list(own["event_journal"].find())
 
 
-async def test_after_a_drop_nothing_is_stored_behind_a_gap(engines: Engines, own: Shell, key: str) -> None:
+async def test_after_a_drop_nothing_is_stored_after_a_gap(engines: Engines, own: Shell, key: str) -> None:
     own.drop_collection("event_journal")
     assert set(await persist_both(engines, key, 4)) <= REFUSALS
     assert list(own["event_journal"].find()) == []
@@ -78,7 +78,7 @@ async def test_a_collection_made_anew_is_another_one(
         assert await numbers(third, key) == [1]
 
 
-async def test_after_a_deletion_of_all_nothing_is_stored_behind_a_gap(engines: Engines, own: Shell, key: str) -> None:
+async def test_after_a_deletion_of_all_nothing_is_stored_after_a_gap(engines: Engines, own: Shell, key: str) -> None:
     own["event_journal"].delete_many({})
     assert await persist_both(engines, key, 4) == [SequenceConflictError] * 2
     assert list(own["event_journal"].find()) == []
@@ -88,7 +88,7 @@ async def test_after_a_deletion_of_all_nothing_is_stored_behind_a_gap(engines: E
     )
 
 
-async def test_in_a_crowd_nothing_is_stored_behind_a_gap(engines: Engines, own: Shell, key: str) -> None:
+async def test_in_a_crowd_nothing_is_stored_after_a_gap(engines: Engines, own: Shell, key: str) -> None:
     one, _ = engines
     await asyncio.gather(*(one.persist(event(f"{key}-{n}", 1)) for n in range(50)))
     own["event_journal"].delete_many({})
@@ -98,7 +98,7 @@ async def test_in_a_crowd_nothing_is_stored_behind_a_gap(engines: Engines, own: 
     assert {each["sequence_number"] for each in own["event_journal"].find()} == {1}
 
 
-async def test_behind_a_journal_begun_anew_no_gap_opens(engines: Engines, own: Shell, key: str) -> None:
+async def test_a_journal_begun_anew_gets_no_gap(engines: Engines, own: Shell, key: str) -> None:
     one, other = engines
     own["event_journal"].delete_many({"key": key})
     with pytest.raises(SequenceConflictError):

@@ -1,4 +1,4 @@
-"""What an engine can be given: URLs, clients and databases of either driver, in their event loops."""
+"""Sources of an engine: URLs, clients and databases of either driver, in their event loops."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_closing_ends_the_drivers_threads(server: MongoStorage, key: str) 
     def drivers() -> set[threading.Thread]:
         return {thread for thread in threading.enumerate() if thread.name.startswith("pymongo")}
 
-    earlier = drivers()  # of clients that other tests closed: they end on their own time
+    earlier = drivers()  # of clients that other tests closed: they end later
     async with MongoPersistenceEngine(server.bare_url) as engine:
         await engine.persist(event(key, 1))
         mine = drivers() - earlier

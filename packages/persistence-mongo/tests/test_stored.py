@@ -1,4 +1,4 @@
-"""What is stored, and read back: documents of one event and of many."""
+"""Documents as they are stored and read back, of one event and of many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine on PyMongo's own async client, which it is given."""
+"""The engine on PyMongo's async client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nact_persistence_mongo import MongoPersistenceEngine
 
 
 class EngineOnAsyncClient(MongoPersistenceEngine):
-    """Closes the client behind itself: a law knows of the engine alone."""
+    """Closes the client after the engine: laws close only the engine."""
 
     def __init__(self, url: str, **options: Any) -> None:
         self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(url)
@@ -22,5 +22,5 @@ class EngineOnAsyncClient(MongoPersistenceEngine):
             await super().aclose()
         finally:
             if self._client._loop in {None, asyncio.get_running_loop()}:  # it can't be closed elsewhere
-                self._client._topology.pop_all_sessions()  # it would say goodbye to the server, which may be silent
+                self._client._topology.pop_all_sessions()  # ending them needs the server, which may be silent
                 await self._client.close()

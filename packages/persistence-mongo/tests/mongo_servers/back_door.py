@@ -1,4 +1,4 @@
-"""What a careless person with a shell does to a journal."""
+"""Damages a journal as a careless person with a shell does."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class MongoBackDoor:
 
 
 def _garble(database: Database[Documents], collection: str, key: str, number: int) -> None:
-    """Another program's date stands where the data stood."""
+    """Puts a date, as another program might, in place of the data."""
     change = {"$set": {"data": {"when": datetime(2020, 1, 1, tzinfo=UTC)}}}
     inside = {"$set": {"events.$.data": {"when": datetime(2020, 1, 1, tzinfo=UTC)}}}
     journal = database[collection]

@@ -1,4 +1,4 @@
-"""A network that delivers some requests late, long after their client has given up."""
+"""A network that delivers some requests long after their client has given them up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class LateNetwork:
     """Forwards connections to a server, in the test's own event loop.
 
     Args:
-        port: The server's.
+        port: The server's port.
     """
 
     def __init__(self, port: int) -> None:
@@ -27,11 +27,11 @@ class LateNetwork:
         self._requests: list[tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]] = []
 
     def hold(self, *words: bytes) -> None:
-        """From now on requests with one of these words in them aren't delivered. Without a word: all are, again."""
+        """Holds all later requests that contain one of these words; none if no word is given."""
         self._words = words
 
     async def deliver(self) -> None:
-        """Delivers what was held, and returns when the server has answered each: to nobody."""
+        """Delivers the held requests, and returns when the server has answered each. The answers are dropped."""
         for reader, server, request in self._requests:
             server.write(request)
             assert await reader.read(_CHUNK)
@@ -40,7 +40,7 @@ class LateNetwork:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[LateNetwork]:
-        """While the body runs, clients can connect to `port`."""
+        """Accepts connections on `port` for the length of the block."""
         serving = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = serving.sockets[0].getsockname()[1]
         try:
