@@ -98,7 +98,7 @@ def test_a_field_of_another_type_makes_the_event_corrupt(field: str, foreign: An
         read({**stored(event(3)), field: foreign})
 
 
-def test_whole_numbers_that_another_program_made_long_are_read_as_int() -> None:
+def test_long_integers_of_another_program_are_read_as_int() -> None:
     (found,) = read({**stored(event(3)), "data": Int64(5)})
     assert type(found.data) is int
 

@@ -45,7 +45,7 @@ class InsertsUnderWay(CommandListener):
         self._now.discard(event.request_id)
 
 
-async def test_writes_of_one_key_that_wait_together_are_stored_in_one_round_trip(
+async def test_waiting_writes_of_one_key_share_a_round_trip(
     engine: MongoPersistenceEngine, shell: Shell, key: str
 ) -> None:
     await engine.persist(event(key, 1))
@@ -74,9 +74,7 @@ async def test_new_keys_that_are_read_at_once_share_round_trips(
     assert server.proxy.round_trips - before < 10
 
 
-async def test_journals_that_are_read_at_once_with_new_ones_are_read_whole(
-    engine: MongoPersistenceEngine, key: str
-) -> None:
+async def test_journals_read_at_once_with_new_ones_are_read_whole(engine: MongoPersistenceEngine, key: str) -> None:
     for n in range(0, 20, 2):
         await engine.persist_all([event(f"{key}-{n}", number) for number in (1, 2, 3)])
         await engine.take_snapshot(PersistedSnapshot(key=f"{key}-{n}", sequence_number=2, data=n))
@@ -86,7 +84,7 @@ async def test_journals_that_are_read_at_once_with_new_ones_are_read_whole(
     assert [found and found.data for found in snapshots] == [None if n % 2 else n for n in range(20)]
 
 
-async def test_a_journal_without_its_first_event_is_corrupt_also_when_many_are_read_at_once(
+async def test_a_missing_first_event_is_found_when_many_keys_are_read(
     engine: MongoPersistenceEngine, shell: Shell, key: str
 ) -> None:
     for number in (1, 2):
@@ -117,7 +115,7 @@ async def test_a_number_that_is_not_next_is_refused_though_it_is_free(engine: Mo
     assert await numbers(engine, key) == [1]
 
 
-async def test_a_writer_that_knows_nothing_of_a_deletion_cannot_use_a_number_again(
+async def test_a_writer_unaware_of_a_deletion_cannot_reuse_a_number(
     engine: MongoPersistenceEngine, server: MongoStorage, key: str
 ) -> None:
     await engine.persist(event(key, 1))

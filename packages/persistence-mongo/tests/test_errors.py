@@ -12,7 +12,7 @@ RETRYABLE = (6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 1343
 
 
 @pytest.mark.parametrize("code", RETRYABLE)
-def test_what_the_drivers_specification_calls_retryable_is_tried_again(code: int) -> None:
+def test_what_the_specification_calls_retryable_is_tried_again(code: int) -> None:
     assert is_passing(OperationFailure("the server says so", code))
 
 

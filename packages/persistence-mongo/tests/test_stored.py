@@ -64,9 +64,7 @@ async def test_an_event_of_almost_the_size_of_a_document_is_kept(engine: MongoPe
     assert [each.data == text async for each in engine.events(key)] == [True]
 
 
-async def test_large_events_of_several_keys_that_wait_together_are_all_stored(
-    engine: MongoPersistenceEngine, key: str
-) -> None:
+async def test_large_events_of_several_keys_are_all_stored(engine: MongoPersistenceEngine, key: str) -> None:
     sizes = {f"{key}-{megabytes}": megabytes * 1024 * 1024 for megabytes in (7, 15, 3)}
     await asyncio.gather(*(engine.persist(event(each, 1, "x" * size)) for each, size in sizes.items()))
     for each, size in sizes.items():
