@@ -95,7 +95,7 @@ def test_a_core_that_is_too_new_has_the_engines_package_upgraded(install: Any, c
 
 def test_configuring_an_engine_of_a_package_names_the_package_too(install: Any, core_speaks: Any) -> None:
     install("direct")
-    engine = engine_from_url("direct://host")
+    engine = import_module("direct_engine").Engine("direct://host")
     core_speaks(2)
     with pytest.raises(IncompatibleEngineError, match=r"upgrade nact-persistence-direct$"):
         configure_persistence(engine)
