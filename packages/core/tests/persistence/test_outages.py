@@ -18,7 +18,7 @@ from nact import (
     spawn_persistent,
     start,
 )
-from nact.persistence._actor.outages import LONGEST_DELAY, Outage, passing_cause
+from nact.persistence._actor.outages import LONGEST_DELAY, Outage, transient_cause
 from nact.persistence.actor import persistence_of
 from nact.persistence.building.errors import engine_unavailable
 
@@ -117,7 +117,7 @@ async def test_a_persist_that_the_handler_gives_up_doesnt_stop_it() -> None:
 
 def test_delays_grow_with_jitter_up_to_the_longest() -> None:
     outage = Outage()
-    delays = [outage.goes_on(7, 0.0) for _ in range(40)]
+    delays = [outage.next_delay(7, 0.0) for _ in range(40)]
     assert 0.05 <= delays[0] <= 0.1
     assert all(LONGEST_DELAY / 2 <= delay <= LONGEST_DELAY for delay in delays[10:])
     assert len(set(delays)) == len(delays)
@@ -126,20 +126,20 @@ def test_delays_grow_with_jitter_up_to_the_longest() -> None:
 def test_a_persist_between_two_faults_ends_the_outage() -> None:
     outage = Outage()
     for number, attempt in ((7, 1), (7, 2), (8, 1)):
-        outage.goes_on(number, 0.0)
+        outage.next_delay(number, 0.0)
         assert outage.attempts == attempt
-    outage.goes_on(8, 1_000_000.0)
+    outage.next_delay(8, 1_000_000.0)
     assert outage.attempts == 1
 
 
 def test_an_outage_in_a_group_is_found_and_a_lone_cancel_isnt() -> None:
     outage, cancelled = gone(), asyncio.CancelledError()
-    assert passing_cause(ExceptionGroup("several", [ValueError(), outage]), None) is outage
-    assert passing_cause(ValueError(), outage) is None
+    assert transient_cause(ExceptionGroup("several", [ValueError(), outage]), None) is outage
+    assert transient_cause(ValueError(), outage) is None
     timeout = TimeoutError()
     timeout.__cause__ = cancelled
-    assert passing_cause(timeout, None) is None
-    assert passing_cause(timeout, asyncio.CancelledError()) is cancelled
+    assert transient_cause(timeout, None) is None
+    assert transient_cause(timeout, asyncio.CancelledError()) is cancelled
 
 
 async def test_recoveries_that_wait_for_user_code_lend_their_place() -> None:

@@ -1,4 +1,4 @@
-"""What a cell knows of the journal of a persistent actor. It stands alone so that cells don't depend on persistence."""
+"""The protocol by which a cell uses the journal of a persistent actor, so that cells don't depend on persistence."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from nact.references import ActorRef
 
 
 class Journaling(Protocol):
-    """The journal of a cell, as the cell sees it.
+    """The journal of a cell.
 
     Attributes:
         current: The context of the message in progress.
-        recovered: Whether the state is what the journal tells.
+        recovered: True when the cell has the state that follows from the journal.
     """
 
     current: Any
@@ -21,15 +21,15 @@ class Journaling(Protocol):
 
     @property
     def live_context(self) -> Any:
-        """Makes the context of a message, which then has to be `current`."""
+        """Makes the context of a message. The cell sets it as `current`."""
         ...
 
     def bind(self, cell: Any) -> None:
-        """Called once, by the cell that it belongs to."""
+        """Called once, by the cell that owns the journal."""
         ...
 
     def new_context(self, sender: ActorRef[Any]) -> Context[Any]:
-        """A context for whatever isn't a new message."""
+        """A context for anything but a new message: `after_stop`, say."""
         ...
 
     def claim(self) -> None:
@@ -37,21 +37,21 @@ class Journaling(Protocol):
         ...
 
     def release(self) -> None:
-        """The actor has ended: another one may write to its key."""
+        """Called when the actor has ended: another one may write to its key from now on."""
         ...
 
     async def recover(self) -> bool:
-        """Gives the cell the state that the journal tells. Returns False if a fault on the way was judged."""
+        """Gives the cell the state that follows from the journal. Returns False if the actor stops or is reset."""
         ...
 
     def after_message(self, cell: Any, state: Any) -> BaseException | None:
-        """Looks back on a message that was handled. Returns a fault, if there was one that the handler didn't raise."""
+        """Ends the handling of a message. Returns a fault that the handler didn't raise: an unawaited persist, say."""
         ...
 
-    def before_judgement(self) -> None:
-        """Looks back on a message whose handler raised."""
+    def before_supervision(self) -> None:
+        """Ends the handling of a message whose handler raised."""
         ...
 
-    async def after_crash(self) -> None:
-        """Looks back on a fault that was judged."""
+    async def after_supervision(self) -> None:
+        """Follows the policy's decision about a fault."""
         ...

@@ -54,7 +54,7 @@ async def crash(cell: Cell, msg: object, error: BaseException, sender: ActorRef[
         cancelled, error = error, HandlerCancelledError("what the handler awaited was cancelled")
         error.__cause__ = cancelled
     if cell.journal is not None:
-        cell.journal.before_judgement()
+        cell.journal.before_supervision()
     handled = cell.runtime.shown(msg)
     if not isinstance(error, Exception):
         cell.runtime.record_failure(cell.ref, f"stops: {type(error).__name__} while it handled {handled}", error)
@@ -65,7 +65,7 @@ async def crash(cell: Cell, msg: object, error: BaseException, sender: ActorRef[
         return KEEP_STATE
     await supervise(cell, msg, error, sender)
     if cell.journal is not None:
-        await cell.journal.after_crash()
+        await cell.journal.after_supervision()
     if isinstance(sender, Reply | PassedOn):
         sender.handler_failed(cell.ref, error)
     return KEEP_STATE

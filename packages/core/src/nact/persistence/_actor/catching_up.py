@@ -1,7 +1,7 @@
-"""Catching up: an actor that doesn't know what became of its last event reads on from where its state stands.
+"""Brings an actor up to date after a write with an unknown outcome: it reads only the events after its state.
 
-That takes one small read, where a recovery reads the snapshot and every event after it. It is right only where the
-handler can't have changed the state in place before it failed, so it is done for immutable states alone (ADR 51).
+That takes one small read; a recovery reads the snapshot and every event after it. It is right only if the handler
+can't have changed the state in place before it failed, so it is done for immutable states only (ADR 51).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nact.persistence._actor.slots import Slot
 
 MOST_PARTS: Final = 10_000
-"""A state of more parts isn't looked through: a recovery may be cheaper."""
+"""A state of more parts isn't examined: a recovery may be cheaper."""
 
 _ATOMS: Final = frozenset(
     {type(None), bool, int, float, complex, str, bytes, Decimal, date, datetime, time, timedelta, UUID, range}
@@ -41,10 +41,10 @@ async def catch_up(
     context: PersistentContext[Any, Any],
     slot: Slot,
 ) -> bool:
-    """Gives the cell the state after the events that `reader` finds. The cell's state must be immutable.
+    """Applies the events that `reader` finds to the cell's state, which must be immutable.
 
     Returns:
-        False if the journal isn't what it was, or the actor has other orders. The state is as before.
+        False if the journal is no longer the one that was read, or the actor has other orders. The state is as before.
 
     Raises:
         Exception: The journal can't be read, or the handler raised. The state is as before.
@@ -73,7 +73,7 @@ async def catch_up(
 
 
 def is_immutable(state: object) -> bool:
-    """Whether nothing that can be reached from the state can have been changed in place."""
+    """Tells whether everything that can be reached from the state is immutable."""
     to_see = [state]
     seen = 0
     while to_see:
@@ -91,13 +91,13 @@ def is_immutable(state: object) -> bool:
 
 
 def _adds_nothing_mutable(base: type) -> bool:
-    """Whether what a frozen dataclass has from this base is in its fields. A list, say, would hold more than those."""
+    """Tells whether a frozen dataclass inherits nothing but fields from this base: from a list it would have items."""
     params = vars(base).get("__dataclass_params__")
     return base in {object, Generic, ABC} if params is None else params.frozen
 
 
 def _parts(value: object) -> Iterable[object] | None:
-    """What an immutable container holds; `None` for anything that isn't one."""
+    """The parts of an immutable container; `None` for any other value."""
     kind = type(value)
     if kind is tuple or kind is frozenset:
         return value  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""The plugin that gives an actor system its persistence engine, and what all its persistent actors share."""
+"""`configure_persistence`, and the object that all persistent actors of a system share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nact.system import ActorSystem, Plugin
 
 
 class Writer(Protocol):
-    """What others know of the cell that writes to a key."""
+    """The cell that writes to a key."""
 
     @property
     def ref(self) -> ActorRef[Any]: ...
@@ -28,7 +28,7 @@ class Writer(Protocol):
 
 
 class Persistence:
-    """What the persistent actors of one system share: the engine, who writes to which key, how many recover at once."""
+    """Shared by the persistent actors of one system: the engine, the writer of each key, the limit of recoveries."""
 
     def __init__(self, engine: PersistenceEngine, max_recoveries: int, observer: Observer | None = None) -> None:
         self.engine = engine
@@ -36,7 +36,7 @@ class Persistence:
         self.observer = observer
         self.recoveries = asyncio.Semaphore(max_recoveries)
         self.failed_snapshots = 0
-        """How many snapshots couldn't be taken or read, and were logged."""
+        """The number of snapshots that couldn't be taken or read, and were logged."""
         self._writers: dict[str, Writer] = {}
 
     def snapshot_failed(self) -> None:
@@ -54,35 +54,36 @@ class Persistence:
             )
 
     def claim(self, key: str, cell: Writer) -> Writer | None:
-        """Makes the cell the writer of the key. Returns the one before, if it is still stopping."""
+        """Makes the cell the writer of the key. Returns the previous one, if it is still stopping."""
         before = self._writers.get(key)
         self._writers[key] = cell
         return before
 
-    def release(self, key: str, cell: Writer, former: Writer | None) -> None:
-        """The cell has ended. It may be that one before it, which it didn't wait for, has not."""
+    def release(self, key: str, cell: Writer, predecessor: Writer | None) -> None:
+        """Called when the cell has ended. Its predecessor, if given, hasn't, and counts as the writer again."""
         if self._writers.get(key) is not cell:
             return
-        if former is None:
+        if predecessor is None:
             del self._writers[key]
         else:
-            self._writers[key] = former
+            self._writers[key] = predecessor
 
 
 def configure_persistence(engine: PersistenceEngine, *, max_recoveries: int = 64, close: bool = True) -> Plugin:
-    """A plugin for `start`: persistent actors keep their events with `engine`.
+    """A plugin for `start`: the system's persistent actors store their events with `engine`.
 
     `async with start(configure_persistence(engine))` opens the engine, and closes it after the last actor has ended.
 
     Args:
         engine: The persistence engine.
-        max_recoveries: How many actors may recover at once; the others wait. One whose handler waits while it recovers
-            (it asks another actor, say) doesn't count.
-        close: False leaves opening and closing the engine to the caller, who uses it elsewhere too.
+        max_recoveries: The number of actors that may recover at once; the others wait. An actor whose handler waits
+            while it recovers (it asks another actor, say) doesn't count meanwhile.
+        close: Whether the system opens and closes the engine. Give False if the engine is used elsewhere, too: then the
+            caller opens and closes it.
 
     Raises:
         TypeError, ValueError: An argument is invalid: the engine lacks a method, say, or has one that isn't async.
-        IncompatibleEngineError: The engine's package and this nact don't fit; the message says which one to upgrade.
+        IncompatibleEngineError: The engine's package and this nact don't fit. The message says which one to upgrade.
     """
     if not isinstance(engine, PersistenceEngine):
         raise TypeError(f"engine must be a PersistenceEngine, with events and persist, not {engine!r}")

@@ -25,10 +25,10 @@ FORGIVE_AFTER: Final = 300.0
 
 
 class Outage:
-    """What one actor has been through since its storage last did what it was asked for.
+    """One actor's faults since its storage last worked.
 
     Attributes:
-        attempts: How often the actor has begun to recover.
+        attempts: The number of times that the actor has begun to recover.
         delay: Seconds that its next recovery waits before it begins.
     """
 
@@ -40,10 +40,10 @@ class Outage:
         self._sequence_number = 0
         self._last = 0.0
 
-    def goes_on(self, sequence_number: int, now: float) -> float:
-        """Counts one more fault, and returns the delay until the next attempt.
+    def next_delay(self, sequence_number: int, now: float) -> float:
+        """Counts one more fault, and returns the delay until the next attempt, in seconds.
 
-        What was persisted since the last fault, or a long time without one, makes it the first.
+        The fault counts as the first one if the actor has persisted since the last, or if that was long ago.
         """
         if sequence_number != self._sequence_number or now - self._last > FORGIVE_AFTER:
             self.attempts = 0
@@ -55,12 +55,12 @@ class Outage:
 
 
 class _Journal(Protocol):
-    """What the policy knows of the actor's journal."""
+    """The part of the actor's journal that the policy uses."""
 
     outage: Outage | None
 
     @property
-    def astray(self) -> BaseException | None: ...
+    def out_of_sync(self) -> BaseException | None: ...
 
     @property
     def recovered(self) -> bool: ...
@@ -74,15 +74,15 @@ def wait_out_outages(
 ) -> Decision:
     """The default policy of persistent actors.
 
-    - `EngineUnavailableError`, or what a handler made of one: the actor recovers, after a delay that grows up to 30 s
-      from attempt to attempt. Each is logged as a warning. There is no last one.
-    - A `ctx.persist` that the handler gave up, as `asyncio.timeout` does: it is logged as a warning, and the actor goes
-      on with what the journal tells.
+    - `EngineUnavailableError`, or an error that the handler raised from one: the actor recovers after a delay that
+      grows from attempt to attempt, up to 30 s. Each attempt is logged as a warning. Their number has no limit.
+    - A `ctx.persist` that was cancelled, by `asyncio.timeout`, say: it is logged as a warning, and the actor goes on
+      with the state that the journal gives.
     - Anything else is logged and stops the actor.
     """
     cell = cast("Cell", ctx._cell)
     journal = cast("_Journal | None", cell.journal)
-    cause = None if child is not None or journal is None else passing_cause(error, journal.astray)
+    cause = None if child is not None or journal is None else transient_cause(error, journal.out_of_sync)
     if journal is None or cause is None:
         return stop_on_crash(msg, error, ctx, child)
     if isinstance(cause, asyncio.CancelledError):
@@ -92,24 +92,24 @@ def wait_out_outages(
         return Decision.RESUME
     if journal.outage is None:
         journal.outage = Outage()
-    delay = journal.outage.goes_on(journal.sequence_number, asyncio.get_running_loop().time())
+    delay = journal.outage.next_delay(journal.sequence_number, asyncio.get_running_loop().time())
     cell.starts_failed = 0  # the outage's delay is the only one
     ctx.log.warn(f"recovers in {delay:.3g} s, attempt {journal.outage.attempts}: its storage can't be reached: {cause}")
     return Decision.RESET
 
 
-def passing_cause(error: BaseException, astray: BaseException | None) -> BaseException | None:
-    """The outage, or the cancelled wait for a persist (where `astray` is one), that the error came of."""
+def transient_cause(error: BaseException, out_of_sync: BaseException | None) -> BaseException | None:
+    """The outage that caused the error, or the cancelled wait for a persist if `out_of_sync` is one; else `None`."""
     for each in _causes(error):
         if isinstance(each, EngineUnavailableError):
             return each
-        if isinstance(each, asyncio.CancelledError) and isinstance(astray, asyncio.CancelledError):
+        if isinstance(each, asyncio.CancelledError) and isinstance(out_of_sync, asyncio.CancelledError):
             return each
     return None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it was raised from or during, and what is in a group, each once."""
+    """Yields the error, its causes and contexts, and the members of groups, each once."""
     seen: set[int] = set()
     to_see: list[BaseException | None] = [error]
     while to_see:

@@ -1,4 +1,4 @@
-"""The writes that a message began: it isn't done before they are. And what their errors tell."""
+"""Keeps track of the writes that a message began, which have to be done when the handler returns."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from nact.errors import EngineClosedError, EngineUnavailableError, InvalidEventE
 
 T = TypeVar("T")
 
-REMEMBERED: Final = 100
-"""Of a message that begins more, those that are done are forgotten now and then."""
+MOST_TRACKED: Final = 100
+"""From this number of writes of one message on, those that are done are forgotten."""
 
 
-def remembered(write: Coroutine[Any, Any, T], writes: list[CoroutineType[Any, Any, Any]]) -> Coroutine[Any, Any, T]:
-    """Returns the write, having put it to the others."""
-    if len(writes) >= REMEMBERED:
+def tracked(write: Coroutine[Any, Any, T], writes: list[CoroutineType[Any, Any, Any]]) -> Coroutine[Any, Any, T]:
+    """Adds the write to `writes`, and returns it."""
+    if len(writes) >= MOST_TRACKED:
         writes[:] = [each for each in writes if each.cr_frame is not None]
     writes.append(cast("CoroutineType[Any, Any, Any]", write))
     return write
 
 
 def all_done(writes: Iterable[CoroutineType[Any, Any, Any]]) -> bool:
-    """Whether the writes have ended. Those that nobody ever awaited never will: they are closed."""
+    """Tells whether the writes have ended. Closes those that were never awaited, since they never would."""
     is_done = True
     for write in writes:
         if write.cr_frame is not None:
@@ -35,7 +35,7 @@ def all_done(writes: Iterable[CoroutineType[Any, Any, Any]]) -> bool:
 
 
 def is_harmless(error: BaseException) -> bool:
-    """Whether memory agrees with the journal after a write that ended so: it stored nothing, nor did anybody else."""
+    """Tells whether memory and journal still agree after a write that raised this: nothing was stored by any writer."""
     if isinstance(error, EngineUnavailableError):
         return not isinstance(error, OutcomeUnknownError)
     return isinstance(error, InvalidEventError | EngineClosedError)
