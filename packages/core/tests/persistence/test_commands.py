@@ -174,7 +174,7 @@ def test_of_more_commands_than_there_is_room_for_the_latest_are_taken_from_a_sna
 def test_a_command_that_persists_again_counts_as_the_latest() -> None:
     commands = Commands(2)
     for number, command_id in enumerate(["a", "b", "a", "c"], 1):
-        commands.note(PersistedEvent(key="k", sequence_number=number, data=None, metadata={COMMAND_ID: command_id}))
+        commands.remember(PersistedEvent(key="k", sequence_number=number, data=None, metadata={COMMAND_ID: command_id}))
     assert [commands.seen(command_id) for command_id in "abc"] == [(1, 3), (), (4,)]
 
 

@@ -1,6 +1,6 @@
-"""What somebody may watch of a system: its questions, and what it does with its journals. By default nobody does.
+"""The interface between a system and its observer, which is told of questions and of work on journals.
 
-Nothing of this is on the way of a dispatched message. `nact.otel` is one who watches.
+`nact.otel` brings an observer; by default there is none. Dispatched messages never come by here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Protocol
 
-UNWATCHED: Final[AbstractContextManager[None]] = nullcontext()
+UNOBSERVED: Final[AbstractContextManager[None]] = nullcontext()
 
 
 class Place(Protocol):
@@ -20,7 +20,7 @@ class Place(Protocol):
 
 
 class Reading(Protocol):
-    """A journal that is read: whose, where from, and how far."""
+    """A reading of a journal: its key, its start, and how far it has come."""
 
     @property
     def key(self) -> str: ...
@@ -33,42 +33,42 @@ class Reading(Protocol):
 
 
 class Observer(Protocol):
-    """Is told what one system does. What it returns as a context manager is entered around the work, in its task."""
+    """Observes one system. The context managers that it returns are entered around the work, in the work's task."""
 
     def handler(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        """What is called in the place of `f`, the handler of an actor that is spawned."""
+        """The function to call in place of `f`, the handler of an actor that is being spawned."""
         ...
 
     def new_reply(self, asked: Any, timeout: float) -> Any:
-        """The other side of a question that is asked now."""
+        """The `Reply` of a question that is being asked. `timeout` is in seconds."""
         ...
 
     def persisting(self, key: str, sequence_number: int, count: int) -> AbstractContextManager[object]:
-        """So many events, from this number on, are written."""
+        """Surrounds the write of `count` events, numbered from `sequence_number` on."""
         ...
 
     def recovering(self, reader: Reading) -> AbstractContextManager[object]:
-        """An actor recovers, or waits for its turn to. In the end the reader tells from where, and how far."""
+        """Surrounds a recovery, its wait for a slot included. Afterwards the reader tells its start and its end."""
         ...
 
     def reading(self, reader: Reading) -> AbstractContextManager[object]:
-        """A persistent query reads what is new to it."""
+        """Surrounds a persistent query's reading of new events."""
         ...
 
     def taking_snapshot(self, key: str, sequence_number: int) -> AbstractContextManager[object]:
-        """A snapshot is stored."""
+        """Surrounds the write of a snapshot."""
         ...
 
     def snapshot_failed(self) -> None:
-        """A snapshot couldn't be taken, or not be used."""
+        """Called when a snapshot couldn't be taken, or couldn't be used."""
         ...
 
     def dead_letter(self) -> None:
-        """A message was dropped."""
+        """Called when a message was dropped."""
         ...
 
 
-async def watched(work: Awaitable[None], watch: AbstractContextManager[object]) -> None:
-    """Does the work while somebody watches."""
+async def observed(work: Awaitable[None], watch: AbstractContextManager[object]) -> None:
+    """Does the work within the observer's context manager."""
     with watch:
         await work

@@ -8,12 +8,12 @@ from contextlib import aclosing
 from typing import Any, Generic, Protocol, TypeVar, Unpack, overload
 
 from nact._actor.options import check_callable, check_names
-from nact._runtime.observing import UNWATCHED
+from nact._runtime.observing import UNOBSERVED
 from nact.durations import Duration, in_seconds
 from nact.persistence._actor.configuration import Persistence
 from nact.persistence._actor.options import JournalOptions, ReadingOptions, journal_options
 from nact.persistence._actor.reading import Reader, Start
-from nact.persistence._actor.snapshots import captured, keep, log_failed
+from nact.persistence._actor.snapshots import log_snapshot_failure, snapshot_of, store_snapshot
 from nact.persistence.actor import persistence_of
 from nact.persistence.building.checks import check_key
 from nact.persistence.building.errors import result_of
@@ -162,7 +162,7 @@ class _Query(Generic[State]):
 
     async def _read(self) -> State:
         observer = self._persistence.observer
-        with UNWATCHED if observer is None else observer.reading(self._reader):
+        with UNOBSERVED if observer is None else observer.reading(self._reader):
             await self._read_on()
         await self._take_snapshot()
         state: State = self._state
@@ -184,7 +184,7 @@ class _Query(Generic[State]):
             return
         self._last_snapshot = position
         try:
-            snapshot = captured(self._snapshot_key, position, self._reader.event_id, self._state, self._options)
-            await keep(self._persistence, snapshot)
+            snapshot = snapshot_of(self._snapshot_key, position, self._reader.event_id, self._state, self._options)
+            await store_snapshot(self._persistence, snapshot)
         except Exception as error:
-            log_failed(self._persistence, self._snapshot_key, position, error)
+            log_snapshot_failure(self._persistence, self._snapshot_key, position, error)

@@ -1,1 +1,1 @@
-"""A persistent actor from the inside: its journal, its recovery, its snapshots."""
+"""The inside of a persistent actor: its journal, its recovery, its snapshots."""

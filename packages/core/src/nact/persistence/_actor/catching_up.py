@@ -19,12 +19,12 @@ from uuid import UUID
 import msgspec
 
 from nact.persistence._actor.reading import Reader, Start
-from nact.persistence._actor.recovery import Replaying, applied
+from nact.persistence._actor.recovery import ReplayTarget, apply_event
 from nact.persistence.context import PersistentContext
 
 if TYPE_CHECKING:
     from nact._actor.cell import Cell
-    from nact.persistence._actor.slots import Slot
+    from nact.persistence._actor.recovery_slots import RecoverySlot
 
 MOST_PARTS: Final = 10_000
 """A state of more parts isn't examined: a recovery may be cheaper."""
@@ -36,10 +36,10 @@ _ATOMS: Final = frozenset(
 
 async def catch_up(
     cell: Cell,
-    journal: Replaying,
+    journal: ReplayTarget,
     reader: Reader,
     context: PersistentContext[Any, Any],
-    slot: Slot,
+    slot: RecoverySlot,
 ) -> bool:
     """Applies the events that `reader` finds to the cell's state, which must be immutable.
 
@@ -57,13 +57,13 @@ async def catch_up(
             msg = reader.decode(item)
             journal.replayed = item
             if apply is not None:
-                state = applied(apply, state, msg, item)
+                state = apply_event(apply, state, msg, item)
             else:
                 async with slot.lendable():
                     result = cell.f(state, msg, context)
                     state = await result if hasattr(result, "__await__") else result
             if item.metadata:
-                journal.commands.note(item)
+                journal.commands.remember(item)
             if cell.orders:
                 return False
     if cell.orders:

@@ -1,4 +1,4 @@
-"""The commands that an actor has handled: kept in the metadata of events and snapshots, so that they outlive it.
+"""The commands that an actor has handled, stored in the metadata of events and snapshots to survive restarts.
 
 The idea is the *idempotent receiver* of Hohpe and Woolf, "Enterprise Integration Patterns" (2003).
 """
@@ -12,10 +12,10 @@ from nact.errors import CorruptJournalError, InvalidEventError
 from nact.persistence.records import PersistedEvent, is_unicode
 
 COMMAND_ID: Final = "nact.command_id"
-"""The command that an event came of, in the event's metadata."""
+"""The name in an event's metadata for the id of the command that caused it."""
 
 COMMANDS: Final = "nact.commands"
-"""The commands that went into a snapshot, with the numbers of their events, in the snapshot's metadata."""
+"""The name in a snapshot's metadata for the remembered commands, with the numbers of their events."""
 
 RESERVED: Final = "nact."
 
@@ -24,7 +24,7 @@ class Commands:
     """The last commands, and the sequence numbers of the events that each of them persisted.
 
     Args:
-        limit: How many are remembered.
+        limit: The number of commands that are remembered.
     """
 
     __slots__ = ("_limit", "_numbers")
@@ -34,27 +34,27 @@ class Commands:
         self._numbers: dict[str, tuple[int, ...]] = {}
 
     def seen(self, command_id: str) -> tuple[int, ...]:
-        """The sequence numbers of what the command persisted; empty if it isn't remembered."""
+        """The sequence numbers of the events that the command persisted; empty if it isn't remembered."""
         return self._numbers.get(command_id, ())
 
-    def note(self, event: PersistedEvent) -> None:
-        """Remembers the command that the event came of, if it came of one."""
+    def remember(self, event: PersistedEvent) -> None:
+        """Remembers the command that caused the event, if the event names one."""
         command_id = event.metadata.get(COMMAND_ID)
         if command_id is None:
             return
         if type(command_id) is not str:
             reason = f"its metadata has the {COMMAND_ID} {command_id!r:.100}, which isn't a str"
             raise CorruptJournalError(reason, event.key, event.sequence_number)
-        numbers = self._numbers.pop(command_id, ())  # so that it counts as the latest
+        numbers = self._numbers.pop(command_id, ())  # taken out, so that it counts as the latest
         self._numbers[command_id] = (*numbers, event.sequence_number)
         if len(self._numbers) > self._limit:
             del self._numbers[next(iter(self._numbers))]
 
-    def begin(self, metadata: Mapping[str, Any]) -> None:
-        """Remembers what a snapshot's metadata tells, and nothing else.
+    def restore(self, metadata: Mapping[str, Any]) -> None:
+        """Remembers the commands in a snapshot's metadata, in place of all others.
 
         Raises:
-            ValueError: The metadata has something else in its place.
+            ValueError: The metadata holds something else in their place.
         """
         commands = metadata.get(COMMANDS, {})
         if type(commands) is not dict or not all(map(_are_numbers, commands.values())):
@@ -67,7 +67,7 @@ class Commands:
         self._numbers = {}
 
     def metadata(self) -> dict[str, Any]:
-        """What a snapshot has to keep."""
+        """The metadata of a snapshot: the remembered commands, if there are any."""
         if not self._numbers:
             return {}
         return {COMMANDS: {command_id: list(numbers) for command_id, numbers in self._numbers.items()}}

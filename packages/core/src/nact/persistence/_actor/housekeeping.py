@@ -1,4 +1,4 @@
-"""What a handler does to its own journal: a snapshot now, forgetting its events, erasing all of it."""
+"""Does what a handler orders for its own journal: `ctx.snapshot`, `ctx.forget_events` and `ctx.erase`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from nact.errors import PersistUsageError
 from nact.persistence._actor.configuration import Persistence
 from nact.persistence._actor.options import JournalOptions
-from nact.persistence._actor.snapshots import captured, check_readable, keep, still_stands
+from nact.persistence._actor.snapshots import check_snapshot_readable, is_in_journal, snapshot_of, store_snapshot
 from nact.persistence.engine import EventDeletion, SnapshotStore
 from nact.persistence.records import PersistedSnapshot
 
@@ -16,14 +16,14 @@ A = TypeVar("A")
 
 
 class Housekeeping:
-    """Works on the journal of one key, up to one event.
+    """Takes a snapshot after the last event of one key, and deletes the past before it.
 
     Args:
         key: The persistence key.
-        persistence: The engine, and who observes it.
-        options: How snapshots are written and read.
-        sequence_number: Of the last event.
-        event_id: Of the last event.
+        persistence: The engine, and its observer.
+        options: The encoder and the decoder of snapshots.
+        sequence_number: The number of the last event.
+        event_id: The id of the last event.
     """
 
     def __init__(
@@ -39,24 +39,26 @@ class Housekeeping:
         self._options = options
         self._sequence_number = sequence_number
         self._event_id = event_id
-        self._store = _needed(persistence, SnapshotStore, "keeps no snapshots")
+        self._store = _require(persistence, SnapshotStore, "keeps no snapshots")
 
     async def snapshot(self, state: Any, metadata: Mapping[str, Any]) -> PersistedSnapshot:
         """Stores a snapshot of the state."""
-        snapshot = captured(self._key, self._sequence_number, self._event_id, state, self._options, metadata=metadata)
-        await keep(self._persistence, snapshot)
+        snapshot = snapshot_of(
+            self._key, self._sequence_number, self._event_id, state, self._options, metadata=metadata
+        )
+        await store_snapshot(self._persistence, snapshot)
         return snapshot
 
     async def forget_events(self, state: Any, metadata: Mapping[str, Any]) -> None:
         """Stores a snapshot, and deletes the events that it covers."""
-        deletion = _needed(self._persistence, EventDeletion, "can't delete events")
+        deletion = _require(self._persistence, EventDeletion, "can't delete events")
         snapshot = await self.snapshot(state, metadata)
         await self._check(snapshot)
         await deletion.delete_events(self._key, up_to=self._sequence_number)
 
     async def erase(self, state: Any) -> None:
-        """Stores a snapshot of what remains, and deletes all the rest."""
-        deletion = _needed(self._persistence, EventDeletion, "can't delete events")
+        """Stores a snapshot of the state that remains, and deletes all events and all other snapshots."""
+        deletion = _require(self._persistence, EventDeletion, "can't delete events")
         if self._sequence_number == 0:
             return
         snapshot = await self.snapshot(state, {})
@@ -65,12 +67,12 @@ class Housekeeping:
         await deletion.delete_events(self._key, up_to=self._sequence_number)
 
     async def _check(self, snapshot: PersistedSnapshot) -> None:
-        """Raises unless the snapshot can stand for the events that are to be deleted."""
-        await still_stands(self._persistence, snapshot)
-        await check_readable(self._persistence, self._options, self._key, self._sequence_number)
+        """Raises unless the snapshot can replace the events that are to be deleted."""
+        await is_in_journal(self._persistence, snapshot)
+        await check_snapshot_readable(self._persistence, self._options, self._key, self._sequence_number)
 
 
-def _needed(persistence: Persistence, ability: Callable[..., A], what: str) -> A:
+def _require(persistence: Persistence, ability: Callable[..., A], what: str) -> A:
     engine = persistence.engine
     if not isinstance(engine, cast("type", ability)):
         raise PersistUsageError(f"{engine!r} {what}")

@@ -16,15 +16,15 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from nact._actor.supervision import interrupted
-from nact._runtime.observing import UNWATCHED, watched
+from nact._runtime.observing import UNOBSERVED, observed
 from nact.errors import PersistUsageError, SequenceConflictError
 from nact.persistence._actor.catching_up import catch_up, is_immutable
 from nact.persistence._actor.commands import Commands, checked_command_id, metadata_of
 from nact.persistence._actor.configuration import Persistence, Writer
 from nact.persistence._actor.housekeeping import Housekeeping
-from nact.persistence._actor.reading import Reader, event_at
+from nact.persistence._actor.reading import Reader, first_event_from
 from nact.persistence._actor.recovery import fold_state, recover_state
-from nact.persistence._actor.slots import Slot
+from nact.persistence._actor.recovery_slots import RecoverySlot
 from nact.persistence._actor.snapshots import Snapshots
 from nact.persistence._actor.writes import all_done, is_harmless, tracked
 from nact.persistence.context import NOT_GIVEN, PersistentContext, ReplayContext
@@ -52,9 +52,9 @@ class Journal:
     live_context: ClassVar[type[PersistentContext[Any, Any]]] = PersistentContext
 
     __slots__ = (
-        "_cell", "_end_waiter", "_has_ended", "_has_persisted", "_in_doubt", "_is_writing", "_predecessor", "_stands_on",
-        "_state_to_return", "_write_waiter", "_writes", "commands", "current", "event_id", "key", "options",
-        "out_of_sync", "outage", "persistence", "recovered", "replayed", "sequence_number", "snapshots",
+        "_cell", "_end_waiter", "_has_ended", "_has_persisted", "_in_doubt", "_is_writing", "_predecessor",
+        "_stands_on", "_state_to_return", "_write_waiter", "_writes", "commands", "current", "event_id", "key",
+        "options", "out_of_sync", "outage", "persistence", "recovered", "replayed", "sequence_number", "snapshots",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0915 - a line for each slot
@@ -125,8 +125,8 @@ class Journal:
             await self._write_done()
         reader = Reader(self.persistence, self.key, self.key, self.options)
         observer = self.persistence.observer
-        with UNWATCHED if observer is None else observer.recovering(reader):
-            slot = Slot(self.persistence.recoveries)
+        with UNOBSERVED if observer is None else observer.recovering(reader):
+            slot = RecoverySlot(self.persistence.recoveries)
             if not await slot.holding(self._recovery(reader, slot)):
                 return False
         if self.snapshots is not None:
@@ -134,12 +134,12 @@ class Journal:
         self._go_live(reader)
         return True
 
-    def _recovery(self, reader: Reader, slot: Slot) -> Coroutine[Any, Any, bool]:
+    def _recovery(self, reader: Reader, slot: RecoverySlot) -> Coroutine[Any, Any, bool]:
         if self.options.apply is not None:
             return fold_state(self._cell, self, reader, self.options.apply)
         return recover_state(self._cell, self, reader, self.new_context(NOBODY), slot)
 
-    def _catching_up(self, reader: Reader, slot: Slot) -> Coroutine[Any, Any, bool]:
+    def _catching_up(self, reader: Reader, slot: RecoverySlot) -> Coroutine[Any, Any, bool]:
         return catch_up(self._cell, self, reader, self.new_context(NOBODY), slot)
 
     async def _catch_up(self) -> bool:
@@ -154,8 +154,8 @@ class Journal:
         observer = self.persistence.observer
         self.recovered = False
         try:
-            with UNWATCHED if observer is None else observer.recovering(reader):
-                slot = Slot(self.persistence.recoveries)
+            with UNOBSERVED if observer is None else observer.recovering(reader):
+                slot = RecoverySlot(self.persistence.recoveries)
                 if not await slot.holding(self._catching_up(reader, slot)):
                     return False
         except (Exception, asyncio.CancelledError) as error:
@@ -233,7 +233,7 @@ class Journal:
         """Tells whether an earlier write of this actor took the number: it was given up, and arrived late."""
         if self._in_doubt is None:
             return False
-        stored = await event_at(self.persistence.engine, self.key, conflict.attempted)
+        stored = await first_event_from(self.persistence.engine, self.key, conflict.attempted)
         return stored is not None and stored.event_id in self._in_doubt
 
     # --- writing ----------------------------------------------------------------------------------------------------
@@ -280,7 +280,7 @@ class Journal:
             raise
         self._succeeded(1, event)
         if metadata is not None:
-            self.commands.note(event)
+            self.commands.remember(event)
         return event
 
     async def _persist_all(
@@ -300,14 +300,14 @@ class Journal:
         self._succeeded(len(events), events[-1])
         if metadata is not None:
             for event in events:
-                self.commands.note(event)
+                self.commands.remember(event)
         return events
 
     def _observed(self, write: Awaitable[None], count: int) -> Awaitable[None]:
         observer = self.persistence.observer
         if observer is None:
             return write
-        return watched(write, observer.persisting(self.key, self.sequence_number + 1, count))
+        return observed(write, observer.persisting(self.key, self.sequence_number + 1, count))
 
     async def _wait_for_turn(self) -> None:
         while self._is_writing:
@@ -363,21 +363,21 @@ class Journal:
         if self._is_writing or self.out_of_sync is not None:
             await self._wait_for_turn()
         if self.snapshots is not None:
-            await self.snapshots.taken()
+            await self.snapshots.settled()
         return Housekeeping(self.key, self.persistence, self.options, self.sequence_number, self.event_id)
 
     async def _snapshot(self, state: Any) -> PersistedSnapshot:
         housekeeping = await self._housekeeping()
         snapshot = await housekeeping.snapshot(state, self.commands.metadata())
         if self.snapshots is not None:
-            self.snapshots.note(self.sequence_number)
+            self.snapshots.note_stored(self.sequence_number)
         return snapshot
 
     async def _forget_events(self, state: Any) -> None:
         housekeeping = await self._housekeeping()
         await housekeeping.forget_events(state, self.commands.metadata())
         if self.snapshots is not None:
-            self.snapshots.note(self.sequence_number)
+            self.snapshots.note_stored(self.sequence_number)
 
     async def _erase(self, state: Any) -> Any:
         housekeeping = await self._housekeeping()

@@ -18,11 +18,11 @@ REMEMBERED_COMMANDS: Final = 1000
 
 
 class Retention(NamedTuple):
-    """How much of the past is kept.
+    """The part of the past that is kept.
 
     Attributes:
         snapshots: The number of latest snapshots that are kept; older ones are deleted.
-        delete_events: Whether the events that went into the oldest snapshot kept are deleted, too.
+        delete_events: Whether the events that the oldest of these snapshots covers are deleted, too.
     """
 
     snapshots: int
@@ -33,11 +33,12 @@ class ReadingOptions(TypedDict, Generic[State, Event], total=False):
     """The options of persistent actors and of persistent queries.
 
     Attributes:
-        codec: Writes events as JSON values, and reads them again: a `TypedCodec`, say. Without it, events are JSON.
-        snapshot_every: Take a snapshot of the state after this number of events.
-        snapshot_codec: Writes states as JSON values, and reads them again.
-        skip_deleted: Go on after events that were deleted and that no snapshot covers: they are left out of the state.
-            By default that is a `CorruptJournalError`, since the state would lack what they stood for.
+        codec: Writes events as JSON values, and reads them again: a `TypedCodec`, say. Without it, events have to be
+            JSON values.
+        snapshot_every: Takes a snapshot of the state after this number of events. Without it, none is taken.
+        snapshot_codec: Writes states as JSON values, and reads them again. Without it, states have to be JSON values.
+        skip_deleted: Leaves deleted events that no snapshot covers out of the state. By default they raise
+            `CorruptJournalError`, since the state would lack them.
     """
 
     codec: Codec[Event] | None
@@ -49,7 +50,14 @@ class ReadingOptions(TypedDict, Generic[State, Event], total=False):
 class PersistentOptions(
     ReadingOptions[State, Event], SpawnOptions[State, Ctx], Generic[State, Event, Ctx], total=False
 ):
-    """The options of persistent actors."""
+    """The options of persistent actors: those of `ReadingOptions` and `SpawnOptions`, and three more.
+
+    Attributes:
+        apply: Makes the next state of a state and an event. It is pure, and not async. With it, recovery doesn't call
+            the handler; see `spawn_persistent`.
+        retention: The part of the past that is kept; by default all of it. Needs `snapshot_every`.
+        remember_commands: The number of commands that `ctx.seen` remembers; 1000 by default.
+    """
 
     apply: Callable[[State, Event], State] | None
     retention: Retention | None
@@ -57,7 +65,7 @@ class PersistentOptions(
 
 
 class JournalOptions(NamedTuple):
-    """How an actor's events and snapshots are written and read."""
+    """The options that concern the journal, checked."""
 
     snapshot_every: int | None = None
     retention: Retention | None = None
@@ -84,7 +92,11 @@ def journal_options(
     retention: Retention | None = None,
     remember_commands: int = REMEMBERED_COMMANDS,
 ) -> JournalOptions:
-    """The options, or an error that names the one that is invalid."""
+    """Checks the options.
+
+    Raises:
+        TypeError, ValueError: An option is invalid. The message names it.
+    """
     encoder, decoder = _functions("codec", codec)
     snapshot_encoder, snapshot_decoder = _functions("snapshot_codec", snapshot_codec)
     if type(skip_deleted) is not bool:

@@ -1,6 +1,6 @@
-"""Reads a journal with open eyes: the latest usable snapshot, then the events after it, each where it belongs.
+"""Reads a journal and checks it: the latest usable snapshot, then the events after it, with none missing.
 
-Used by actors that recover and by persistent queries. Other processes may take snapshots and delete events meanwhile.
+Recovering actors and persistent queries use it. Other processes may take snapshots and delete events meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ logger = logging.getLogger("nact.persistence")
 
 
 class Start(NamedTuple):
-    """What a journal is read from: the state of a snapshot, or, where `sequence_number` is 0, the initial state."""
+    """The start of a reading: the state of a snapshot; or the initial state, where `sequence_number` is 0."""
 
     state: Any
     sequence_number: int
@@ -35,8 +35,8 @@ _AT_THE_BEGINNING = Start(None, 0)
 
 
 @asynccontextmanager
-async def closed(events: AsyncIterator[PersistedEvent]) -> AsyncIterator[None]:
-    """Closes a replay at the end: now, and not when it is collected, since the engine may be closed by then."""
+async def closing_events(events: AsyncIterator[PersistedEvent]) -> AsyncIterator[None]:
+    """Closes a replay when the block ends. The garbage collector would close it later, perhaps after the engine."""
     try:
         yield
     finally:
@@ -44,34 +44,34 @@ async def closed(events: AsyncIterator[PersistedEvent]) -> AsyncIterator[None]:
             await events.aclose()
 
 
-async def event_at(engine: PersistenceEngine, key: str, sequence_number: int) -> PersistedEvent | None:
-    """The first event, or tombstone, that the journal holds from this number on; `None` if it ends before."""
+async def first_event_from(engine: PersistenceEngine, key: str, sequence_number: int) -> PersistedEvent | None:
+    """The first event or tombstone with this number or a higher one; `None` if the journal ends before."""
     events = engine.events(key, after=sequence_number - 1, limit=1)
-    async with closed(events):
+    async with closing_events(events):
         return await anext(aiter(events), None)
 
 
 class Reader:
-    """Reads one key's journal to its end, and later on from there.
+    """Reads one key's journal to its end; each later reading continues from there.
 
-    What was read *stands on* one event: the snapshot's, or the last one read. The replay begins with that event, which
-    shows that the journal still holds it: after a failover that lost events, or a backup restored in part, it doesn't.
+    What was read *stands on* one event: the snapshot's, or the last one read. The replay begins with that event, to
+    make sure that the journal still holds it. After a failover that lost events, or a partial restore, it doesn't.
 
-    - A snapshot that can't be read, or stands on an event that isn't there, is logged and counted; an older one, or
-      none, is used.
-    - Events that were deleted must be covered by a snapshot. Where they aren't, the latest snapshot is read again,
-      since another process may have taken it just before it deleted them; if that covers them all begins again.
-      Otherwise the state can't be made, and the reading raises, or leaves them out with `skip_deleted`.
+    - A snapshot that can't be read, or that stands on a missing event, is logged and counted. The reader then uses an
+      older snapshot, or none.
+    - A snapshot has to cover the events that were deleted. If none does, the reader looks for a newer snapshot, since
+      another process may have taken one just before it deleted the events; from a newer one it starts again.
+      Otherwise the state can't be restored: the reading raises, or with `skip_deleted` leaves the events out.
 
     Attributes:
-        key: Whose journal it is.
+        key: The persistence key.
         position: The sequence number of the last event read, deleted ones counted.
-        event_id: The id of that event; `None` at the beginning, or where an old snapshot doesn't tell.
-        start: What it was read from.
+        event_id: The id of that event; `None` at the beginning, or where an old snapshot doesn't name it.
+        start: The snapshot, or the beginning, that the reading started from.
     """
 
     __slots__ = (
-        "_again", "_begun", "_options", "_persistence", "_rejected", "_skipped", "_snapshot_key",
+        "_has_started", "_last_skipped", "_options", "_persistence", "_rejected", "_restart_from", "_snapshot_key",
         "event_id", "key", "position", "start",
     )  # fmt: skip
 
@@ -80,10 +80,10 @@ class Reader:
         self.key = key
         self._snapshot_key = snapshot_key
         self._options = options
-        self._begun = False
-        self._again: Start | None = None  # what to begin again with
-        self._rejected: dict[int, Exception] = {}
-        self._skipped = 0  # the last deleted event that was left out
+        self._has_started = False
+        self._restart_from: Start | None = None  # the newer snapshot to start again from
+        self._rejected: dict[int, Exception] = {}  # snapshots that can't be used, by sequence number
+        self._last_skipped = 0  # the number of the last deleted event that was left out
         self.position = 0
         self.event_id: str | None = None
         self.start = _AT_THE_BEGINNING
@@ -94,36 +94,37 @@ class Reader:
     ) -> Reader:
         """A reader that has read up to this event, and reads on from there."""
         reader = cls(persistence, key, key, options)
-        reader.position, reader.event_id, reader._begun = sequence_number, event_id, True
+        reader.position, reader.event_id, reader._has_started = sequence_number, event_id, True
         reader.start = Start(None, sequence_number, event_id)
         return reader
 
     async def read(self) -> AsyncGenerator[Start | PersistedEvent, None]:
-        """A `Start`, then every event after it that isn't deleted; called again, only what is new since.
+        """Yields a `Start`, then every event after it that isn't deleted. Called again, yields only the new events.
 
-        Another `Start` in between says that what came before was no good, and that all begins again.
+        Another `Start` in between invalidates everything before it: the reading starts again.
 
         Raises:
-            CorruptJournalError: Something is missing, deleted and not covered, or out of order. Says where.
+            CorruptJournalError: An event is missing, out of order, or deleted and not covered by a snapshot. Says
+                which one.
         """
         while True:
-            if not self._begun:
+            if not self._has_started:
                 yield await self._begin()
             stands_on = self.position
             self.position = max(0, stands_on - 1)
             events = self._persistence.engine.events(self.key, after=self.position)
-            async with closed(events):
+            async with closing_events(events):
                 async for event in events:
                     number, is_deleted = event.sequence_number, event.is_deleted
                     is_next = number == self.position + 1 and number > stands_on and not is_deleted
-                    if not is_next and not await self._may_follow(event, stands_on):
+                    if not is_next and not await self._is_acceptable(event, stands_on):
                         break
                     self.position, self.event_id = number, event.event_id
                     if number > stands_on and not is_deleted:
                         yield event
                 else:
-                    self._begun = await self._is_all(stands_on)
-            if self._begun:
+                    self._has_started = await self._is_complete(stands_on)
+            if self._has_started:
                 self._rejected.clear()
                 return
 
@@ -139,11 +140,11 @@ class Reader:
         try:
             return decoder(event.data)
         except Exception as error:
-            reason = f"the decoder refuses what is stored: {error!r}"  # which isn't shown: this ends up in logs
+            reason = f"the decoder refuses what is stored: {error!r}"  # without the data: this ends up in logs
             raise CorruptJournalError(reason, self.key, event.sequence_number) from error
 
-    async def _may_follow(self, event: PersistedEvent, stands_on: int) -> bool:
-        """Whether the event, which isn't just the next one, has a right to be there. If not, all begins again."""
+    async def _is_acceptable(self, event: PersistedEvent, stands_on: int) -> bool:
+        """Tells whether an event that isn't simply the next one is in order. If not, the reading starts again."""
         number = event.sequence_number
         if number == stands_on and self.position < stands_on:
             if self.event_id == event.event_id:
@@ -152,34 +153,34 @@ class Reader:
                 return self._is_covered_by_time(event)
             return self._begin_again(f"it stands on another event {number} than the one in the journal")
         if event.is_deleted and number > self.position:
-            return await self._may_be_missing(event, stands_on)
+            return await self._is_skippable(event, stands_on)
         if number > stands_on > self.position and self.event_id is not None:
             return self._begin_again(f"the event {stands_on} that it stands on isn't in the journal")
         if number == stands_on + 1 and self.position < stands_on:
-            return True  # the event of an old snapshot was removed altogether, which nact for JavaScript can do
+            return True  # the old snapshot's event was removed without a tombstone, as nact for JavaScript may do
         expected = self.position + 1
         raise CorruptJournalError(f"event {expected} is missing; {number} comes next", self.key, expected)
 
     def _is_covered_by_time(self, event: PersistedEvent) -> bool:
-        """Whether a snapshot that doesn't name its event can stand on this one: it isn't older. If not, begins again.
+        """Tells whether a snapshot that doesn't name its event contains this one: whether it was taken later.
 
-        nact for JavaScript counts a number that it couldn't store, and takes snapshots there. Such a snapshot is ahead
-        of its journal; what is stored under its number later on isn't in it.
+        nact for JavaScript counts the number of an event that it failed to store, and may take a snapshot there. Such a
+        snapshot doesn't contain the event that is stored under its number later.
         """
         is_covered = event.created_at <= self.start.created_at
         return is_covered or self._begin_again(f"event {event.sequence_number} was stored after it was taken")
 
-    async def _may_be_missing(self, tombstone: PersistedEvent, stands_on: int) -> bool:
-        """Whether to go on after deleted events that what was read doesn't cover. A newer snapshot begins again."""
+    async def _is_skippable(self, tombstone: PersistedEvent, stands_on: int) -> bool:
+        """Tells whether to go on after deleted events that nothing read so far covers. Looks for a newer snapshot."""
         number = tombstone.sequence_number
-        is_one_more = 0 < self._skipped == self.position == number - 1  # old journals have a row for each
+        is_one_more = 0 < self._last_skipped == self.position == number - 1  # old journals mark each deleted event
         if not is_one_more:
             latest = await self._latest_start()
             if latest.sequence_number >= number:
-                self._again, self._begun = latest, False
+                self._restart_from, self._has_started = latest, False
                 return False
         if self._options.skip_deleted:
-            self._skipped = number
+            self._last_skipped = number
             return True
         first = max(self.position, stands_on) + 1
         deleted = f"event {number} was" if first == number else f"events {first} to {number} were"
@@ -191,8 +192,8 @@ class Reader:
             number,
         )
 
-    async def _is_all(self, stands_on: int) -> bool:
-        """Whether the journal, which has ended, goes as far as what was read from it before. If not, begins again."""
+    async def _is_complete(self, stands_on: int) -> bool:
+        """Tells, at the journal's end, whether it reaches the event that was read before. If not, starts again."""
         if self.position == 0 and self._rejected:
             reason = f"there is a snapshot at {max(self._rejected)}, but no event: restore those, or delete it"
             raise CorruptJournalError(reason, self.key)
@@ -202,26 +203,26 @@ class Reader:
         return self.position >= stands_on or self._begin_again("it is ahead of its journal")
 
     def _begin_again(self, why: str) -> bool:
-        """What was read doesn't belong to the journal as it is now."""
-        if self._begun:
+        """Discards what was read: it contradicts the journal as it is now."""
+        if self._has_started:
             logger.error(
                 "the journal of key %r is no longer what was read up to event %d; it is read again from the start",
                 self.key, self.position + 1, extra={"nact_key": self.key, "nact_sequence_number": self.position + 1},
             )  # fmt: skip
-            self._begun = False
+            self._has_started = False
         else:
             at = self.start.sequence_number
             self._reject(at, CorruptJournalError(why, self._snapshot_key, at))
         return False
 
     async def _begin(self) -> Start:
-        self.start = await self._latest_start() if self._again is None else self._again
-        self._again = None
+        self.start = await self._latest_start() if self._restart_from is None else self._restart_from
+        self._restart_from = None
         self.position, self.event_id = self.start.sequence_number, self.start.event_id
         return self.start
 
     async def _latest_start(self) -> Start:
-        """The latest snapshot that can be read and hasn't been rejected; without one, the beginning."""
+        """The latest snapshot that can be read and wasn't rejected, or else the beginning."""
         up_to: int | None = None
         while up_to is None or up_to > 0:
             try:

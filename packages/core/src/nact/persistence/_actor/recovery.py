@@ -1,4 +1,4 @@
-"""How a persistent actor gets its state back."""
+"""Restores the state of a persistent actor from its journal, by its handler or by `apply`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nact.errors import CorruptJournalError
 from nact.persistence._actor.commands import Commands
 from nact.persistence._actor.options import JournalOptions
 from nact.persistence._actor.reading import Reader, Start
-from nact.persistence._actor.slots import Slot
+from nact.persistence._actor.recovery_slots import RecoverySlot
 from nact.persistence.context import PersistentContext
 from nact.persistence.records import PersistedEvent
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nact.persistence")
 
 
-class Replaying(Protocol):
-    """What a replay tells the journal of its actor."""
+class ReplayTarget(Protocol):
+    """The part of an actor's journal that a replay updates."""
 
     replayed: PersistedEvent | None
 
@@ -37,14 +37,14 @@ class Replaying(Protocol):
 
 
 async def recover_state(  # noqa: PLR0915 - the hot path
-    cell: Cell, journal: Replaying, reader: Reader, context: PersistentContext[Any, Any], slot: Slot
+    cell: Cell, journal: ReplayTarget, reader: Reader, context: PersistentContext[Any, Any], slot: RecoverySlot
 ) -> bool:
-    """Gives the cell the state that the journal tells: what it read, handled one after another by its handler.
+    """Gives the cell the state that follows from the journal: its handler handles the events one after another.
 
-    A fault of the handler is judged like any other; if it resumes, the event is passed over, as it was when live.
+    The policy decides about a fault of the handler as usual. If it resumes, the event is skipped, as it was when live.
 
     Returns:
-        False if the actor was told to stop, or to begin again.
+        False if the actor was told to stop, or was reset.
 
     Raises:
         CorruptJournalError: The journal can't be read.
@@ -57,12 +57,12 @@ async def recover_state(  # noqa: PLR0915 - the hot path
             if isinstance(item, Start):
                 cell.state = item.state if item.sequence_number else await _initial_state(cell, initial_state, slot)
                 initial_state = NO_STATE
-                begin_commands(journal, reader, item)
+                restore_commands(journal, reader, item)
                 continue
             msg = reader.decode(item)
             journal.replayed = item
             if item.metadata:
-                journal.commands.note(item)
+                journal.commands.remember(item)
             slot.is_lendable = True  # `lendable`, without the calls
             try:
                 result = f(cell.state, msg, context)
@@ -82,11 +82,11 @@ async def recover_state(  # noqa: PLR0915 - the hot path
     return True
 
 
-async def fold_state(cell: Cell, journal: Replaying, reader: Reader, apply: Callable[[Any, Any], Any]) -> bool:
-    """Gives the cell the state that the journal tells: what it read, folded by `apply`. The handler isn't called.
+async def fold_state(cell: Cell, journal: ReplayTarget, reader: Reader, apply: Callable[[Any, Any], Any]) -> bool:
+    """Gives the cell the state that follows from the journal: `apply` folds the events, the handler isn't called.
 
     Returns:
-        False if the actor was told to stop, or to begin again.
+        False if the actor was told to stop, or was reset.
 
     Raises:
         CorruptJournalError: The journal can't be read, or `apply` refuses an event.
@@ -100,11 +100,11 @@ async def fold_state(cell: Cell, journal: Replaying, reader: Reader, apply: Call
                 else:
                     cell.state = await initial_state_of(cell) if initial_state is NO_STATE else initial_state
                 initial_state = NO_STATE
-                begin_commands(journal, reader, item)
+                restore_commands(journal, reader, item)
                 continue
-            cell.state = applied(apply, cell.state, reader.decode(item), item)
+            cell.state = apply_event(apply, cell.state, reader.decode(item), item)
             if item.metadata:
-                journal.commands.note(item)
+                journal.commands.remember(item)
             if cell.orders:
                 return False
     if logger.isEnabledFor(logging.DEBUG):
@@ -112,7 +112,7 @@ async def fold_state(cell: Cell, journal: Replaying, reader: Reader, apply: Call
     return True
 
 
-def applied(apply: Callable[[Any, Any], Any], state: Any, event: Any, record: PersistedEvent) -> Any:
+def apply_event(apply: Callable[[Any, Any], Any], state: Any, event: Any, record: PersistedEvent) -> Any:
     """The state after the event.
 
     Raises:
@@ -124,20 +124,20 @@ def applied(apply: Callable[[Any, Any], Any], state: Any, event: Any, record: Pe
         raise CorruptJournalError(f"apply refuses it: {error!r}", record.key, record.sequence_number) from error
 
 
-def begin_commands(journal: Replaying, reader: Reader, start: Start) -> None:
-    """Remembers the commands that the snapshot remembers.
+def restore_commands(journal: ReplayTarget, reader: Reader, start: Start) -> None:
+    """Restores the remembered commands from the snapshot's metadata.
 
     Raises:
-        CorruptJournalError: Its metadata has something else in their place.
+        CorruptJournalError: The metadata holds something else in their place.
     """
     try:
-        journal.commands.begin(start.metadata)
+        journal.commands.restore(start.metadata)
     except ValueError as error:
         raise CorruptJournalError(f"its snapshot: {error}", reader.key, start.sequence_number) from error
 
 
-async def _initial_state(cell: Cell, made: Any, slot: Slot) -> Any:
-    """The one that was made already, or, where all begins again, a fresh one: a handler may have changed the first."""
+async def _initial_state(cell: Cell, made: Any, slot: RecoverySlot) -> Any:
+    """The initial state made before; or a fresh one if the reading started again, since a handler may change it."""
     if made is not NO_STATE:
         return made
     async with slot.lendable():

@@ -1,4 +1,4 @@
-"""When a persistent actor's snapshots are taken, and which are kept."""
+"""Takes a persistent actor's snapshots when they are due, and deletes what its retention no longer needs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from nact._runtime.observing import UNWATCHED
+from nact._runtime.observing import UNOBSERVED
 from nact._runtime.scheduler import first_step
 from nact.errors import CorruptJournalError, NactError
-from nact.persistence._actor.reading import event_at
+from nact.persistence._actor.reading import first_event_from
 from nact.persistence.building import json_data
 from nact.persistence.records import PersistedEvent, PersistedSnapshot
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nact.persistence")
 
 
-class OvertakenError(NactError):
-    """The journal isn't what the actor remembers of it."""
+class JournalChangedError(NactError):
+    """The journal no longer holds what the actor stored."""
 
     def __init__(self, key: str, sequence_number: int, found: PersistedEvent | None) -> None:
         super().__init__(key, sequence_number, found)
@@ -43,7 +43,7 @@ class OvertakenError(NactError):
 
 
 class Snapshots:
-    """Takes one actor's snapshots beside its messages, one at a time. Failing is never fatal."""
+    """Takes one actor's snapshots, one at a time, while its messages go on. A failure never stops the actor."""
 
     __slots__ = ("_engine", "_kept", "_key", "_last", "_options", "_persistence", "_taking", "_task")
 
@@ -52,33 +52,33 @@ class Snapshots:
         self._persistence = persistence
         self._options = options
         self._engine = cast("SnapshotStore", persistence.engine)  # as `checked_journal_options` made sure
-        self._last = 0  # where one was last tried
-        self._kept: deque[int] = deque()  # the sequence numbers of those known to be stored, oldest first
+        self._last = 0  # the sequence number of the last attempt
+        self._kept: deque[int] = deque()  # the sequence numbers of snapshots known to be stored, oldest first
         self._taking = False
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, latest: int) -> None:
-        """The actor has recovered, from the snapshot at this sequence number; 0 for none."""
+        """Starts after a recovery from the snapshot with this sequence number; 0 for none."""
         self._last = latest
         self._kept = deque([latest] if latest else [])
 
     def are_due(self, sequence_number: int) -> bool:
-        """Whether enough events were stored since the last snapshot."""
+        """Tells whether enough events were stored since the last snapshot."""
         every = self._options.snapshot_every
         return every is not None and sequence_number - self._last >= every and not self._taking
 
-    def note(self, sequence_number: int) -> None:
-        """Another snapshot was stored, at this sequence number."""
+    def note_stored(self, sequence_number: int) -> None:
+        """Notes that a snapshot with this sequence number was stored."""
         self._last = sequence_number
         self._kept.append(sequence_number)
 
     def take(
         self, cell: Cell, state: Any, sequence_number: int, event_id: str | None, metadata: Mapping[str, Any]
     ) -> None:
-        """Takes a snapshot. What the actor does to its state from now on doesn't get into it."""
+        """Begins to store a snapshot, and returns at once. Later changes to the state don't get into it."""
         self._last = sequence_number
         try:
-            snapshot = captured(self._key, sequence_number, event_id, state, self._options, metadata=metadata)
+            snapshot = snapshot_of(self._key, sequence_number, event_id, state, self._options, metadata=metadata)
         except Exception as error:
             self._failed(sequence_number, error)
             return
@@ -86,19 +86,19 @@ class Snapshots:
         cell.leaving += 1
         self._task = cell.runtime.scheduler.spawn(self._store(cell, snapshot))
 
-    async def taken(self) -> None:
-        """Returns when none is being taken."""
+    async def settled(self) -> None:
+        """Returns when no snapshot is being stored."""
         while self._taking and self._task is not None:
             await asyncio.wait([self._task])
 
     async def _store(self, cell: Cell, snapshot: PersistedSnapshot) -> None:
         try:
             await first_step()
-            await keep(self._persistence, snapshot)
+            await store_snapshot(self._persistence, snapshot)
             self._kept.append(snapshot.sequence_number)
             if self._options.retention is not None:
                 await self._retain(self._options.retention, snapshot)
-        except OvertakenError as overtaken:
+        except JournalChangedError as overtaken:
             cell.runtime.log_fault(cell.ref, f"stops: {overtaken}", overtaken)
             cell.stop()
         except Exception as error:
@@ -108,8 +108,8 @@ class Snapshots:
             cell.left()
 
     async def _retain(self, retention: Retention, latest: PersistedSnapshot) -> None:
-        """Snapshots first: an event goes only when no snapshot that needs it is left."""
-        if len(self._kept) < retention.snapshots or not await still_stands(self._persistence, latest):
+        """Deletes what is no longer needed: snapshots first, then events that none of the others needs."""
+        if len(self._kept) < retention.snapshots or not await is_in_journal(self._persistence, latest):
             return
         too_old = 0
         while len(self._kept) > retention.snapshots:
@@ -117,32 +117,34 @@ class Snapshots:
         if too_old:
             await self._engine.delete_snapshots(self._key, up_to=too_old)
         if retention.delete_events:
-            await check_readable(self._persistence, self._options, self._key, self._kept[0])
+            await check_snapshot_readable(self._persistence, self._options, self._key, self._kept[0])
             await cast("EventDeletion", self._engine).delete_events(self._key, up_to=self._kept[0])
 
     def _failed(self, sequence_number: int, error: Exception) -> None:
-        log_failed(self._persistence, self._key, sequence_number, error)
+        log_snapshot_failure(self._persistence, self._key, sequence_number, error)
 
 
-async def still_stands(persistence: Persistence, latest: PersistedSnapshot) -> bool:
-    """Whether the journal still holds the event that the latest snapshot stands on; else nothing may be deleted.
+async def is_in_journal(persistence: Persistence, latest: PersistedSnapshot) -> bool:
+    """Tells whether the journal still holds the event that the latest snapshot stands on. If not, delete nothing.
 
-    After a failover that lost events it doesn't: what is there then may need what would be deleted.
+    After a failover that lost events it may not: the events there may need what would be deleted.
 
     Raises:
-        OvertakenError: It has another event there, or ends before.
+        JournalChangedError: The journal has another event there, or ends before it.
     """
     key, number = latest.key, latest.sequence_number
-    found = await event_at(persistence.engine, key, number)
+    found = await first_event_from(persistence.engine, key, number)
     if found is not None and found.is_deleted and found.sequence_number > number:
-        return False  # another process went on from here, and deletes
+        return False  # another process has persisted more events, and deleted these
     if found is None or found.sequence_number != number or latest.event_id not in {None, found.event_id}:
-        raise OvertakenError(key, number, found)
+        raise JournalChangedError(key, number, found)
     return True
 
 
-async def check_readable(persistence: Persistence, options: JournalOptions, key: str, sequence_number: int) -> None:
-    """Raises unless the snapshot that is to stand for deleted events is there, and its state can be made of it."""
+async def check_snapshot_readable(
+    persistence: Persistence, options: JournalOptions, key: str, sequence_number: int
+) -> None:
+    """Raises unless the snapshot that is to replace events is stored and can be decoded."""
     store = cast("SnapshotStore", persistence.engine)
     snapshot = await store.latest_snapshot(key, up_to=sequence_number)
     if snapshot is None or snapshot.sequence_number != sequence_number:
@@ -151,7 +153,7 @@ async def check_readable(persistence: Persistence, options: JournalOptions, key:
         options.snapshot_decoder(snapshot.data)
 
 
-def captured(
+def snapshot_of(
     key: str,
     sequence_number: int,
     event_id: str | None,
@@ -160,7 +162,7 @@ def captured(
     *,
     metadata: Mapping[str, Any] | None = None,
 ) -> PersistedSnapshot:
-    """A snapshot that holds nothing of the living state: what is done to it later doesn't get in."""
+    """A snapshot of the state as it is now: it shares no object with the state."""
     encoder = options.snapshot_encoder
     text = json_data.encode(state if encoder is None else encoder(state))
     data = json_data.decode(text)
@@ -169,14 +171,14 @@ def captured(
     )
 
 
-async def keep(persistence: Persistence, snapshot: PersistedSnapshot) -> None:
-    """Stores the snapshot."""
+async def store_snapshot(persistence: Persistence, snapshot: PersistedSnapshot) -> None:
+    """Stores the snapshot, observed if the system is."""
     store, observer = cast("SnapshotStore", persistence.engine), persistence.observer
-    with UNWATCHED if observer is None else observer.taking_snapshot(snapshot.key, snapshot.sequence_number):
+    with UNOBSERVED if observer is None else observer.taking_snapshot(snapshot.key, snapshot.sequence_number):
         await store.take_snapshot(snapshot)
 
 
-def log_failed(persistence: Persistence, key: str, sequence_number: int, error: Exception) -> None:
+def log_snapshot_failure(persistence: Persistence, key: str, sequence_number: int, error: Exception) -> None:
     """Counts and logs a snapshot that couldn't be taken."""
     persistence.snapshot_failed()
     logger.error(

@@ -1,4 +1,4 @@
-"""How many actors recover at once, without one that waits for another keeping that one from recovering."""
+"""Limits the number of actors that recover at once, without deadlocks between those that wait for each other."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from types import coroutine
 from typing import Any
 
 
-class Slot:
-    """A place among the actors that recover at once. Others have it while the program's own code waits.
+class RecoverySlot:
+    """One of the slots for actors that recover at once. It is lent to others while the application's own code waits.
 
-    Otherwise recovering actors that ask another one, which waits for a place, would wait for each other.
+    Otherwise a recovering actor that asks another one, which waits for a slot, would wait for ever.
 
     Attributes:
-        is_lendable: Whether the program's own code runs: if it waits now, the place is lent.
-        is_lent: Whether others may have the place. Before it goes on, the recovery has to `take` it again.
+        is_lendable: True while the application's own code runs: if that waits, the slot is lent.
+        is_lent: True while others may have the slot. The recovery has to `take` it again before it goes on.
     """
 
     __slots__ = ("_slots", "is_lendable", "is_lent")
@@ -27,17 +27,17 @@ class Slot:
         self.is_lent = True
 
     async def holding(self, work: Coroutine[Any, Any, bool]) -> bool:
-        """Runs the work, a coroutine that hasn't begun, once there is a place."""
+        """Waits for a slot, and runs the work in it. The work is a coroutine that hasn't begun."""
         try:
             await self.take()
             return await self._lending(work)
         finally:
-            work.close()  # it may not have begun
+            work.close()  # a no-op unless the wait for the slot was cancelled, and the work never began
             self._lend()
 
     @asynccontextmanager
     async def lendable(self) -> AsyncIterator[None]:
-        """Lets others have the place while the block waits."""
+        """Lends the slot to others while the block waits."""
         self.is_lendable = True
         try:
             yield
@@ -57,7 +57,7 @@ class Slot:
 
     @coroutine
     def _lending(self, work: Coroutine[Any, Any, bool]) -> Generator[Any, Any, bool]:
-        # Events of which the handler doesn't wait don't come by here, and cost nothing.
+        # Runs only when the work waits: events whose handler doesn't wait cost nothing.
         value: Any = None
         error: BaseException | None = None
         while True:
@@ -67,7 +67,7 @@ class Slot:
                 result: bool = returned.value
                 return result
             finally:
-                error = None  # its traceback knows this frame
+                error = None  # the error's traceback refers to this frame: that would be a cycle
             if self.is_lendable:
                 self._lend()
             try:
