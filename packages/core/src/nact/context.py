@@ -22,7 +22,7 @@ class HasReference(Protocol):
     def ref(self) -> ActorRef[Any]: ...
 
 
-class Inside(Protocol):
+class InsideOfActor(Protocol):
     """What a context shows of the inside of its actor."""
 
     @property
@@ -48,7 +48,7 @@ class Context(msgspec.Struct, Generic[Msg], eq=False, frozen=True):  # a Struct 
         sender: Who sent the message; `NOBODY` if the sender didn't say. A `query` waits for what is dispatched to it.
     """
 
-    _cell: Inside
+    _cell: InsideOfActor
     sender: ActorRef[Any]
 
     def __repr__(self) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar, overload
 
 from nact._actor.cell import Cell
-from nact._actor.replies import PassedOn, Reply
-from nact._runtime.endings import has_stopped
+from nact._actor.replies import PassedOnReply, Reply
+from nact._runtime.endings import stopped_error
 from nact.durations import Duration, in_seconds
 from nact.references import NOBODY, ActorRef
 
@@ -83,11 +83,11 @@ def query(
     seconds = in_seconds(timeout, "timeout")
     target = ref._target
     if not isinstance(target, Cell):
-        return _failed(has_stopped(ref, "it can't answer"))
+        return _failed(stopped_error(ref, "it can't answer"))
     new_reply = target.runtime.new_reply  # in two steps: in one, Python 3.11 is slower
     reply: Reply = new_reply(target, seconds)
     answer = reply.answer  # a full mailbox closes the reply
-    target.receive(msg if make is None else _made(make, reply), reply)
+    target.receive(msg if make is None else _make_message(make, reply), reply)
     return answer
 
 
@@ -116,7 +116,7 @@ async def stopped(ref: ActorRef[Any]) -> None:
     Raises:
         TypeError: `ref` isn't a reference to an actor or a system.
     """
-    is_question = isinstance(ref, Reply | PassedOn)
+    is_question = isinstance(ref, Reply | PassedOnReply)
     if is_question or not isinstance(ref, ActorRef):
         raise _not_a_reference("ref", ref)
     end = ref._top()._end_of(ref)
@@ -124,7 +124,7 @@ async def stopped(ref: ActorRef[Any]) -> None:
         await wait([end])  # not awaited itself: one who is cancelled would cancel it for the others
 
 
-def _made(factory: Callable[[ActorRef[Any]], Any], reply: Reply) -> Any:
+def _make_message(factory: Callable[[ActorRef[Any]], Any], reply: Reply) -> Any:
     try:
         return factory(reply)
     except BaseException:
@@ -146,12 +146,12 @@ def _asker_or_system(ref: ActorRef[Any], sender: Any) -> ActorRef[Any]:
     """The sender, checked. If it is that of a question, this passes the question on, unless it answers another one."""
     if not isinstance(sender, ActorRef):
         raise _not_a_reference("sender", sender)
-    if not isinstance(sender, Reply | PassedOn) or ref is NOBODY or isinstance(ref, Reply | PassedOn):
+    if not isinstance(sender, Reply | PassedOnReply) or ref is NOBODY or isinstance(ref, Reply | PassedOnReply):
         return sender
     target = ref._target
     if isinstance(target, Cell):
         return sender.pass_on(target)
-    sender.lose(has_stopped(ref, "it can't answer what was passed on to it"))
+    sender.lose(stopped_error(ref, "it can't answer what was passed on to it"))
     return sender
 
 

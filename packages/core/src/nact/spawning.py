@@ -18,7 +18,7 @@ from nact._actor.options import (
     checked_options,
 )
 from nact._actor.stateless import Stateless
-from nact._runtime.endings import has_stopped
+from nact._runtime.endings import stopped_error
 from nact.context import Context
 from nact.references import ActorRef
 from nact.supervision import resume_on_crash
@@ -177,5 +177,5 @@ def living_family(parent: ActorRef[Any]) -> Family:
         raise TypeError(f"parent must be an actor system or an ActorRef, not {parent!r}")
     family = parent._target
     if not isinstance(family, Family):
-        raise has_stopped(parent, "it can't have children")
+        raise stopped_error(parent, "it can't have children")
     return family

@@ -63,9 +63,9 @@ def start(
             raise TypeError(f"a plugin is what a configure_... function returns, not {plugin!r}")
     if not isinstance(log_messages, bool):
         raise TypeError(f"log_messages must be a bool, not {log_messages!r}")
-    patience = None if stop_timeout is None else in_seconds(stop_timeout, "stop_timeout")
+    timeout = None if stop_timeout is None else in_seconds(stop_timeout, "stop_timeout")
     limit = checked_limit(mailbox_limit)
-    system = ActorSystem(name, loop, patience, mailbox_limit=limit, log_messages=log_messages)
+    system = ActorSystem(name, loop, timeout, mailbox_limit=limit, log_messages=log_messages)
     for plugin in plugins:
         plugin(system)
     system._is_started = True
@@ -144,10 +144,10 @@ class ActorSystem(ActorRef[Any]):
         runtime = self._runtime
         self._root.stop()
         try:
-            await self._patiently_stopped()
+            await self._stopped_within_timeout()
         except asyncio.CancelledError:
             runtime.scheduler.interrupt()
-            await self._patiently_stopped()
+            await self._stopped_within_timeout()
             raise
         # A panic, or pytest.fail(), goes on its way up. An error of ours in the block is likely to come of it.
         if runtime.panic is not None and (error is None or isinstance(error, NactError)):
@@ -168,7 +168,7 @@ class ActorSystem(ActorRef[Any]):
     async def _stopped(self) -> None:
         await asyncio.shield(self._runtime.all_ended)
 
-    async def _patiently_stopped(self) -> None:
+    async def _stopped_within_timeout(self) -> None:
         while not self._runtime.all_ended.done():
             try:
                 async with asyncio.timeout(self._stop_timeout):
@@ -210,7 +210,7 @@ class _Root(Family):
             self.ref._target = None
             self.leaving += 1  # so that nothing ends before all are told
             self.stop_children()
-            self.left()
+            self.one_left()
             self.runtime.scheduler.resume()
 
     def all_left(self) -> None:

@@ -1,1 +1,1 @@
-"""One actor from the inside. `cell`, `life`, `stopping`, `supervision` and `idle` are one class in five files."""
+"""The inside of an actor. `cell`, `life`, `stopping`, `supervision` and `idle` are one class in five files."""

@@ -1,4 +1,4 @@
-"""Actors whose mailbox has a limit: what comes when it is full is refused."""
+"""Actors whose mailbox has a limit: a full one refuses messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from nact._actor.cell import Cell
-from nact._actor.replies import PassedOn, Reply
+from nact._actor.replies import PassedOnReply, Reply
 from nact._actor.stateless import Stateless
 from nact.errors import MailboxFullError
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from nact.references import ActorRef
 
 SECONDS_BETWEEN_LINES: Final = 10
-"""Of one actor's full mailbox a line is logged at most so often."""
+"""The shortest time between two log lines about one actor's full mailbox."""
 
 logger = logging.getLogger("nact.dead_letters")
 
 
 class BoundedCell(Cell):
-    """The inside of an actor with a `mailbox_limit`. A class of its own: other actors don't even ask."""
+    """The inside of an actor with a `mailbox_limit`. A class of its own, so that it costs other actors nothing."""
 
     __slots__ = ("_refusals", "limit")
 
@@ -47,7 +47,7 @@ class BoundedCell(Cell):
             self._refuse(sender)
 
     def _refuse(self, sender: ActorRef[Any]) -> None:
-        if isinstance(sender, Reply | PassedOn) and sender.refused(MailboxFullError(self.ref.path, self.limit)):
+        if isinstance(sender, Reply | PassedOnReply) and sender.refused(MailboxFullError(self.ref.path, self.limit)):
             return
         self.runtime.message_refused()
         if self._refusals is None:
@@ -56,7 +56,7 @@ class BoundedCell(Cell):
 
 
 class _Refusals:
-    """Logs that messages are refused: the first at once, then their number from time to time."""
+    """Logs refused messages: the first one at once, then their number from time to time."""
 
     __slots__ = ("_cell", "_is_quiet", "_number")
 
@@ -66,13 +66,13 @@ class _Refusals:
         self._is_quiet = False
 
     def add(self) -> None:
-        """One more."""
+        """Counts one more, and logs it unless a line was logged just before."""
         self._number += 1
         if not self._is_quiet:
             self._log()
 
     def expire(self) -> None:
-        """The time for the next line has come."""
+        """Logs the messages refused since the last line, if there are any."""
         self._is_quiet = False
         if self._number:
             self._log()

@@ -1,7 +1,7 @@
-"""What is behind an actor's reference: its mailbox, its state, and whose turn it is.
+"""The inside of an actor: its mailbox, its state, and its turns in the run queue.
 
-One worker at a time owns a cell (see `_runtime.scheduler`), and only its owner runs its handler or changes its state.
-All others leave it messages, and *orders* (start, reset, stop) that the owner obeys between two messages.
+One worker at a time owns a cell (see `_runtime.scheduler`), and only its owner runs the handler or changes the state.
+Others give it messages, and *orders* (start, reset, stop) that the owner obeys between two messages.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from nact._actor.journaling import Journaling
 from nact._actor.life import KEEP_STATE, NO_STATE, crash, finish, start
 from nact._actor.orders import ENDED, RESET, START, STOP
 from nact._actor.stopping import leave, stop_with_all_below
-from nact._actor.supervision import interrupted
-from nact._runtime.contexts import differ
+from nact._actor.supervision import task_is_cancelled
+from nact._runtime.contexts import have_diverged
 from nact.context import Context
 from nact.references import NOBODY, ActorRef
 
 if TYPE_CHECKING:
     from nact._actor.options import Options
-    from nact._actor.replies import Asker
+    from nact._actor.replies import AnyReply
     from nact._runtime.scheduler import Waiting
 
 MOST_SPARE_MAILBOXES: Final = 1024
 
 MESSAGES_PER_TURN: Final = 32
-"""After so many messages it is the next actor's turn."""
+"""The most messages that an actor handles before the next actor has its turn."""
 
 
 class RefusingMailbox(deque[Any]):
-    """The mailbox of an actor whose event loop may be closing. It takes no message that can't be handled."""
+    """The mailbox of an actor whose event loop may be closing. Once the loop is closed, it refuses messages."""
 
     def __init__(self, waiting: deque[Any], is_over: Callable[[], bool], error: Callable[[], Exception]) -> None:
         super().__init__(waiting)
@@ -67,7 +67,7 @@ class Cell(Family):
         self.state: Any = options.initial_state if options.initial_state_func is None else NO_STATE
         self.mailbox: deque[tuple[Any, ActorRef[Any]]] | None = None
         self.scheduled = False
-        """Whether it stands in the run queue, or a worker owns it."""
+        """True while it stands in the run queue, or a worker owns it."""
         self.orders = 0
         self.current: object = None
         """The message whose handler is suspended."""
@@ -75,10 +75,10 @@ class Cell(Family):
         if journal is not None:
             journal.bind(self)
         self.context: Context[Any] = self.new_context(NOBODY)
-        self.queries: set[Asker] | None = None
-        """Questions asked of this actor and not answered yet."""
+        self.queries: set[AnyReply] | None = None
+        """Questions to this actor that aren't answered yet."""
         self.interruptible: set[asyncio.Task[Any]] | None = None
-        """What is awaited for the actor, and cut short by a stop."""
+        """Tasks that the actor awaits, and that a stop cancels."""
         self.starts_failed = 0
         self.idle = None if options.shutdown_after is None else IdleTimer(self, options.shutdown_after)
 
@@ -100,7 +100,7 @@ class Cell(Family):
         if mailbox is not None:
             mailbox.append((msg, sender))
             return
-        # Idle actors have no mailbox: an empty deque would be most of what they weigh.
+        # Idle actors have no mailbox: an empty deque would take most of their memory.
         scheduler = self.scheduler
         if self.scheduled:  # its handler is suspended, perhaps for ever
             scheduler.check_loop()
@@ -114,17 +114,17 @@ class Cell(Family):
         mailbox.append((msg, sender))
 
     def order_reset(self, cause: BaseException | None = None) -> None:
-        """Orders the actor to make its state anew, when the message in progress is done. Its children stop now."""
+        """Orders the actor to make its state anew after the message in progress. Its children stop now."""
         if not self.orders & (STOP | ENDED):
             self.order(RESET)
             self.stop_children(cause)
 
     def stop(self, cause: BaseException | None = None) -> None:
-        """Orders the actor, and all below it, to stop when the messages in progress are done."""
+        """Orders the actor and its descendants to stop after the messages in progress."""
         stop_with_all_below(self, cause)
 
     def abandon(self, error: BaseException) -> None:
-        """Its turn was cut off. It stops, and nobody waits for its handler."""
+        """Stops the actor after its turn was cut off, without waiting for its handler."""
         if not isinstance(error, KeyboardInterrupt | SystemExit):
             self.runtime.record_failure(self.ref, "stops: it can't go on", error)
         self.scheduled = False
@@ -139,7 +139,7 @@ class Cell(Family):
 
     @property
     def is_stopping(self) -> bool:
-        """Whether it was told to stop, or has ended."""
+        """True if the actor was told to stop, or has ended."""
         return bool(self.orders & (STOP | ENDED))
 
     @property
@@ -166,7 +166,7 @@ class Cell(Family):
     def serve(self) -> Waiting | None:  # noqa: C901, PLR0912, PLR0915 - the hot path
         orders, mailbox = self.orders, self.mailbox
         if orders or not mailbox:
-            return self._rest()
+            return self._end_turn()
         scheduler = self.scheduler
         waiting = len(mailbox)
         turn = waiting if waiting < MESSAGES_PER_TURN else MESSAGES_PER_TURN  # noqa: FURB136 - min() costs a call
@@ -175,7 +175,7 @@ class Cell(Family):
         own, base = scheduler.context, scheduler.base_context
         for turn in reversed(range(turn)):  # noqa: B020 - what is left of it
             msg, sender = mailbox.popleft()
-            if journal is not None:  # each message has its own, for nothing else may persist by it
+            if journal is not None:  # a context for each message: persisting is bound to it
                 context = self.context = journal.current = journal.live_context(self, sender, journal)
             elif context.sender is not sender:
                 context = self.context = Context(self, sender)
@@ -197,12 +197,12 @@ class Cell(Family):
                 return crash(self, msg, error, sender)
             self.state = state = result
             if self.orders:
-                return self._hand_on() if differ(own, base) else self._rest()
+                return self._requeue() if have_diverged(own, base) else self._end_turn()
             try:
-                if turn and own != base:  # `differ`, without the call
-                    return self._hand_on()
+                if turn and own != base:  # `have_diverged`, without the call
+                    return self._requeue()
             except Exception:
-                return self._hand_on()
+                return self._requeue()
         if mailbox:
             scheduler.ready.append(self)
             return None
@@ -216,7 +216,7 @@ class Cell(Family):
         return None
 
     def _wait(self, msg: object, turn: int, waiting: Waiting) -> Waiting:
-        """The handler suspends. What it leaves of the turn is for others."""
+        """Suspends the turn, and gives what is left of it back to the pass's budget."""
         self.current = msg
         self.scheduler.budget += turn
         return waiting
@@ -234,12 +234,12 @@ class Cell(Family):
                 if fault is not None:
                     return crash(self, msg, fault, self.context.sender)
             self.state = result
-        # An async handler that never suspends must not keep the worker for itself.
-        return self.serve() if self.scheduler.budget > 0 else self._hand_on()
+        # An async handler that never suspends mustn't occupy the worker.
+        return self.serve() if self.scheduler.budget > 0 else self._requeue()
 
     def failed(self, error: BaseException) -> Waiting | None:
         msg, self.current = self.current, None
-        if isinstance(error, asyncio.CancelledError) and interrupted():
+        if isinstance(error, asyncio.CancelledError) and task_is_cancelled():
             during = "" if msg is None else f" while it handled {self.runtime.shown(msg)}"
             self.runtime.log_fault(self.ref, f"stops: it was cancelled{during}", error)
             self.stop(error)
@@ -247,7 +247,7 @@ class Cell(Family):
         return crash(self, msg, error, self.context.sender)
 
     async def unless_stopped(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Awaits `work`, which a stop cuts short: then raises `asyncio.CancelledError`."""
+        """Awaits `work`. A stop of the actor cancels it, and this raises `asyncio.CancelledError`."""
         if self.interruptible is None:
             self.interruptible = set()
         task = asyncio.create_task(work)
@@ -261,17 +261,17 @@ class Cell(Family):
             task.cancel()
         return task.result()
 
-    def _rest(self) -> Waiting | None:
+    def _end_turn(self) -> Waiting | None:
         if self.orders:
-            return self._obey()
+            return self._obey_orders()
         if self.mailbox:
             self.scheduler.add(self)
         else:
             self._be_idle(self.mailbox)
         return None
 
-    def _hand_on(self) -> Waiting | None:
-        """What else is to be done is for another turn, in a context that no handler has changed."""
+    def _requeue(self) -> Waiting | None:
+        """Leaves further messages to another turn, in a context that no handler has changed."""
         if self.orders & ~ENDED or self.mailbox:
             self.scheduler.add(self)
         elif not self.orders:
@@ -288,12 +288,12 @@ class Cell(Family):
         if self.idle is not None:
             self.idle.start()
 
-    def _obey(self) -> Waiting | None:
+    def _obey_orders(self) -> Waiting | None:
         if self.orders & ENDED:
             return None
         if self.orders & RESET:
             self.stop_children()
-        if self.leaving:  # the last one to leave wakes us
+        if self.leaving:  # the last of them schedules this cell
             self.scheduled = False
             return None
         return finish(self) if self.orders & STOP else start(self)

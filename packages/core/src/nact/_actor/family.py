@@ -1,4 +1,4 @@
-"""Parents and children: who may be found by name, and who has to end before whom."""
+"""Parents and children: children are found by name, and end before their parent."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nact.references import ActorRef
 
 
 class Child(Protocol):
-    """What a family knows of the cell of a child."""
+    """The cell of a child, as its parent uses it."""
 
     def stop(self, cause: BaseException | None = None) -> None:
-        """Orders the child, and all below it, to stop."""
+        """Orders the child and its descendants to stop."""
         ...
 
     def order_reset(self, cause: BaseException | None = None) -> None:
@@ -24,10 +24,10 @@ class Child(Protocol):
 
 
 class Family:
-    """What has children: the cell of an actor, or the root of a system.
+    """A parent: the cell of an actor, or the root of a system.
 
-    A child's name is free again as soon as the child is told to stop. It *leaves* from then on until it has ended,
-    and its parent doesn't end before it.
+    A child's name is free again as soon as the child is told to stop. From then on until it has ended, the child is
+    *leaving*, and its parent waits for it.
     """
 
     __slots__ = ("_children", "leaving", "ref", "runtime")
@@ -39,7 +39,7 @@ class Family:
         self.ref = ref
         self.runtime = runtime
         self.leaving = 0
-        """Children, and tasks, that were told to end and have not yet."""
+        """The number of children that were told to stop, and of tasks, that haven't ended."""
         self._children: dict[str, ActorRef[Any]] | None = None
 
     @property
@@ -54,7 +54,7 @@ class Family:
         return [cast("Child", ref._target) for ref in self._children.values()] if self._children else []
 
     def name_for_child(self, name: str | None) -> str:
-        """The name, checked, or one that no sibling has."""
+        """The name, if no living child has it; or a new one for `None`."""
         taken = self._children or ()
         if name is None:
             name = self.runtime.new_name()
@@ -65,13 +65,13 @@ class Family:
         return name
 
     def adopt(self, child: ActorRef[Any]) -> None:
-        """Takes the child in."""
+        """Adds the child."""
         if self._children is None:
             self._children = {}
         self._children[child.name] = child
 
-    def let_go(self, child: ActorRef[Any]) -> None:
-        """The child was told to stop: its name is free, its end awaited."""
+    def detach(self, child: ActorRef[Any]) -> None:
+        """Called when the child is told to stop: frees its name, and counts it as leaving."""
         if self._children is not None:
             del self._children[child.name]
         self.leaving += 1
@@ -86,21 +86,21 @@ class Family:
         for cell in self.cells():
             cell.order_reset(cause)
 
-    def left(self) -> None:
-        """A child, or a task, that was leaving has ended."""
+    def one_left(self) -> None:
+        """Called when a child or a task that was leaving has ended."""
         family: Family | None = self
         while family is not None:  # not by recursion: families can be deep
             family.leaving -= 1
             family = None if family.leaving else family.all_left()
 
     def all_left(self) -> Family | None:
-        """Nothing is awaited any more. Returns the family that this one has left now, if it ended at once."""
+        """Called when the last of them has ended. Returns the parent, to be told, if this family ends with that."""
         raise NotImplementedError
 
     def receive(self, msg: object, sender: ActorRef[Any]) -> None:
-        """Takes a message for whom this is the inside of."""
+        """Takes a message for the actor or the system."""
         raise NotImplementedError
 
     def stop(self, cause: BaseException | None = None) -> None:
-        """Orders this, and all below, to stop, perhaps because of a failure."""
+        """Orders the actor or the system, and all descendants, to stop, perhaps because of a failure."""
         raise NotImplementedError

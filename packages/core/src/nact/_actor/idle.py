@@ -1,4 +1,4 @@
-"""Shuts an actor down when it had nothing to do for a while."""
+"""Stops an actor that has been idle for its `shutdown_after`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class IdleTimer:
-    """Measures how long an actor has been idle. A message costs it nothing: the deadline is checked when it comes."""
+    """Stops an actor after some idle time. Messages don't touch the timer: it looks at the actor when it expires."""
 
     __slots__ = ("_bucket", "_cell", "_duration", "_since")
 
@@ -21,13 +21,13 @@ class IdleTimer:
         self._bucket: Bucket | None = None
 
     def start(self) -> None:
-        """The actor is idle from now on."""
+        """Called when the actor becomes idle."""
         self._since = self._cell.runtime.scheduler.loop.time()
         if self._bucket is None:
             self._arm(self._duration)
 
     def cancel(self) -> None:
-        """The actor stops."""
+        """Called when the actor stops."""
         if self._bucket is not None:
             self._bucket.discard(self)
 
@@ -35,11 +35,11 @@ class IdleTimer:
         self._bucket = None
         cell = self._cell
         if cell.scheduled:
-            return  # busy; when it rests, `start` is called
+            return  # busy: `start` is called when it is idle again
         remaining = self._since + self._duration - cell.runtime.scheduler.loop.time()
         if remaining > 0:
             self._arm(remaining)
-        elif cell.leaving:  # handlers of a stateless actor, or children, that are not done
+        elif cell.leaving:  # children, or handlers of a stateless actor, are still at work
             self._arm(self._duration)
         else:
             cell.stop()

@@ -1,6 +1,6 @@
-"""What happens in an actor's life besides messages: it starts, it fails, it ends.
+"""The start, the faults and the end of an actor.
 
-These run in the worker that owns the cell, between two messages.
+These functions run in the worker that owns the cell, between two messages.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from nact._actor.orders import RESET, START
-from nact._actor.replies import PassedOn, Reply
+from nact._actor.replies import PassedOnReply, Reply
 from nact._actor.stopping import end
-from nact._actor.supervision import ends_the_task, supervise
+from nact._actor.supervision import is_for_the_task, supervise
 from nact.errors import HandlerCancelledError
 from nact.references import NOBODY, ActorRef
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from nact._actor.cell import Cell
 
 KEEP_STATE: Final = object()
-"""The result of what isn't a message: the state stays as it is."""
+"""The result of anything but a message: it leaves the state as it is."""
 
 NO_STATE: Final = object()
-"""The state of an actor that has none yet: its `initial_state_func` hasn't returned."""
+"""The state of an actor whose `initial_state_func` hasn't returned yet."""
 
 FIRST_DELAY: Final = 0.02
 LONGEST_DELAY: Final = 30.0
 
 
 async def start(cell: Cell) -> object:
-    """Makes the state: the initial one, and for a persistent actor what its journal tells."""
+    """Makes the initial state, and recovers a persistent actor."""
     cell.orders &= ~(START | RESET)
     if cell.journal is not None:
         cell.journal.recovered = False
@@ -40,7 +40,7 @@ async def start(cell: Cell) -> object:
         cell.state = await initial_state_of(cell)
         recovered = cell.journal is None or await cell.journal.recover()
     except BaseException as error:
-        if ends_the_task(cell, error):
+        if is_for_the_task(cell, error):
             raise
         await _start_failed(cell, error)
     else:
@@ -49,7 +49,7 @@ async def start(cell: Cell) -> object:
 
 
 async def crash(cell: Cell, msg: object, error: BaseException, sender: ActorRef[Any] = NOBODY) -> object:
-    """Has the fault judged. What is no `Exception` isn't for policies: the actor stops, and the system has failed."""
+    """Asks the policies about a fault. If it is no `Exception`, the actor stops instead, and the system has failed."""
     if isinstance(error, asyncio.CancelledError):
         cancelled, error = error, HandlerCancelledError("what the handler awaited was cancelled")
         error.__cause__ = cancelled
@@ -66,7 +66,7 @@ async def crash(cell: Cell, msg: object, error: BaseException, sender: ActorRef[
     await supervise(cell, msg, error, sender)
     if cell.journal is not None:
         await cell.journal.after_supervision()
-    if isinstance(sender, Reply | PassedOn):
+    if isinstance(sender, Reply | PassedOnReply):
         sender.handler_failed(cell.ref, error)
     return KEEP_STATE
 
@@ -80,16 +80,16 @@ async def finish(cell: Cell) -> object:
             if hasattr(result, "__await__"):
                 await result
     except BaseException as error:
-        if ends_the_task(cell, error):
+        if is_for_the_task(cell, error):
             raise
         cell.runtime.record_failure(cell.ref, "failed in after_stop", error)
     finally:
-        end(cell).left()
+        end(cell).one_left()
     return KEEP_STATE
 
 
 async def initial_state_of(cell: Cell) -> Any:
-    """The state that the actor begins with."""
+    """The initial state, made by `initial_state_func` if there is one."""
     if cell.options.initial_state_func is None:
         return cell.options.initial_state
     state = cell.options.initial_state_func(cell.new_context(NOBODY))
@@ -98,7 +98,7 @@ async def initial_state_of(cell: Cell) -> Any:
 
 async def _start_failed(cell: Cell, error: BaseException) -> None:
     if cell.is_stopping and isinstance(error, asyncio.CancelledError):
-        return  # the stop cut it short
+        return  # the stop cancelled it
     cell.starts_failed += 1
     await crash(cell, None, error)
     if cell.state is NO_STATE and not cell.orders:

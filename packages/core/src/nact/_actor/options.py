@@ -1,4 +1,4 @@
-"""The arguments that all kinds of `spawn` share, checked once."""
+"""Checks the arguments that all kinds of `spawn` share."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class StatelessOptions(TypedDict, total=False):
     """The options that every kind of actor has.
 
     Attributes:
-        shutdown_after: Stops the actor when it had nothing to do for this time: seconds, or a `timedelta`.
-        mailbox_limit: The number of messages that may wait. When it is full, a `query` fails with `MailboxFullError`,
-            and what is dispatched is a dead letter. Without it the system's limit holds, if `start` was given one;
-            `sys.maxsize` stands for none.
+        shutdown_after: Stops the actor after it has been idle for this time: seconds, or a `timedelta`.
+        mailbox_limit: The number of messages that may wait. When the mailbox is full, a `query` fails with
+            `MailboxFullError`, and a dispatched message is a dead letter. By default the `mailbox_limit` of `start`
+            applies, if it has one; `sys.maxsize` stands for no limit.
         on_crash: The supervision policy. By default the fault is logged, and an actor with a state is stopped.
     """
 
@@ -43,14 +43,15 @@ class SpawnOptions(StatelessOptions, Generic[State, Ctx], total=False):
     """The options of actors with a state: those of `StatelessOptions`, and one more.
 
     Attributes:
-        after_stop: Called with the last state when the actor, and all below it, has ended; sync or async.
+        after_stop: Called as `after_stop(state, ctx)` with the last state, after the actor's descendants have ended;
+            sync or async.
     """
 
     after_stop: Callable[[State, Ctx], object] | None
 
 
 class Options(NamedTuple):
-    """What an actor was spawned with, apart from its handler."""
+    """The options of one actor, checked."""
 
     initial_state: Any = None
     initial_state_func: Callable[[Any], Any] | None = None
@@ -63,7 +64,7 @@ class Options(NamedTuple):
 _is_none: Final = partial(is_, None)
 
 _DEFAULTS: Final = Options()
-"""Actors that were given no options share them, for their number's sake."""
+"""Shared by all actors without options, to save memory."""
 
 
 def checked_options(
@@ -76,7 +77,11 @@ def checked_options(
     mailbox_limit: int | None = None,
     default_policy: SupervisionPolicy = stop_on_crash,
 ) -> Options:
-    """The options, or an error that names the argument."""
+    """Checks the options.
+
+    Raises:
+        TypeError, ValueError: An option is invalid. The message names it.
+    """
     given = initial_state, initial_state_func, on_crash, after_stop, shutdown_after, mailbox_limit
     if default_policy is stop_on_crash and all(map(_is_none, given)):
         return _DEFAULTS
@@ -108,7 +113,7 @@ def check_names(function: str, options: Collection[str], known: Collection[str])
 
 
 def checked_limit(value: int | None) -> int | None:
-    """The `mailbox_limit`, or an error that says what it can be."""
+    """Returns the `mailbox_limit`, or raises if it is invalid."""
     if value is None:
         return None
     if type(value) is not int:
@@ -121,7 +126,7 @@ def checked_limit(value: int | None) -> int | None:
 def check_callable(argument: str, value: object) -> None:
     """Raises `TypeError` if the argument isn't a function, or is one that does nothing when it is called."""
     if type(value) is FunctionType and not value.__code__.co_flags & _RUNS_NOTHING:
-        return  # as most are: actors are spawned by the thousand
+        return  # the usual case, without further calls: actors are spawned by the thousand
     if not callable(value):
         raise TypeError(f"{argument} must be a function, not {value!r}")
     called: Any = value
@@ -134,7 +139,7 @@ def check_callable(argument: str, value: object) -> None:
 
 
 def check_name(name: object, *, argument: str = "name") -> None:
-    """Raises if an actor, or a system, can't be called that."""
+    """Raises if the name of an actor or a system is invalid."""
     if not isinstance(name, str):
         raise TypeError(f"{argument} must be a str, not {name!r}")
     if not _NAME.fullmatch(name):

@@ -1,4 +1,4 @@
-"""The orders that an actor obeys between two messages: bits, for several may be given at once."""
+"""The orders that an actor obeys between two messages. They are bits, so that several can be given at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ START: Final = 1
 RESET: Final = 2
 """Stop the children, and make the state anew."""
 STOP: Final = 4
-"""End, when the children have."""
+"""End, after the children have ended."""
 ENDED: Final = 8
-"""No order any more: it has ended."""
+"""Not an order: the actor has ended."""

@@ -1,4 +1,4 @@
-"""The other side of a `query`: references that take one answer, and know when none will come."""
+"""The senders of questions that `query` asks: references that take one answer, or fail when none can come."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from nact.references import ActorRef
 
 
 class Holder(Protocol):
-    """What a question knows of the cell that holds it: of an actor that was asked, or that it was passed on to."""
+    """The cell that holds a question: of the actor that was asked, or of one that the question was passed on to."""
 
-    queries: set[Asker] | None
+    queries: set[AnyReply] | None
 
     @property
     def ref(self) -> ActorRef[Any]: ...
@@ -28,24 +28,24 @@ class Holder(Protocol):
 
 
 class Reply(ActorRef[Any]):
-    """What a queried actor sees as the sender. The first message to it is the answer; later ones are dead letters.
+    """The sender that a queried actor sees. The first message to it is the answer; later ones are dead letters.
 
-    The question is *held* by the actor that was asked, until that passes it on with `dispatch(other, msg, ctx.sender)`.
-    From then on it is held by those that it was passed on to, and fails when the last of them has stopped.
+    The actor that was asked *holds* the question, until it passes it on with `dispatch(other, msg, ctx.sender)`. From
+    then on the actors that it was passed on to hold it. It fails when the last of them has stopped.
     """
 
     __slots__ = ("_asked", "_bucket", "_held", "_timeout", "answer")
 
     def __init__(self, asked: Holder, timeout: float) -> None:
-        # Not by super().__init__, which costs a quarter of a query.
+        # Without super().__init__, which would take a quarter of a query's time.
         self.name = "query"  # type: ignore[misc]
         runtime = asked.runtime
         self.parent = runtime.ref  # type: ignore[misc]
         self._target = self
         self._asked = asked
         self._timeout = timeout
-        self._held: set[PassedOn] | None = None
-        """The holders since it was passed on; `None` before."""
+        self._held: set[PassedOnReply] | None = None
+        """The senders that the holders see, since it was passed on; `None` before."""
         self.answer: Future[Any] = Future(loop=asked.scheduler.loop)
         self._bucket: Bucket | _Deadline = runtime.timers.add(timeout, self)
         if asked.queries is None:
@@ -65,22 +65,22 @@ class Reply(ActorRef[Any]):
         """A question can't be stopped."""
 
     def expire(self) -> None:
-        """The time is over. Also the end of a question whose asker was cancelled."""
+        """Fails with `QueryTimeoutError`; or ends a question whose asker was cancelled."""
         self._fail(QueryTimeoutError(f"{self._asked.ref.path} didn't answer within {self._timeout:g} s"))
 
     # --- what becomes of the actor that holds the question ------------------------------------------------------------
 
     def target_stopped(self, cause: BaseException | None) -> None:
-        """The actor that was asked has stopped, perhaps because of a failure."""
-        self._fail(stopped_before(self._asked.ref, cause))
+        """Called when the actor that was asked has stopped, perhaps because of a failure."""
+        self._fail(stopped_before_answer(self._asked.ref, cause))
 
     def handler_failed(self, holder: ActorRef[Any], error: Exception) -> None:
-        """The handler of the question raised, and its actor goes on."""
+        """Called when the handler of the question has raised, and its actor goes on."""
         if self._target is not None and self._held is None:
             self._fail(_failed_handler(holder, error))
 
     def refused(self, error: MailboxFullError) -> bool:
-        """The mailbox of the actor is full. Returns whether the asker learns of it."""
+        """Called when the actor's mailbox is full. Returns whether the asker learns of it."""
         if self._target is None:
             return False
         self._fail(error)
@@ -89,28 +89,28 @@ class Reply(ActorRef[Any]):
     # --- passing it on ------------------------------------------------------------------------------------------------
 
     def pass_on(self, to: Holder) -> ActorRef[Any]:
-        """Makes another actor a holder. Returns what that one sees as the sender."""
+        """Makes another actor a holder. Returns the sender that the new holder sees."""
         if self._target is None:
             return self
         self.let_go()
         return self.held_by(to)
 
     def lose(self, error: Exception) -> None:
-        """It was passed on to an actor that can't take it."""
+        """Called when it was passed on to an actor that has stopped."""
         if self._target is not None:
             self.let_go()
             self.unless_held(error)
 
     def let_go(self) -> None:
-        """The actor that was asked passes the question on."""
+        """Ends the holding by the actor that was asked, which passes the question on."""
         if self._held is None:
             self._held = set()
             if self._asked.queries is not None:
                 self._asked.queries.discard(self)
 
-    def held_by(self, holder: Holder) -> PassedOn:
-        """One more actor may answer."""
-        share = PassedOn(self, holder)
+    def held_by(self, holder: Holder) -> PassedOnReply:
+        """Adds a holder. Returns the sender that it sees."""
+        share = PassedOnReply(self, holder)
         if self._held is not None:
             self._held.add(share)
         if holder.queries is None:
@@ -120,13 +120,13 @@ class Reply(ActorRef[Any]):
             self._outlive_system()
         return share
 
-    def no_longer_held_by(self, share: PassedOn) -> None:
-        """One that might have answered won't."""
+    def no_longer_held_by(self, share: PassedOnReply) -> None:
+        """Removes a holder that won't answer."""
         if self._held is not None:
             self._held.discard(share)
 
     def unless_held(self, error: Exception) -> None:
-        """Fails if there is no holder. A handler that passes the question on to several may go on doing so first."""
+        """Fails if there is no holder after this pass of the loop: the handler may still pass the question on."""
         loop = self._asked.scheduler.loop
         if self._target is not None and not self._held and not loop.is_closed():
             _ = loop.call_soon(self._fail_unheld, error)
@@ -136,7 +136,7 @@ class Reply(ActorRef[Any]):
             self._fail(error)
 
     def _outlive_system(self) -> None:
-        """Another system's actor holds the question: its deadline mustn't end with the system of the one asked."""
+        """Keeps the deadline when the system that was asked ends: an actor of another one holds the question."""
         runtime = self._asked.runtime
         if not isinstance(self._bucket, _Deadline):
             remaining = runtime.timers.remaining(self._bucket)
@@ -151,7 +151,7 @@ class Reply(ActorRef[Any]):
             answer.set_exception(error)
 
     def close(self) -> Future[Any]:
-        """From now on answers are dead letters. Lets go of the future: an idle actor's context still holds this."""
+        """Makes later answers dead letters. Returns the future, and drops it: an idle actor's context keeps this."""
         self._target = None
         self._bucket.discard(self)
         questions = self._asked.queries
@@ -166,10 +166,10 @@ class Reply(ActorRef[Any]):
         return answer
 
 
-class PassedOn(ActorRef[Any]):
-    """What an actor sees as the sender of a question that another one has passed on to it: the same question.
+class PassedOnReply(ActorRef[Any]):
+    """The sender that an actor sees if another actor has passed a question on to it.
 
-    Each holder has one of its own, so that it is known which of them passes the question on, or stops.
+    Each holder has one of its own. It shows which holder passes the question on, fails or stops.
     """
 
     __slots__ = ("_holder", "question")
@@ -182,7 +182,7 @@ class PassedOn(ActorRef[Any]):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the question has been answered, or has failed."""
+        """True if the question has been answered, or has failed."""
         return self.question.is_stopped
 
     def receive(self, msg: object, sender: ActorRef[Any]) -> None:
@@ -196,51 +196,51 @@ class PassedOn(ActorRef[Any]):
         """A question can't be stopped."""
 
     def target_stopped(self, cause: BaseException | None) -> None:
-        """The holder has stopped, perhaps because of a failure."""
+        """Called when the holder has stopped, perhaps because of a failure."""
         self.let_go()
-        self.question.unless_held(stopped_before(self._holder.ref, cause))
+        self.question.unless_held(stopped_before_answer(self._holder.ref, cause))
 
     def handler_failed(self, holder: ActorRef[Any], error: Exception) -> None:
-        """The handler of the question raised, and its actor goes on."""
+        """Called when the handler of the question has raised, and its actor goes on."""
         if self._holder.queries is not None and self in self._holder.queries:
             self.let_go()
             self.question.unless_held(_failed_handler(holder, error))
 
     def refused(self, error: MailboxFullError) -> bool:
-        """The mailbox of the holder is full. The message that would have passed the question on is lost."""
+        """Called when the holder's mailbox is full. The message that passed the question on is lost."""
         self.let_go()
         self.question.unless_held(error)
         return False
 
     def pass_on(self, to: Holder) -> ActorRef[Any]:
-        """Makes another actor a holder in the place of this one. Returns what that one sees as the sender."""
+        """Makes another actor the holder in place of this one. Returns the sender that the new holder sees."""
         if self.question.is_stopped:
             return self.question
         self.let_go()
         return self.question.held_by(to)
 
     def lose(self, error: Exception) -> None:
-        """It was passed on to an actor that can't take it."""
+        """Called when it was passed on to an actor that has stopped."""
         self.let_go()
         self.question.unless_held(error)
 
     def let_go(self) -> None:
-        """The holder passes the question on, or won't answer."""
+        """Ends the holding: the holder passes the question on, or won't answer."""
         self.question.no_longer_held_by(self)
         self.forget()
 
     def forget(self) -> None:
-        """The question isn't the holder's any more."""
+        """Removes the question from those that the holder has to answer."""
         if self._holder.queries is not None:
             self._holder.queries.discard(self)
 
 
-Asker: TypeAlias = Reply | PassedOn
-"""The sender of a question, as one who handles it sees it."""
+AnyReply: TypeAlias = Reply | PassedOnReply
+"""The sender that the handler of a question sees."""
 
 
 class _Deadline:
-    """A deadline on the event loop's own timer, in the place of a bucket of the system's."""
+    """A deadline on the event loop's own timer, in place of a bucket of the system's timers."""
 
     __slots__ = ("_handle",)
 
@@ -251,8 +251,8 @@ class _Deadline:
         self._handle.cancel()
 
 
-def stopped_before(ref: ActorRef[Any], cause: BaseException | None) -> ActorStoppedError:
-    """A fresh error for each asker: when several raise one, its traceback is everybody's."""
+def stopped_before_answer(ref: ActorRef[Any], cause: BaseException | None) -> ActorStoppedError:
+    """A new error for each asker: an error that several raise gathers the tracebacks of all."""
     after = "" if cause is None else f", after a failure ({type(cause).__name__})"
     error = ActorStoppedError(f"{ref.path} stopped before it answered{after}")
     error.__cause__ = cause

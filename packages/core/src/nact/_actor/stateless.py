@@ -1,4 +1,4 @@
-"""The handler of stateless actors: it begins messages, and doesn't wait until they are done."""
+"""The handler of stateless actors: it begins to handle each message, and doesn't wait for the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from nact._actor.life import crash
-from nact._actor.supervision import ends_the_task
+from nact._actor.supervision import is_for_the_task
 from nact._runtime.scheduler import first_step
 from nact.context import Context
 from nact.references import ActorRef
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Stateless:
-    """Runs `f(msg, ctx)` in a task of its own where it is async. The actor ends after the last of them."""
+    """Calls `f(msg, ctx)`, and awaits what it returns in a new task. The actor ends after the last of them."""
 
     __slots__ = ("_f", "cell", "in_flight")
 
@@ -28,10 +28,10 @@ class Stateless:
     def __init__(self, f: Callable[[Any, Context[Any]], object]) -> None:
         self._f = f
         self.in_flight = 0
-        """Messages that were begun and aren't done."""
+        """The number of messages that are being handled."""
 
     def observed_by(self, observer: Observer) -> Stateless:
-        """The same, with what the observer has in the place of `f`."""
+        """The same with the observer's function in place of `f`."""
         return Stateless(observer.handler(self._f))
 
     def __call__(self, state: None, msg: Any, context: Context[Any]) -> None:
@@ -47,15 +47,15 @@ class Stateless:
             await first_step()
             await work
         except BaseException as error:
-            if ends_the_task(cell, error):
+            if is_for_the_task(cell, error):
                 if isinstance(error, asyncio.CancelledError):
                     cell.runtime.log_fault(cell.ref, f"was cancelled while it handled {cell.runtime.shown(msg)}", error)
                 raise
             await crash(cell, msg, error, sender)
         finally:
             if isinstance(work, CoroutineType):
-                work.close()  # it may not have begun
+                work.close()  # a no-op unless the task was cancelled before the work began
             self.in_flight -= 1
-            cell.left()
+            cell.one_left()
             if cell.idle is not None and not cell.orders:
                 cell.idle.start()

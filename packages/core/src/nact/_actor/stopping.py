@@ -1,4 +1,4 @@
-"""How actors end: told from the top down, gone from the bottom up."""
+"""Stops actors: parents are told before their children, and end after them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 def stop_with_all_below(top: Cell, cause: BaseException | None = None) -> None:
-    """Orders them all to stop. Those that have nothing in progress end at once, children before parents.
+    """Orders an actor and its descendants to stop. Those with nothing in progress end at once, children before parents.
 
     Args:
-        top: The first of them.
-        cause: The failure that stops them, which those who asked them learn.
+        top: The actor.
+        cause: The failure that stops them. Their askers get it as the cause of an `ActorStoppedError`.
     """
     reason = None if cause is None else without_frames(cause)
     told: list[Cell] = []
     to_tell = [top]
-    while to_tell:  # not by recursion: families can be deep
+    while to_tell:  # a loop, since recursion has a limit and families can be deep
         cell = to_tell.pop()
         if not cell.orders & (STOP | ENDED):
             to_tell += cast("list[Cell]", cell.cells())
@@ -33,13 +33,13 @@ def stop_with_all_below(top: Cell, cause: BaseException | None = None) -> None:
     for cell in reversed(told):
         left = leave(cell)
         if left is not None:
-            left.left()
+            left.one_left()
         elif not cell.orders & ENDED:
             cell.runtime.endings.told_to_stop(cell.ref)
 
 
 def leave(cell: Cell) -> Family | None:
-    """Ends a stopped cell, where there is nothing to wait for. Returns the family that it has left then."""
+    """Ends a stopped cell if it has nothing to wait for. Returns its parent then, which has to be told."""
     if cell.scheduled or cell.leaving or cell.orders & ENDED:
         return None
     if cell.options.after_stop is None:
@@ -49,7 +49,7 @@ def leave(cell: Cell) -> Family | None:
 
 
 def end(cell: Cell) -> Family:
-    """The cell is no more. Returns the family that it has left."""
+    """Ends the cell. Returns its parent, which has to be told."""
     cell.orders = ENDED
     cell.state = None
     if cell.journal is not None:
@@ -60,9 +60,9 @@ def end(cell: Cell) -> Family:
 
 
 def _close(cell: Cell, cause: BaseException | None) -> None:
-    """From now on messages are dead letters, those that wait included, and questions fail."""
+    """Makes messages dead letters from now on, those in the mailbox included, and fails the questions."""
     cell.orders |= STOP
-    cell.parent.let_go(cell.ref)
+    cell.parent.detach(cell.ref)
     cell.ref._target = None
     waiting, cell.mailbox = cell.mailbox, None
     for msg, _ in waiting or ():

@@ -1,4 +1,4 @@
-"""Asks the policies about a fault, from the actor upwards, and carries out what they decide."""
+"""Asks the policies about a fault, from the actor upwards, and carries out their decision."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ class _Fault(NamedTuple):
 
 
 async def supervise(faulted: Cell, msg: object, error: Exception, sender: ActorRef[Any] = NOBODY) -> None:
-    """Returns when the orders that follow from the fault are given. The faulted actor handles nothing meanwhile."""
-    judge: Cell = faulted
+    """Returns when the policies have decided and the orders are given. The actor handles nothing meanwhile."""
+    supervisor: Cell = faulted
     child: Cell | None = None
     fault = _Fault(faulted, msg, error, sender)
     while True:
-        decision = await _decide(judge, child, fault)
+        decision = await _decide(supervisor, child, fault)
         if decision is not Decision.ESCALATE:
-            return _carry_out(decision, judge, child, error)
-        above = judge.parent_cell
+            return _carry_out(decision, supervisor, child, error)
+        above = supervisor.parent_cell
         if above is None:
             faulted.runtime.record_failure(faulted.ref, f"failed while it handled {faulted.runtime.shown(msg)}", error)
-            return judge.stop(error)
-        judge, child = above, judge
+            return supervisor.stop(error)
+        supervisor, child = above, supervisor
 
 
-async def _decide(judge: Cell, child: Cell | None, fault: _Fault) -> Decision:
+async def _decide(supervisor: Cell, child: Cell | None, fault: _Fault) -> Decision:
     faulted, msg, error, sender = fault
-    context: CrashContext[Any] = CrashContext(judge, sender)
+    context: CrashContext[Any] = CrashContext(supervisor, sender)
     try:
-        decision: Any = judge.options.on_crash(msg, error, context, None if child is None else child.ref)
+        decision: Any = supervisor.options.on_crash(msg, error, context, None if child is None else child.ref)
         if hasattr(decision, "__await__"):
             decision = await faulted.unless_stopped(decision if iscoroutine(decision) else _wait_for(decision))
         return _checked(decision, child)
     except BaseException as second:
-        if ends_the_task(faulted, second):
+        if is_for_the_task(faulted, second):
             raise
         if isinstance(second, asyncio.CancelledError) and faulted.is_stopping:
-            return Decision.RESUME  # told to stop while the policy waited: nothing is left to decide
+            return Decision.RESUME  # it was told to stop while the policy waited: there is nothing to decide
         faulted.runtime.log_fault(faulted.ref, f"failed while it handled {faulted.runtime.shown(msg)}", error)
         is_fault = isinstance(second, Exception | asyncio.CancelledError)
-        tell = judge.runtime.log_fault if is_fault else judge.runtime.record_failure
-        tell(judge.ref, "stops, because its on_crash failed", second)
+        tell = supervisor.runtime.log_fault if is_fault else supervisor.runtime.record_failure
+        tell(supervisor.ref, "stops, because its on_crash failed", second)
         return Decision.STOP
 
 
@@ -67,20 +67,20 @@ def _checked(decision: object, child: Cell | None) -> Decision:
     return decision
 
 
-def _carry_out(decision: Decision, judge: Cell, child: Cell | None, error: Exception) -> None:
+def _carry_out(decision: Decision, supervisor: Cell, child: Cell | None, error: Exception) -> None:
     match decision:
         case Decision.STOP:
-            judge.stop(error)
+            supervisor.stop(error)
         case Decision.STOP_ALL:
-            judge.parent.stop_children(error)
+            supervisor.parent.stop_children(error)
         case Decision.STOP_ALL_CHILDREN:
-            judge.stop_children(error)
+            supervisor.stop_children(error)
         case Decision.RESET:
-            judge.order_reset(error)
+            supervisor.order_reset(error)
         case Decision.RESET_ALL:
-            judge.parent.reset_children(error)
+            supervisor.parent.reset_children(error)
         case Decision.RESET_ALL_CHILDREN:
-            judge.reset_children(error)
+            supervisor.reset_children(error)
         case Decision.STOP_CHILD if child is not None:
             child.stop(error)
         case Decision.RESET_CHILD if child is not None:
@@ -89,17 +89,17 @@ def _carry_out(decision: Decision, judge: Cell, child: Cell | None, error: Excep
             pass
 
 
-def ends_the_task(cell: Cell, error: BaseException) -> bool:
-    """Whether the error is meant for the task, or the program, and not for the actor whose code raised it."""
+def is_for_the_task(cell: Cell, error: BaseException) -> bool:
+    """Tells whether the error concerns the task or the program, rather than the actor whose code raised it."""
     if isinstance(error, asyncio.CancelledError):
-        return interrupted()
+        return task_is_cancelled()
     if isinstance(error, GeneratorExit):
-        return not cell.scheduler.runs_this()
+        return not cell.scheduler.runs_current_task()
     return isinstance(error, KeyboardInterrupt | SystemExit)
 
 
-def interrupted() -> bool:
-    """Whether this task was cancelled, not only what it awaits: the loop is closing, or the system lost patience."""
+def task_is_cancelled() -> bool:
+    """Tells whether this task itself was cancelled: the loop is closing, or the system's `stop_timeout` is over."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

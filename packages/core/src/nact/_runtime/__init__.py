@@ -1,1 +1,1 @@
-"""What all actors of a system share: the run queue, timers, resources, and what is observed."""
+"""Shared by all actors of a system: the run queue, timers, resources, and the interface for observers."""

@@ -1,8 +1,7 @@
-"""The contexts (`contextvars`) that handlers run in: each message begins with what was set before the system started.
+"""The contexts (`contextvars`) that handlers run in: each message begins with the values set before the system started.
 
-A worker serves many messages in one context, for a new one each would be felt. So it compares its context with the
-system's after each message, which costs next to nothing as long as nothing was set, and goes on in a fresh one where
-they differ.
+A context for each message would cost too much, so a worker serves many messages in one. After each message it compares
+its context with the system's, which costs next to nothing while nothing is set, and takes a new one if they differ.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ _DECIMAL_SETTINGS: Final = ("prec", "rounding", "Emin", "Emax", "capitals", "cla
 
 
 def base_context() -> Context:
-    """A copy of the context that a system is started in, for its handlers to begin with.
+    """A copy of the current context, for a system's handlers to begin with.
 
-    A decimal context is changed in place, so that a copy of the context shares it. Where it has the default settings
-    it is left out: each handler that computes with decimals then makes one of its own, with the same settings.
+    Decimal contexts are mutable, and a copy shares them. One with the default settings is left out: each handler that
+    computes with decimals then gets a new one with the same settings.
     """
     now = copy_context()
     if not any(_is_default_decimal_context(value) for value in now.values()):
@@ -34,17 +33,17 @@ def base_context() -> Context:
     return base
 
 
-def differ(context: Context, base: Context) -> bool:
-    """Whether a handler has changed the context. It is told by the values; a new one that is equal is no change."""
+def have_diverged(context: Context, base: Context) -> bool:
+    """Tells whether a handler has changed the context. Values are compared with `==`."""
     try:
         return context != base
-    except Exception:  # somebody's values that can't be compared
+    except Exception:  # an application's value whose comparison raises
         return True
 
 
 @coroutine
-def stepped_in(context: Context, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-    """Does the work in another context than that of its task."""
+def run_in(context: Context, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    """Runs the work in the context, instead of its task's own."""
     step: Callable[[Any], Any] = work.send
     given: object = None
     while True:

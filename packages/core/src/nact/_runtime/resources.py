@@ -1,4 +1,4 @@
-"""What a system opens and closes with itself: its persistence engine."""
+"""Opens and closes a system's resources, such as its persistence engine, together with the system."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ class _Closeable(Protocol):
 
 
 class Resources:
-    """Opens what can be opened, in order, and closes it in reverse, once, even where closing one of them fails."""
+    """Opens resources in order, and closes each once, in reverse order, even if closing another one fails."""
 
     def __init__(self) -> None:
         self._known: list[object] = []
         self._open: list[AbstractAsyncContextManager[Any]] = []
 
     def add(self, resource: object) -> None:
-        """Takes charge of something that may be an async context manager, or have an `aclose()`, or neither."""
+        """Adds a resource: an async context manager, an object with `aclose()`, or neither."""
         self._known.append(resource)
 
     async def open(self) -> None:
-        """Enters every async context manager. What isn't one opens itself at first use."""
+        """Enters every async context manager. Other resources open themselves at their first use."""
         for resource in self._known:
             if isinstance(resource, AbstractAsyncContextManager):
                 await resource.__aenter__()
                 self._open.append(resource)
 
     async def close(self) -> None:
-        """Closes all. Raises the first error in the end."""
+        """Closes all resources, then raises the first error."""
         failed: BaseException | None = None
         while self._known:
             resource = self._known.pop()

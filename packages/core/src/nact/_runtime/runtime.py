@@ -1,4 +1,4 @@
-"""What the actors of one system share: the run queue, the timers, the engine, and the record of what went wrong."""
+"""Shared by the actors of one system: the run queue, the timers, the engine, and the record of failures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from nact._runtime.endings import Endings
 from nact._runtime.observing import Observer
-from nact._runtime.repr import kind_of, shortly
+from nact._runtime.repr import describe, short_repr
 from nact._runtime.resources import Resources
 from nact._runtime.scheduler import Scheduler
 from nact._runtime.timers import Timers
@@ -24,7 +24,7 @@ dead_letters_logger = logging.getLogger("nact.dead_letters")
 
 
 class HasEngine(Protocol):
-    """What the persistent actors of a system share, as far as it matters here."""
+    """The part of `Persistence` that the runtime uses."""
 
     observer: Observer | None
 
@@ -41,7 +41,7 @@ class Runtime:
         dead_letters: The number of messages that were dropped.
         failures: The first hundred failures that no actor could handle, as pairs (path, error).
         panic: The first failure that is no `Exception`.
-        all_ended: Done when every actor has ended, and what the system opened is closed.
+        all_ended: Done when every actor has ended, and the system's resources are closed.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class Runtime:
         self._closing: asyncio.Task[None] | None = None
 
     def new_name(self) -> str:
-        """A name for an actor that was given none. Never the same twice."""
+        """A new name for an actor that was given none."""
         return f"anonymous-{next(self._anonymous)}"
 
     def be_observed(self, observer: Observer) -> None:
-        """Tells the observer what goes on, of actors that are spawned from now on."""
+        """Sets the observer, for actors that are spawned from now on."""
         if self.observer is not None:
             raise ValueError(f"{self.ref!r} already is observed, by {self.observer!r}")
         self.observer = observer
@@ -96,7 +96,7 @@ class Runtime:
                 dead_letters_logger.info(
                     "%s has stopped; dropped %s", ref.path, self.shown(msg), extra={"nact_actor": ref.path}
                 )
-        except Exception:  # it may come in the midst of a stop, which must go on
+        except Exception:  # a stop may be in progress, which must go on
             with suppress(Exception):  # where logging itself is what fails
                 actors_logger.exception("%s: a dead letter couldn't be logged", ref.path)
         except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit):
@@ -105,14 +105,14 @@ class Runtime:
             self.keep_failure(ref, error)
 
     def message_refused(self) -> None:
-        """Counts a message that a full mailbox refused, as a dead letter. Its cell logs it, and not each one."""
+        """Counts a message that a full mailbox refused as a dead letter. The cell logs them, several in one line."""
         self.dead_letters += 1
         if self.observer is not None:
             self.observer.dead_letter()
 
     def shown(self, msg: object) -> str:
-        """The message as logs show it: only its type, unless `start` was told to log what is in it."""
-        return shortly(msg) if self._log_messages else kind_of(msg)
+        """The message as logs show it: only its type, unless `start` was given `log_messages=True`."""
+        return short_repr(msg) if self._log_messages else describe(msg)
 
     def log_fault(self, ref: ActorRef[Any], what: str, error: BaseException) -> None:
         """Logs an error in the actor's name."""
@@ -133,9 +133,9 @@ class Runtime:
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Closes what the system opened: the last actor has ended."""
+        """Closes the system's resources after the last actor has ended."""
         self.timers.close()
-        # Not in a worker's task: closing must not be interrupted with the handlers.
+        # Outside the workers' tasks: cancelling handlers mustn't cancel it.
         self._closing = self.scheduler.loop.create_task(self._close())
         self._closing.add_done_callback(lambda _: self.all_ended.set_result(None))
 

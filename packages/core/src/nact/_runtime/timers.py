@@ -1,7 +1,8 @@
-"""Deadlines of a whole actor system on one timer of the event loop.
+"""Keeps the deadlines of a whole actor system with one timer of the event loop.
 
 A timer of the loop for each query would cost more than the query. Deadlines are rounded up to the next tick and
-gathered there (the idea of Varghese and Lauck's timing wheels), so adding and removing one is a set operation.
+gathered there, so that adding or removing one is a set operation (the idea of timing wheels: Varghese and Lauck,
+"Hashed and Hierarchical Timing Wheels", 1987).
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ TICKS_PER_SECOND = 100
 FIRST_BUCKETS = 1024
 
 LONGEST = 1e9
-"""Seconds: thirty years stand for ever."""
+"""Seconds. A longer delay, infinity included, is cut to these thirty years."""
 
 
 class Expiring(Protocol):
     """Something with a deadline."""
 
     def expire(self) -> None:
-        """Is called when the deadline has passed. Must not raise."""
+        """Called when the deadline has passed. Mustn't raise."""
         ...
 
 
@@ -31,7 +32,7 @@ Bucket: TypeAlias = "set[Expiring]"
 
 
 class Timers:
-    """Calls `expire()` of what was added, never early, and late by a tick (10 ms) at most when the loop isn't busy."""
+    """Calls `expire()` of each item at its deadline: never early, and at most 10 ms late if the loop isn't busy."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, check_loop: Callable[[], None] | None = None) -> None:
         self._loop = loop
@@ -43,7 +44,7 @@ class Timers:
         self._most_buckets = FIRST_BUCKETS
 
     def add(self, delay: float, item: Expiring) -> Bucket:
-        """Adds a deadline `delay` seconds from now. Discard the item from the bucket returned to call it off."""
+        """Adds a deadline `delay` seconds from now. To cancel it, discard the item from the bucket returned."""
         tick = int((self._time() + (delay if delay < LONGEST else LONGEST)) * TICKS_PER_SECOND) + 1  # noqa: FURB136
         bucket = self._buckets.get(tick)
         if bucket is None:
@@ -57,7 +58,7 @@ class Timers:
         return bucket
 
     def remaining(self, bucket: Bucket) -> float:
-        """How long it takes until the bucket's deadline, in seconds. Looks through all of them."""
+        """The seconds until the bucket's deadline. Takes time in proportion to the number of buckets."""
         ticks = [tick for tick, other in self._buckets.items() if other is bucket]
         return max(0.0, ticks[0] / TICKS_PER_SECOND - self._time()) if ticks else 0.0
 
@@ -69,14 +70,14 @@ class Timers:
         self._ticks.clear()
 
     def _drop_empty_buckets(self) -> None:
-        """Deadlines that are far away and called off leave nothing behind."""
+        """Frees the buckets of cancelled deadlines, which would otherwise stay until their time has come."""
         self._buckets = {tick: bucket for tick, bucket in self._buckets.items() if bucket}
         self._ticks = sorted(self._buckets)
         self._most_buckets = max(FIRST_BUCKETS, 2 * len(self._buckets))
 
     def _arm(self) -> None:
         if self._check_loop is not None:
-            self._check_loop()  # its error says more than the loop's
+            self._check_loop()  # for an error that says more than the loop's
         if self._handle is not None:
             self._handle.cancel()
         self._handle = self._loop.call_at(self._ticks[0] / TICKS_PER_SECOND, self._fire)
@@ -91,7 +92,7 @@ class Timers:
                     due.pop().expire()
         finally:
             self._handle = None
-            if due:  # one of them raised: the others are late, but expire
+            if due:  # one of them raised: the others expire late
                 self._loop.call_soon(self._expire_rest, due)
             if self._ticks:
                 self._arm()

@@ -9,7 +9,7 @@ from inspect import iscoroutinefunction
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from nact._actor.replies import PassedOn, Reply
+from nact._actor.replies import PassedOnReply, Reply
 from nact.otel._api import Context, NonRecordingSpan, Span, attach, detach, set_span_in_context
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def within_questions(f: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(f, updated=())
     def handler(*args: Any) -> Any:
         sender = args[-1].sender
-        if isinstance(sender, PassedOn):
+        if isinstance(sender, PassedOnReply):
             sender = sender.question
         if not isinstance(sender, TracedReply):
             return f(*args)

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Collection, Coroutine, Mapping, Sequence
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from nact._actor.supervision import interrupted
+from nact._actor.supervision import task_is_cancelled
 from nact._runtime.observing import UNOBSERVED, observed
 from nact.errors import PersistUsageError, SequenceConflictError
 from nact.persistence._actor.catching_up import catch_up, is_immutable
@@ -159,7 +159,7 @@ class Journal:
                 if not await slot.holding(self._catching_up(reader, slot)):
                     return False
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and interrupted():
+            if isinstance(error, asyncio.CancelledError) and task_is_cancelled():
                 raise
             return False  # if the fault persists, the recovery meets it again, and the policy decides about it
         self._go_live(reader)

@@ -105,7 +105,7 @@ class Snapshots:
             self._failed(snapshot.sequence_number, error)
         finally:
             self._taking = False
-            cell.left()
+            cell.one_left()
 
     async def _retain(self, retention: Retention, latest: PersistedSnapshot) -> None:
         """Deletes what is no longer needed: snapshots first, then events that none of the others needs."""
