@@ -1,4 +1,4 @@
-"""What a handler is given beside the message: who and where it is, who sent the message, and how to log."""
+"""The context of a message, which a handler is given beside it: the actor, the sender, and a log."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Msg = TypeVar("Msg")
 
 
 class HasReference(Protocol):
-    """What an actor's parent is to the actor's context."""
+    """An actor's parent, as the actor's context sees it."""
 
     @property
     def ref(self) -> ActorRef[Any]: ...
 
 
 class InsideOfActor(Protocol):
-    """What a context shows of the inside of its actor."""
+    """The inside of an actor, as the actor's context sees it."""
 
     @property
     def ref(self) -> ActorRef[Any]: ...
@@ -41,11 +41,12 @@ class InsideOfActor(Protocol):
     def runtime(self) -> Runtime: ...
 
 
-class Context(msgspec.Struct, Generic[Msg], eq=False, frozen=True):  # a Struct is made in a third of the time
-    """The context of one message. It stays true for that message, however long it is kept.
+class Context(msgspec.Struct, Generic[Msg], eq=False, frozen=True):  # making a Struct takes a third of the time
+    """The context of one message. It stays valid for that message, however long it is kept.
 
     Attributes:
-        sender: Who sent the message; `NOBODY` if the sender didn't say. A `query` waits for what is dispatched to it.
+        sender: The sender of the message; `NOBODY` if none was given. In a `query`, it is where the answer goes:
+            `dispatch(ctx.sender, answer)`.
     """
 
     _cell: InsideOfActor
@@ -71,15 +72,15 @@ class Context(msgspec.Struct, Generic[Msg], eq=False, frozen=True):  # a Struct 
 
     @property
     def parent(self) -> ActorRef[Any]:
-        """The parent's reference; the system's, at the top."""
+        """The reference of the parent: an actor, or the system."""
         return self._cell.parent.ref
 
     @property
     def children(self) -> Mapping[str, ActorRef[Any]]:
-        """The living children by name. A view that changes as they come and go; copy it to keep it."""
+        """The living children by name: a view that changes as they come and go. Copy it to keep it."""
         return self._cell.children
 
     @property
     def log(self) -> ActorLog:
-        """Logs in the actor's name."""
+        """The actor's log: `ctx.log.info("...")`."""
         return ActorLog(self._cell.runtime.log_engine, self._cell.ref)

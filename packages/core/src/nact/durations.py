@@ -1,4 +1,4 @@
-"""Durations: plain numbers of seconds, or `datetime.timedelta`. `10 * minutes` reads as it should."""
+"""Durations: numbers of seconds, or `datetime.timedelta`. The constants make them readable, as in `10 * minutes`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ days: Final = 86400.0
 
 
 def in_seconds(duration: Duration, argument: str) -> float:
-    """The duration as seconds.
+    """The duration in seconds.
 
     Raises:
         TypeError: It isn't a number or a `timedelta`. The message names the argument.
-        ValueError: It isn't above zero.
+        ValueError: It isn't above zero. The message names the argument.
     """
     if type(duration) is float and duration > 0:
-        return duration  # each query comes this way
+        return duration  # the short way, for queries
     if isinstance(duration, timedelta):
         duration = duration.total_seconds()
     if type(duration) is bool or not isinstance(duration, int | float):

@@ -1,7 +1,7 @@
-"""What can go wrong, one class for each decision that a caller can take.
+"""The errors of nact, one class for each decision that a caller can take.
 
-All errors derive from `NactError`. Those that an engine raises carry the driver's own error as `__cause__`.
-Every error can be pickled and copied.
+All of them derive from `NactError`, and can be pickled and copied. Those that an engine raises have the driver's own
+error as `__cause__`.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ class NactError(Exception):
 
 
 class InvalidEventError(NactError, ValueError):
-    """The event, snapshot or key can't be stored exactly, so nothing was stored. Mend the data."""
+    """The event, snapshot or key can't be stored exactly, so nothing was stored. Correct the data."""
 
 
 class SequenceConflictError(NactError):
-    """Another writer owns this key now: the sequence number isn't the next one. Nothing was stored.
+    """Another writer uses this key: the sequence number isn't the next one. Nothing was stored.
 
     Attributes:
         key: The persistence key.
         attempted: The sequence number that was refused.
-        highest: The highest sequence number in the journal, or `None` where the engine couldn't tell.
+        highest: The highest sequence number in the journal, or `None` if the engine doesn't know.
     """
 
     def __init__(self, key: str, attempted: int, highest: int | None = None) -> None:
@@ -39,7 +39,10 @@ class SequenceConflictError(NactError):
 
 
 class EngineUnavailableError(NactError):
-    """The engine can't reach its storage now. Nothing was stored, unless it is an `OutcomeUnknownError`. Try later."""
+    """The engine can't reach its storage now. Try again later.
+
+    Nothing was stored, unless the error is an `OutcomeUnknownError`.
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -50,9 +53,9 @@ class EngineUnavailableError(NactError):
 
 
 class OutcomeUnknownError(EngineUnavailableError):
-    """The write may or may not have been stored.
+    """The storage may or may not have stored the write.
 
-    To find out, persist the same event (same `event_id`) again, or read the journal.
+    To find out, persist the same event (with the same `event_id`) again, or read the journal.
     """
 
     def __str__(self) -> str:
@@ -60,12 +63,12 @@ class OutcomeUnknownError(EngineUnavailableError):
 
 
 class CorruptJournalError(NactError):
-    """What the storage holds isn't a readable journal. Never retry: an operator has to look.
+    """The storage doesn't hold a readable journal. Retrying doesn't help: an operator has to look at it.
 
     Attributes:
-        key: The persistence key, or `None` where the whole storage is concerned.
-        sequence_number: Where in the key's journal, or `None` where the key as a whole is concerned.
-        reason: What is wrong there.
+        key: The persistence key, or `None` if the whole storage is concerned.
+        sequence_number: The number of the event or snapshot, or `None` if the key as a whole is concerned.
+        reason: A description of the fault.
     """
 
     def __init__(self, reason: str, key: str | None = None, sequence_number: int | None = None) -> None:
@@ -97,27 +100,27 @@ class IncompatibleEngineError(NactError):
 
 
 class ActorStoppedError(NactError):
-    """The actor stopped, or never existed: it can't answer, nor have children.
+    """The actor has stopped, or never existed: it can't answer, and can't have children.
 
-    If a failure stopped the actor, `__cause__` is that failure; for those who come later, a copy of it without
-    traceback. Whether a message that waited for an answer was handled is not known.
+    If a failure stopped the actor, `__cause__` is that failure; for callers that come later, a copy of it without a
+    traceback. A message that waited for an answer may or may not have been handled.
     """
 
 
 class HandlerCancelledError(NactError):
-    """A handler awaited something that was cancelled. That would end a task; in an actor it is a fault."""
+    """A handler awaited something that was cancelled. In a task that would end the task; in an actor it is a fault."""
 
 
 class HandlerFailedError(NactError):
-    """The handler of the question raised, and its actor goes on. `__cause__` is what it raised."""
+    """The handler of the question raised, and its actor goes on. `__cause__` is the error that it raised."""
 
 
 class MailboxFullError(NactError):
-    """The actor has as many messages as its `mailbox_limit` allows, and didn't take this one. Ask again later.
+    """The actor's mailbox is full, and the message was refused. Ask again later.
 
     Attributes:
-        path: The actor.
-        limit: How many messages may wait for it.
+        path: The actor's path.
+        limit: The actor's `mailbox_limit`.
     """
 
     def __init__(self, path: str, limit: int) -> None:
@@ -133,7 +136,7 @@ class MailboxFullError(NactError):
 
 
 class QueryTimeoutError(NactError, TimeoutError):
-    """No answer arrived within the query's timeout. Whether the message was handled is not known."""
+    """No answer arrived within the query's timeout. The message may or may not have been handled."""
 
 
 class NameInUseError(NactError, ValueError):
@@ -141,17 +144,18 @@ class NameInUseError(NactError, ValueError):
 
 
 class KeyInUseError(NactError, ValueError):
-    """A live persistent actor of this system already writes to this persistence key."""
+    """A living persistent actor of this system already writes to this persistence key."""
 
 
 class PersistUsageError(NactError, RuntimeError):
-    """`ctx.persist` was used where it can't be: while recovering, after the message was done, or without `await`."""
+    """`ctx.persist`, `ctx.snapshot` or the like was misused: while recovering, after the message, or without `await`."""
 
 
 class SystemFailedError(NactError):
-    """Something failed in the actor system that no actor could handle. Says which actor, and why.
+    """A failure in the actor system that no policy handled. The message names the actors and their errors.
 
     Attributes:
+        system: The name of the system.
         failures: A pair (path of the actor, its error) for each failure, oldest first.
     """
 

@@ -1,4 +1,4 @@
-"""`dispatch`, `query`, `stop`, `stopped`: what can be done with a reference."""
+"""`dispatch`, `query`, `stop` and `stopped`: functions on references."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ _NO_MESSAGE: Final = object()
 def dispatch(ref: ActorRef[Msg], msg: Msg, sender: ActorRef[Any] | None = None) -> None:
     """Sends `msg` to the actor, and returns at once.
 
-    Messages from one sender to one actor arrive in the order in which they were dispatched, each at most once. To an
-    actor that has stopped or whose mailbox is full, and to `NOBODY`, the message is a dead letter. Call it on the event
-    loop of the actor's system; from another thread, by `loop.call_soon_threadsafe(dispatch, ref, msg)`.
+    Messages from one sender to one actor arrive in the order in which they were dispatched, each at most once. If the
+    actor has stopped or its mailbox is full, or if `ref` is `NOBODY`, the message is a dead letter.
+
+    Call this on the event loop of the actor's system; from another thread, with
+    `loop.call_soon_threadsafe(dispatch, ref, msg)`.
 
     Args:
-        ref: Whom to send to.
-        msg: What to send. It isn't copied: don't change it afterwards.
-        sender: Whom an answer should go to; the actor sees it as `ctx.sender`. With your own `ctx.sender` you pass on a
-            question: then the one that it is passed on to has to answer, and if it stops, the question fails.
+        ref: The actor to send to.
+        msg: The message. It isn't copied: don't change it afterwards.
+        sender: The reference that an answer should go to; the actor sees it as `ctx.sender`. Give your own `ctx.sender`
+            to pass a question on: then the other actor has to answer it, and if that actor stops, the question fails.
 
     Raises:
         TypeError: `ref` or `sender` isn't a reference.
+        RuntimeError: The message would be lost, since the event loop of the actor's system is closed, or runs in
+            another thread.
     """
     try:
         target = ref._target
@@ -57,24 +61,24 @@ def query(
 ) -> Future[Any]:
     """Sends `msg` at once, and returns a future of the answer.
 
-    As in `reply = await query(ref, msg, 5 * seconds)`. The answer is the first message dispatched to `ctx.sender`.
-    Cancelling the wait doesn't take the message back.
+    Await it, as in `reply = await query(ref, msg, 5 * seconds)`. The answer is the first message that is dispatched to
+    `ctx.sender`. Cancelling the wait doesn't take the message back.
 
     Args:
-        ref: Whom to ask.
-        msg: What to ask. It is sent as it is, also if it can be called.
-        timeout: How long to wait: seconds, or a `timedelta`.
-        make: In place of `msg`: makes it from the reference to answer to, as in
-            `query(ref, make=lambda reply_to: Add(2, reply_to), timeout=5)`. A type checker then knows what the answer
-            is; from a lambda, where the answer is given its type (`total: int = await query(...)`).
+        ref: The actor to ask.
+        msg: The question. It is sent as it is, even if it is callable.
+        timeout: The longest time to wait: seconds, or a `timedelta`.
+        make: A function that makes the question from the reference to answer to, given in place of `msg`, as in
+            `query(ref, make=lambda reply_to: Add(2, reply_to), timeout=5)`. A type checker then infers the answer's
+            type; for a lambda, it needs the type of the result (`total: int = await query(...)`).
 
     Raises:
         ActorStoppedError: The actor, or the one that it passed the question on to, has stopped, or stops before it
             answers. If a failure stopped it, that is the error's `__cause__`.
         HandlerFailedError: The handler of the question raised, and its actor goes on.
-        MailboxFullError: The actor has as many messages as its `mailbox_limit` allows.
-        QueryTimeoutError: No answer came in time. Deadlines are kept to within 10 ms.
-        TypeError, ValueError: At the call, if an argument can't be.
+        MailboxFullError: The actor's mailbox is full (`mailbox_limit`).
+        QueryTimeoutError: No answer came in time. The error comes at most 10 ms late if the event loop isn't busy.
+        TypeError, ValueError: At the call: an argument is invalid.
     """
     if not isinstance(ref, ActorRef):
         raise _not_a_reference("ref", ref)
@@ -92,9 +96,9 @@ def query(
 
 
 def stop(ref: ActorRef[Any]) -> None:
-    """Tells the actor, or the whole system, to stop, with all below it. Returns at once; can be called again.
+    """Tells the actor, or the whole system, to stop with all its descendants. Returns at once; can be called again.
 
-    From now on messages to it are dead letters, those that wait in its mailbox included; its name is free. The message
+    From now on messages to the actor are dead letters, those in its mailbox included, and its name is free. The message
     in progress is finished. Children end before their parent, and each runs its `after_stop` with its last state.
 
     Raises:
@@ -107,11 +111,11 @@ def stop(ref: ActorRef[Any]) -> None:
 
 
 async def stopped(ref: ActorRef[Any]) -> None:
-    """Returns when the actor, or the whole system, has ended, with all below it, and its `after_stop` is done.
+    """Returns when the actor, or the whole system, has ended with all its descendants, and its `after_stop` is done.
 
-    At once, if it has ended already. It doesn't stop the actor, and doesn't raise what stopped it: supervision policies
-    and askers learn that. Cancelling one wait leaves others undisturbed. A handler that awaits the end of its own
-    actor, or of one above it, waits for itself.
+    If it has ended already, this returns at once. It neither stops the actor nor raises the failure that stopped it:
+    that goes to supervision policies and askers. Cancelling one wait doesn't affect others. A handler must not await
+    the end of its own actor, or of one above it: it would wait for itself.
 
     Raises:
         TypeError: `ref` isn't a reference to an actor or a system.
@@ -121,14 +125,14 @@ async def stopped(ref: ActorRef[Any]) -> None:
         raise _not_a_reference("ref", ref)
     end = ref._top()._end_of(ref)
     if end is not None:
-        await wait([end])  # not awaited itself: one who is cancelled would cancel it for the others
+        await wait([end])  # awaited directly, it would be cancelled with any one of its waiters
 
 
 def _make_message(factory: Callable[[ActorRef[Any]], Any], reply: Reply) -> Any:
     try:
         return factory(reply)
     except BaseException:
-        reply.close().cancel()  # whoever watches the question learns of its end
+        reply.close().cancel()  # tells the question's observer of its end
         raise
 
 
@@ -143,7 +147,7 @@ def _dead_letter(ref: ActorRef[Any], msg: object) -> None:
 
 
 def _asker_or_system(ref: ActorRef[Any], sender: Any) -> ActorRef[Any]:
-    """The sender, checked. If it is that of a question, this passes the question on, unless it answers another one."""
+    """Returns the sender. If it is a question's, this passes the question on, unless `msg` answers another question."""
     if not isinstance(sender, ActorRef):
         raise _not_a_reference("sender", sender)
     if not isinstance(sender, Reply | PassedOnReply) or ref is NOBODY or isinstance(ref, Reply | PassedOnReply):

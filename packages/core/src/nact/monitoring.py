@@ -1,8 +1,8 @@
-"""What actors log: `ctx.log`, the records it makes, and where they go (standard `logging`, unless told otherwise).
+"""Logging: `ctx.log`, the records that it makes, and the log engines that take them (standard `logging` by default).
 
-The default engine writes to the logger `nact.actors`, with the actor's path, the event's name and its properties as
-fields of the `logging.LogRecord` (`nact_actor`, `nact_event`, `nact_properties`), which structured formatters pick up.
-A fault that is about a journal has `nact_key` and `nact_sequence_number`.
+The default engine writes to the logger `nact.actors`. The actor's path, the event's name and its properties are fields
+of the `logging.LogRecord` (`nact_actor`, `nact_event`, `nact_properties`) for structured formatters. A fault of a
+journal has the fields `nact_key` and `nact_sequence_number`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class LogTrace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened, with its properties."""
+    """An event, with its properties."""
 
     actor: ActorRef[Any]
     name: str
@@ -68,7 +68,7 @@ class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogMetric(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that was measured."""
+    """A measurement, with its values."""
 
     actor: ActorRef[Any]
     name: str
@@ -83,7 +83,7 @@ class LogMetric(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogException(msgspec.Struct, frozen=True, kw_only=True):
-    """A fault, and what the actor was doing."""
+    """A fault, with a message that says what the actor was doing."""
 
     actor: ActorRef[Any]
     exception: BaseException
@@ -99,7 +99,8 @@ class LogException(msgspec.Struct, frozen=True, kw_only=True):
 
 LogRecord: TypeAlias = LogTrace | LogEvent | LogMetric | LogException
 LogEngine: TypeAlias = Callable[[LogRecord], None]
-"""Takes every record of a system. Is called inside the actor: it should be quick. If it raises, the record is lost."""
+"""Takes every log record of a system. It is called inside the actor, so it should be quick. If it raises, the record
+is lost."""
 
 
 class ActorLog:
@@ -116,31 +117,31 @@ class ActorLog:
         self._write(LogLevel.TRACE, message)
 
     def debug(self, message: object) -> None:
-        """Logs what helps a developer."""
+        """Logs details for developers."""
         self._write(LogLevel.DEBUG, message)
 
     def info(self, message: object) -> None:
-        """Logs what is normal and worth knowing."""
+        """Logs a normal event that is worth knowing."""
         self._write(LogLevel.INFO, message)
 
     def warn(self, message: object) -> None:
-        """Logs what may become a problem."""
+        """Logs a possible problem."""
         self._write(LogLevel.WARN, message)
 
     def error(self, message: object) -> None:
-        """Logs what went wrong."""
+        """Logs a failure."""
         self._write(LogLevel.ERROR, message)
 
     def critical(self, message: object) -> None:
-        """Logs what needs somebody now."""
+        """Logs a failure that needs attention at once."""
         self._write(LogLevel.CRITICAL, message)
 
     def event(self, name: str, properties: Mapping[str, Any] | None = None) -> None:
-        """Logs something that happened, with its properties."""
+        """Logs an event with its properties."""
         self._hand_over(LogEvent(actor=self._actor, name=name, properties=properties or {}))
 
     def metric(self, name: str, values: Mapping[str, Any]) -> None:
-        """Logs something that was measured."""
+        """Logs a measurement with its values."""
         self._hand_over(LogMetric(actor=self._actor, name=name, values=values))
 
     def exception(self, exception: BaseException, message: str = "failed") -> None:
@@ -155,9 +156,9 @@ class ActorLog:
             self._engine(record)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # a log that fails must not become a fault of the actor, which would be logged
+        except BaseException as error:  # raised on, it would be a fault of the actor, which would be logged again
             path = self._actor.path
-            with suppress(Exception):  # where logging itself is what fails
+            with suppress(Exception):  # standard logging may fail, too
                 actors_logger.exception(
                     "%s: the log engine failed; what it was given is lost", path, extra={"nact_actor": path}
                 )
@@ -186,7 +187,7 @@ def log_to_logging(record: LogRecord) -> None:
 
 
 def _where(error: BaseException) -> dict[str, Any]:
-    """Which journal it is about, and where in it, if the error says so."""
+    """The journal's key and the sequence number that the error is about, if it names them."""
     match error:
         case SequenceConflictError(key=key, attempted=number) | CorruptJournalError(key=key, sequence_number=number):
             return {"nact_key": key, "nact_sequence_number": number}
@@ -207,9 +208,12 @@ def log_to_console(
     """An engine that prints a line for each record.
 
     Args:
-        stream: Where to; standard error, as it is when a line is printed, if not given.
-        level: Records below it are dropped.
-        formatter: Makes the line.
+        stream: The stream to print to; by default `sys.stderr`, looked up for each line.
+        level: The lowest level that is printed.
+        formatter: Makes the line of a record.
+
+    Raises:
+        TypeError: An argument is invalid.
     """
     if stream is not None and not hasattr(stream, "write"):
         raise TypeError(f"stream must be a text stream, not {stream!r}")

@@ -1,4 +1,4 @@
-"""References: what you send messages to. They stay valid, and harmless, when the actor is gone."""
+"""References to actors, which messages are sent to. They stay valid after the actor has stopped."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ Msg_contra = TypeVar("Msg_contra", contravariant=True)
 
 
 class Target(Protocol):
-    """What stands behind a reference: an actor, a system or a question."""
+    """The inside of a reference: an actor, a system or a question."""
 
     def receive(self, msg: object, sender: ActorRef[Any]) -> None:
         """Takes a message."""
         ...
 
     def stop(self) -> None:
-        """Stops it, with all below it."""
+        """Stops it with all its descendants."""
         ...
 
 
 class ActorRef(Generic[Msg_contra]):
     """Refers to one actor that takes messages of type `Msg`.
 
-    Send with `dispatch` or `query`. When the actor has stopped, what is sent is a dead letter; an actor spawned later
-    under the same name is another actor. References are equal only to themselves.
+    Send with `dispatch` or `query`. After the actor has stopped, messages to it are dead letters; an actor spawned
+    later under the same name is another actor. References are equal only to themselves.
     """
 
     __slots__ = ("__weakref__", "_target", "name", "parent")
@@ -42,7 +42,7 @@ class ActorRef(Generic[Msg_contra]):
 
     @property
     def path(self) -> str:
-        """Where the actor is, as in `system://parent/child`."""
+        """The actor's place in the system, as in `system://parent/child`."""
         names: list[str] = []
         ref: ActorRef[Any] = self
         while ref.parent is not None:
@@ -52,29 +52,29 @@ class ActorRef(Generic[Msg_contra]):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether messages to it are dead letters."""
+        """True if the actor has stopped: messages to it are dead letters."""
         return self._target is None
 
     def _top(self) -> ActorRef[Any]:
-        """Where its path begins: a system, unless it is `NOBODY`."""
+        """The beginning of its path: a system, unless it is `NOBODY`."""
         top: ActorRef[Any] = self
         while top.parent is not None:
             top = top.parent
         return top
 
-    # Called on the top of a path. Only systems know more.
+    # These are called on the top of a path. Systems override them.
 
     def _reason_of(self, ref: ActorRef[Any]) -> BaseException | None:
         """The failure that stopped the actor."""
 
     def _end_of(self, ref: ActorRef[Any]) -> Future[None] | None:
-        """Is done when the actor has ended."""
+        """A future that is done when the actor has ended; `None` if it has ended already."""
 
     def _dead_letter(self, ref: ActorRef[Any], msg: object) -> None:
         """Called when a message to `ref` is dropped."""
 
     def _keep_failure(self, ref: ActorRef[Any], error: BaseException) -> None:
-        """Called on the top of the path when `ref` failed in a way that ends more than an actor."""
+        """Called when `ref` failed in a way that ends the program, not only the actor."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}{' stopped' if self.is_stopped else ''}>"
@@ -82,7 +82,7 @@ class ActorRef(Generic[Msg_contra]):
 
 @final
 class Nobody(ActorRef[object]):
-    """Takes any message and drops it. The sender of a message that has none."""
+    """Drops every message. It is the sender of messages that were sent without one."""
 
     __slots__ = ()
 

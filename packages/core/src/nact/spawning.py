@@ -1,4 +1,4 @@
-"""`spawn` and `spawn_stateless`: how actors come to be."""
+"""`spawn` and `spawn_stateless`: make actors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class AsyncHandler(Protocol[State, Msg]):
 
 
 class SyncHandler(Protocol[State, Msg]):
-    """A handler that isn't async."""
+    """A handler that is a plain function."""
 
     def __call__(self, state: State, msg: Msg, ctx: Context[Msg], /) -> State: ...
 
@@ -102,13 +102,14 @@ def spawn(
 ) -> ActorRef[Any]:
     """A new actor, which handles one message at a time, in order, with `f(state, msg, ctx)`.
 
-    What `f` returns, or returns when awaited, is the next state. Returns at once; messages sent before the actor has
-    its initial state wait for it.
+    `f` returns the next state, directly or when awaited. `spawn` returns at once; messages that are sent before the
+    actor has its initial state wait in the mailbox.
 
     Args:
-        parent: The system, or the actor above. When it stops, the new actor does.
-        f: The handler, sync or async. If it raises, the state stays as it was, and `on_crash` decides.
-        name: Unique among siblings, of `A-Z a-z 0-9 - $ _ . + ! * ' ( ) ,`; made up if not given.
+        parent: The system, or an actor. When it stops, the new actor stops, too.
+        f: The handler, sync or async. If it raises, the state stays as it was, and `on_crash` decides what to do.
+        name: A name that no living sibling has, of the characters `A-Z a-z 0-9 - $ _ . + ! * ' ( ) ,`. Without it, the
+            actor gets a new name.
         initial_state: The first state, and the state after a reset. If handlers change it in place, use
             `initial_state_func` instead: a reset wouldn't undo that.
         initial_state_func: Makes the initial state from the context, sync or async. If it raises, `on_crash` is
@@ -118,7 +119,7 @@ def spawn(
     Raises:
         ActorStoppedError: The parent has stopped.
         NameInUseError: A living sibling has this name.
-        TypeError, ValueError: Another argument is invalid. It is named.
+        TypeError, ValueError: Another argument is invalid. The message names it.
     """
     if options:
         check_names("spawn", options, _NAMES)
@@ -133,11 +134,11 @@ def spawn_stateless(
     name: str | None = None,
     **options: Unpack[StatelessOptions],
 ) -> ActorRef[Msg]:
-    """A new actor without a state, which handles messages with `f(msg, ctx)`, concurrently where `f` is async.
+    """A new actor without a state, which handles messages with `f(msg, ctx)`, concurrently if `f` is async.
 
-    Messages are begun in order. A fault doesn't stop the actor unless `on_crash` says so; by default it is logged.
-    When the actor is told to stop, the messages in progress are finished. A fault reaches whoever asked, at once, as a
-    `HandlerFailedError`. Messages in progress count towards `mailbox_limit`, as those do that wait.
+    It begins to handle messages in order. A fault is logged, and doesn't stop the actor unless `on_crash` decides so;
+    an asker gets it at once as a `HandlerFailedError`. When the actor is told to stop, it finishes the messages in
+    progress. Messages in progress count towards `mailbox_limit`, like those in the mailbox.
 
     Args and Raises are those of `spawn`; the options are those of `StatelessOptions`.
     """
@@ -154,7 +155,7 @@ def spawn_cell(
     options: Options,
     journal: Journaling | None = None,
 ) -> ActorRef[Any]:
-    """What all kinds of `spawn` end in."""
+    """Makes and starts the cell of an actor, for all kinds of `spawn`."""
     family = living_family(parent)
     if name is not None:
         check_name(name)
@@ -172,7 +173,12 @@ def spawn_cell(
 
 
 def living_family(parent: ActorRef[Any]) -> Family:
-    """The inside of `parent`, where it is a system or an actor that hasn't stopped."""
+    """The inside of `parent`, a system or an actor.
+
+    Raises:
+        ActorStoppedError: It has stopped.
+        TypeError: It isn't a reference.
+    """
     if not isinstance(parent, ActorRef):
         raise TypeError(f"parent must be an actor system or an ActorRef, not {parent!r}")
     family = parent._target

@@ -1,4 +1,4 @@
-"""Supervision: what becomes of an actor whose handler raised.
+"""Supervision: policies decide about actors whose handlers raise.
 
 A *supervision policy* is a function `on_crash(msg, error, ctx, child=None)`, sync or async, that returns a `Decision`.
 It is asked about the actor's own fault, and, with the child's reference, about a fault that a child escalated.
@@ -19,7 +19,7 @@ from nact.references import ActorRef
 
 
 class Decision(Enum):
-    """What to do about a fault. `self` is the actor whose policy decides.
+    """A decision about a fault. `self` is the actor whose policy decides.
 
     Attributes:
         STOP: Stop self.
@@ -27,11 +27,11 @@ class Decision(Enum):
         STOP_CHILD: Stop the child that escalated.
         STOP_ALL_CHILDREN: Stop all children, and go on.
         RESUME: Go on with the next message and the state as it was before the one that failed.
-        RESET: Stop the children, make the state anew (a persistent actor recovers), keep the mailbox, go on.
+        RESET: Stop the children, make the state anew (a persistent actor recovers), keep the mailbox, and go on.
         RESET_ALL: Reset self and all its siblings.
         RESET_CHILD: Reset the child that escalated.
         RESET_ALL_CHILDREN: Reset all children, and go on.
-        ESCALATE: Let the parent's policy decide. At the top, the child stops and the system has failed.
+        ESCALATE: Let the parent's policy decide. An actor without a parent actor stops, and the system has failed.
     """
 
     STOP = "stop"
@@ -78,18 +78,22 @@ def resume_on_crash(
 
 
 class RestartWithBackoff:
-    """A policy that resets whoever failed, after a delay that grows from fault to fault, up to a limit.
+    """A policy that resets a failed actor after a delay, which grows from fault to fault.
 
-    Messages that arrive during the delay wait. One policy may serve many actors; faults are counted for each by itself.
-    A journal that can't be read stays so: for a `CorruptJournalError`, `otherwise` decides at once.
+    Messages that arrive during the delay wait. One policy may serve many actors; it counts the faults of each actor.
+    For a `CorruptJournalError`, `otherwise` decides at once, since restarting doesn't help.
 
     Args:
-        initial: The delay before the first restart.
-        factor: By how much each delay is longer than the one before.
-        maximum: The longest delay.
-        limit: After so many faults in a row, `otherwise` decides.
-        forgive_after: A fault that comes so long after the last restart counts as the first.
-        otherwise: The policy for an actor that is past the limit; by default it is stopped.
+        initial: The delay before the first restart: seconds, or a `timedelta`.
+        factor: The ratio of each delay to the one before.
+        maximum: The longest delay: seconds, or a `timedelta`.
+        limit: The number of restarts in a row. After one more fault, `otherwise` decides.
+        forgive_after: The time after a restart from which a fault counts as the first one again: seconds, or a
+            `timedelta`.
+        otherwise: The policy for an actor past the limit; by default it is stopped.
+
+    Raises:
+        TypeError, ValueError: An argument is invalid.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The actor system: where actors live, from `start` until the last of them has ended."""
+"""The actor system, which actors live in, from `start` until the last of them has ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nact.monitoring import LogEngine
 from nact.references import ActorRef
 
 Plugin: TypeAlias = "Callable[[ActorSystem], None]"
-"""An argument of `start`, made by a `configure_...` function. What it does with the system is between it and nact."""
+"""An argument of `start`, made by a `configure_...` function. Its interface to the system is private to nact."""
 
 _system_numbers = count(1)
 
@@ -37,15 +37,15 @@ def start(
     the event loop ends. A system that is left open warns with `ResourceWarning`.
 
     Args:
-        plugins: What the system can do besides: `configure_persistence(engine)`, `configure_logging(engine)`.
-        name: The first part of all paths; one is made up if it isn't given.
-        stop_timeout: When the system is told to stop, handlers that are still in progress after this time are
-            cancelled; and those of `after_stop` that begin then, after as long again. Without it they have all the
-            time they need.
-        mailbox_limit: The number of messages that may wait for an actor that was spawned without a `mailbox_limit` of
-            its own; see `spawn`. Without it, as many as there is memory for.
-        log_messages: Log the content of dead letters, and of messages that made a handler fail, up to 200 characters.
-            By default only their type is logged: their content may be personal data.
+        plugins: Further abilities: `configure_persistence(engine)`, `configure_logging(engine)`.
+        name: The first part of all paths. Without it, the system gets a new name.
+        stop_timeout: The time that handlers have after the system is told to stop: seconds, or a `timedelta`. Those
+            still in progress then are cancelled; an `after_stop` that begins then has the same time again. Without it,
+            they have all the time that they need.
+        mailbox_limit: The `mailbox_limit` of actors that are spawned without one; see `StatelessOptions`. By default
+            mailboxes have no limit.
+        log_messages: Whether to log the content of dead letters, and of messages whose handlers fail, up to 200
+            characters. By default only their type is logged, since their content may be personal data.
 
     Raises:
         RuntimeError: No event loop is running.
@@ -73,7 +73,11 @@ def start(
 
 
 def configure_logging(engine: LogEngine) -> Plugin:
-    """A plugin for `start`: all that actors log goes to `engine`."""
+    """A plugin for `start`: the log records of all actors go to `engine`.
+
+    Raises:
+        TypeError: `engine` isn't a function.
+    """
     if not callable(engine):
         raise TypeError(f"engine must be a function that takes a log record, not {engine!r}")
 
@@ -85,9 +89,13 @@ def configure_logging(engine: LogEngine) -> Plugin:
 
 @final
 class ActorSystem(ActorRef[Any]):
-    """The parent of all parents, made by `start`. It is a reference itself: `spawn(system, ...)`, `stop(system)`.
+    """The top of the hierarchy of actors, made by `start`. It is a reference: `spawn(system, ...)`, `stop(system)`.
 
-    Leaving its `async with` block stops every actor, and returns when all have ended and their `after_stop` has run.
+    Leaving its `async with` block stops every actor, waits until all have ended and their `after_stop` has run, and
+    closes the persistence engine.
+
+    Raises:
+        SystemFailedError: At the end of the block, if no policy handled a failure and the block itself didn't raise.
     """
 
     __slots__ = ("_is_started", "_root", "_runtime", "_stop_timeout")
@@ -117,13 +125,13 @@ class ActorSystem(ActorRef[Any]):
         """The number of messages that were dropped.
 
         They were sent to actors that had stopped or whose mailboxes were full, or waited in the mailboxes of actors
-        that stopped. A `query` that a full mailbox refused doesn't count: the asker knows.
+        that stopped. A `query` that a full mailbox refused doesn't count, since the asker gets an error.
         """
         return self._runtime.dead_letters
 
     @property
     def failures(self) -> tuple[tuple[str, BaseException], ...]:
-        """What no actor could handle, as pairs (path, error): faults escalated at the top, failed `after_stop`.
+        """Failures that no policy handled, as pairs (path, error): faults escalated from the top, failed `after_stop`.
 
         The first hundred are kept; all are logged.
         """
@@ -149,7 +157,7 @@ class ActorSystem(ActorRef[Any]):
             runtime.scheduler.interrupt()
             await self._stopped_within_timeout()
             raise
-        # A panic, or pytest.fail(), goes on its way up. An error of ours in the block is likely to come of it.
+        # A panic (pytest.fail(), say) is raised on. If the block raised an error of nact, the panic probably caused it.
         if runtime.panic is not None and (error is None or isinstance(error, NactError)):
             raise runtime.panic
         if runtime.failures and error is None:
@@ -208,7 +216,7 @@ class _Root(Family):
             self.runtime.scheduler.check_loop()
             self._stopping = True
             self.ref._target = None
-            self.leaving += 1  # so that nothing ends before all are told
+            self.leaving += 1  # so that the system doesn't end before all children are told
             self.stop_children()
             self.one_left()
             self.runtime.scheduler.resume()
