@@ -148,7 +148,7 @@ class KeyInUseError(NactError, ValueError):
 
 
 class PersistUsageError(NactError, RuntimeError):
-    """`ctx.persist`, `ctx.snapshot` or the like was misused: while recovering, after the message, or without `await`."""
+    """`ctx.persist` or the like was called while recovering or after the message was done, or wasn't awaited."""
 
 
 class SystemFailedError(NactError):

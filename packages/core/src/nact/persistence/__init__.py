@@ -1,4 +1,4 @@
-"""The contract between nact and engines: methods, abilities, records. Parts of engines are in `building`."""
+"""The contract between nact and engines: methods, abilities, records. `building` has parts to make engines of."""
 
 from nact.persistence.discovery import engine_from_url, require
 from nact.persistence.engine import (

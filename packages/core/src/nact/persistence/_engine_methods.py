@@ -1,7 +1,7 @@
-"""Whether an engine has the methods that it seems to have.
+"""Checks that an engine implements the methods that it seems to have.
 
-A class may inherit a Protocol of the contract without implementing it. Python then runs the Protocol's empty body: a
-`persist` that returns at once and has stored nothing.
+A class may inherit a Protocol of the contract without implementing it. Python then calls the Protocol's empty method: a
+`persist` that returns at once and stores nothing.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _STREAMS: Final = frozenset({"events", "keys"})
 
 
 def check_methods(engine: object) -> None:
-    """Returns if every method of the contract that the engine has is its own, and of the right kind.
+    """Returns if the engine implements the methods that it has of the contract, each async or not as declared.
 
     Raises:
-        TypeError: Otherwise. It names the method.
+        TypeError: It doesn't. The message names the method.
     """
     for protocol in _CONTRACT:
         if isinstance(engine, protocol):
@@ -61,13 +61,13 @@ def _check_method(engine: object, protocol: type, name: str, declared: FunctionT
 
 
 def _is_sync(function: Any) -> bool:
-    """Whether it can't be awaited. A plain function that says it returns something may return an awaitable."""
+    """True if its result is not awaitable. A plain function with a return annotation may return an awaitable."""
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         return True
     if not isinstance(function, FunctionType) or inspect.iscoroutinefunction(function):
         return False
     try:
         returns = function.__annotations__.get("return")
-    except NameError:  # since Python 3.14 annotations are evaluated when they are asked for
+    except NameError:  # Python 3.14 evaluates annotations here
         return False
     return returns in {None, "None"}

@@ -1,4 +1,4 @@
-"""Whether an engine and this core were made for each other: both say which versions of the contract they speak."""
+"""Checks that an engine and this core speak the same version of the contract."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from nact.errors import IncompatibleEngineError
 from nact.persistence import engine as contract
 
 ENTRY_POINT_GROUP = "nact.engines"
-"""The name of an entry point is a URL scheme, its object makes a `PersistenceEngine` from a URL."""
+"""The group of entry points that name engines: a URL scheme, and a function from a URL to a `PersistenceEngine`."""
 
-_UNDECLARED = (1,)  # an engine that says nothing was written before there was anything to say
+_UNDECLARED = (1,)  # the version of engines without `protocol_versions`
 
 
 def check_protocol(engine: object) -> None:
@@ -25,7 +25,7 @@ def check_protocol(engine: object) -> None:
 
 
 def cannot_import(entry: metadata.EntryPoint, error: ImportError) -> IncompatibleEngineError | None:
-    """The error to tell instead, if what the engine's package missed belongs to core: they don't fit."""
+    """The error to raise instead, if the engine's package needs something that this core doesn't have; else `None`."""
     if entry.dist is None or (error.name or "").partition(".")[0] != "nact":
         return None
     return IncompatibleEngineError(
@@ -38,7 +38,7 @@ def _are_versions(spoken: object) -> bool:
 
 
 def _declared_by(kind: type) -> type:
-    """The class that says what it speaks; a subclass in an application says what the engine said."""
+    """The class that declares `protocol_versions`: the engine's own, also for an application's subclass of it."""
     return next((base for base in kind.__mro__ if "protocol_versions" in vars(base)), kind)
 
 
@@ -61,7 +61,7 @@ def _upgrade_core(package: metadata.Distribution | None) -> str:
 
 
 def _package(kind: type) -> metadata.Distribution | None:
-    """The installed package that names engines from the class's own top-level module."""
+    """The installed package whose entry points name engines of the class's top-level module."""
     top = kind.__module__.partition(".")[0]
     found = (
         entry.dist for entry in metadata.entry_points(group=ENTRY_POINT_GROUP) if entry.module.partition(".")[0] == top
@@ -72,7 +72,7 @@ def _package(kind: type) -> metadata.Distribution | None:
 def _core() -> str:
     try:
         return f"nact {metadata.version('nact')}"
-    except metadata.PackageNotFoundError:  # a bundle, of PyInstaller's say, may leave it out
+    except metadata.PackageNotFoundError:  # a bundle, by PyInstaller say, may lack the metadata
         return "this nact"
 
 

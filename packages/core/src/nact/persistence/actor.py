@@ -67,30 +67,30 @@ def spawn_persistent(
     initial_state_func: Callable[..., Any] | None = None,
     **options: Any,
 ) -> ActorRef[Any]:
-    """A new actor that keeps what it `ctx.persist`s in the journal of `key`, and recovers from there when it starts.
+    """A new actor that stores its events in the journal of `key`, and recovers its state from there when it starts.
 
-    When it starts, it gets its state back from the journal: the latest snapshot, and the events after it. Messages wait
-    until then. Events are made part of the state in one of two ways:
+    The handler stores an event with `await ctx.persist(event)`. When the actor starts, it gets its state back from the
+    latest snapshot and the events after it; messages wait until then. There are two ways to make a state of events:
 
-    - By `apply(state, event)`, which is pure. The handler sees messages only, and returns `apply(state, event)` itself
-      when it has persisted an event.
-    - Without `apply`, by the handler: it first receives everything that was persisted, in order, with `ctx.recovering`
-      true and `NOBODY` as sender. It should change the state in the same way for both, and act on the world only when
-      `ctx.recovering` is false.
+    - With `apply`: `apply(state, event)` returns the next state, and is pure. The handler receives messages only, and
+      returns `apply(state, event)` after it has persisted an event.
+    - Without `apply`, the handler does it: it first receives all persisted events, in order, with `ctx.recovering` true
+      and `NOBODY` as sender. It should change the state in the same way whether recovering or not, and cause effects
+      outside the actor only if `ctx.recovering` is false.
 
     Args:
-        parent: The system, or the actor above. The system needs `configure_persistence`.
+        parent: The system, or an actor of it. The system needs `configure_persistence`.
         f: The handler `f(state, msg, ctx)`; see `spawn`.
-        key: The persistence key: any non-empty text. In a system, one living actor at a time writes to a key; another
-            process that does makes this actor stop with a `SequenceConflictError`.
+        key: The persistence key: any non-empty text. In a system, one living actor at a time writes to a key. If
+            another process writes to it, too, this actor stops with a `SequenceConflictError`.
         name: See `spawn`.
         initial_state: See `spawn`. The state before the first event.
         initial_state_func: See `spawn`.
-        **options: See `PersistentOptions` and `SpawnOptions`. The default `on_crash` waits until an outage of the
-            storage (`EngineUnavailableError`) is over: the actor recovers after a delay, again and again, while its
-            messages wait; each attempt is logged as a warning. Any other fault stops it. A journal that can't be read
-            is a fault, too. Whatever a policy decides, an actor whose memory may disagree with its journal doesn't just
-            resume: it reads its journal again, or stops.
+        **options: See `PersistentOptions`, `ReadingOptions` and `SpawnOptions`. The default `on_crash` waits until an
+            outage of the storage (`EngineUnavailableError`) is over: the actor recovers after a delay, again and again,
+            while its messages wait. It logs each attempt as a warning. Any other fault stops the actor, and so does a
+            journal that can't be read. Whatever a policy decides, an actor whose memory may disagree with its journal
+            doesn't just resume: it reads its journal again, or stops.
 
     Raises:
         KeyInUseError: A living actor of this system writes to `key`.

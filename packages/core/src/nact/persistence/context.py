@@ -1,4 +1,4 @@
-"""What a persistent actor's handler is given beside the message."""
+"""`PersistentContext`, by which a persistent actor's handler stores events and keeps its journal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_GIVEN: Final[Any] = object()
 
 
 class Persists(Protocol):
-    """What a context knows of its actor's journal."""
+    """The journal of an actor, as the actor's context uses it."""
 
     @property
     def key(self) -> str: ...
@@ -59,8 +59,8 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
     """The context of one message of a persistent actor: `PersistentContext[Msg, Event]`.
 
     Attributes:
-        recovering: Whether the message is replayed from the journal: its effects on the world have happened already.
-            Never true for an actor that was spawned with `apply=`.
+        recovering: True if the message is replayed from the journal: its effects outside the actor have happened
+            already. Always false in the handler of an actor that was spawned with `apply=`.
     """
 
     _journal: Persists
@@ -78,17 +78,17 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
 
     @property
     def event(self) -> PersistedEvent | None:
-        """The record that is replayed: its number, time, tags and metadata. `None` when the message is a new one."""
+        """The record that is being replayed, with its number, time, tags and metadata; `None` for a new message."""
         return None
 
     def seen(self, command_id: str) -> tuple[int, ...]:
-        """The sequence numbers of what the command persisted; empty, and so false, if the command is new.
+        """The sequence numbers of the events that the command persisted; empty, and so false, if the command is new.
 
-        Remembers the last thousand commands (`remember_commands=`), also across restarts and snapshots. As in
-        `if ctx.seen(msg.id): return state`.
+        Use it to handle a repeated command once: `if ctx.seen(msg.id): return state`. The actor remembers its last
+        thousand commands (`remember_commands=`), across restarts and snapshots, too.
 
         Raises:
-            TypeError, ValueError: The id isn't a non-empty `str`.
+            TypeError, ValueError: The id isn't a non-empty `str` of valid Unicode.
         """
         return self._journal.seen(command_id)
 
@@ -100,30 +100,30 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
         metadata: Mapping[str, JsonValue] | None = None,
         command_id: str | None = None,
     ) -> Coroutine[Any, Any, PersistedEvent]:
-        """Stores the actor's next event. It must be awaited, before the handler returns.
+        """Stores the actor's next event. Await it before the handler returns.
 
-        It belongs to this context's message. Tasks that the handler starts may call it, too, as long as the handler
-        hasn't returned: their events are stored one after another. When it has, this context is refused, also while
-        the actor handles another message.
+        Once this has returned, the event survives any crash, and the handler (or `apply`) gets it again whenever the
+        actor starts. If this raises, don't change the state. If it isn't known whether the event was stored (the engine
+        lost its connection, or the wait was cancelled), the actor recovers again, or stops, after the message.
 
-        When this returns, the event survives any crash, and is given to the handler (or to `apply`) again whenever the
-        actor starts. If it raises, change nothing in the state. Where it isn't known whether the event was stored (the
-        engine lost its connection, or the wait was cancelled), the actor recovers again, or stops, after the message.
+        The event belongs to this context's message. Tasks that the handler starts may call this, too, until the handler
+        returns: their events are stored one after another. From then on this context is refused, even while the actor
+        handles another message.
 
         Args:
-            event: A JSON value, or what the actor's `codec` makes one of.
+            event: A JSON value, or a value that the actor's `codec` encodes as one.
             tags: Labels to filter events by.
-            metadata: A JSON object that is stored beside the event: who caused it, say, and why.
-            command_id: The command that the event comes of; `seen` tells it from then on.
+            metadata: A JSON object to store with the event: its cause and its reason, say.
+            command_id: The id of the command that causes the event, for `seen`.
 
         Raises:
-            PersistUsageError: At the call: while recovering, or when this context's message is done.
+            PersistUsageError: At the call: the actor is recovering, or this context's message is done.
             InvalidEventError: The event can't be stored exactly. Nothing was stored, and the actor keeps its state.
-            SequenceConflictError: Another writer uses this actor's key, and the actor will stop. Or an earlier event
-                of this actor was stored after all, long after its write was given up: then the actor recovers again.
-            EngineUnavailableError: The engine can't reach its storage. Nothing was stored, unless it is an
+            SequenceConflictError: Another writer uses this actor's key, and the actor will stop. Or an earlier write of
+                this actor, whose outcome was unknown, was stored late: then the actor recovers again.
+            EngineUnavailableError: The engine can't reach its storage. Nothing was stored, unless the error is an
                 `OutcomeUnknownError`.
-            TypeError, ValueError: At the call: `command_id` isn't a non-empty `str`.
+            TypeError, ValueError: At the call: `command_id` isn't a non-empty `str` of valid Unicode.
         """
         return self._journal.persist(self, event, tags, metadata, command_id)
 
@@ -135,19 +135,20 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
         metadata: Mapping[str, JsonValue] | None = None,
         command_id: str | None = None,
     ) -> Coroutine[Any, Any, Sequence[PersistedEvent]]:
-        """Stores several events, all or none, each with the same tags and metadata. Otherwise like `persist`.
+        """Stores several events, all or none, each with the same tags and metadata. Otherwise it is like `persist`.
 
         Raises:
-            PersistUsageError: Also where the engine can't store several events atomically (`AtomicBatches`).
+            PersistUsageError: As for `persist`; also if the engine can't store several events atomically
+                (`AtomicBatches`), or `events` isn't a sequence.
         """
         return self._journal.persist_all(self, events, tags, metadata, command_id)
 
     def snapshot(self, state: Any = NOT_GIVEN) -> Coroutine[Any, Any, PersistedSnapshot]:
-        """Stores a snapshot now, and returns when it is durable. It must be awaited, before the handler returns.
+        """Stores a snapshot now, and returns when it is durable. Await it before the handler returns.
 
         Args:
-            state: The state after what this message persisted, which the handler is about to return. Not given, and not
-                needed, if it persisted nothing: the snapshot is of the state that the handler was called with.
+            state: The state that the handler is about to return, if this message has persisted events. Otherwise don't
+                give it: the snapshot is of the state that the handler was called with.
 
         Raises:
             PersistUsageError: The engine keeps no snapshots, nothing was ever persisted, or `state` is missing.
@@ -157,27 +158,30 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
         return self._journal.snapshot(self, state)
 
     def forget_events(self, state: Any = NOT_GIVEN) -> Coroutine[Any, Any, None]:
-        """Stores a snapshot, and deletes every event up to now for good: the state stays, its history doesn't.
+        """Stores a snapshot, and deletes all events up to now for good: the state stays, but not its history.
 
-        It must be awaited, before the handler returns. If it is cut off in between, the snapshot is there, and events
-        that weren't deleted yet; call it again. Older snapshots stay: they are copies of the past, too (`erase`).
+        Await it before the handler returns. If it is interrupted, the snapshot and some of the events may be stored:
+        call it again. Older snapshots stay, with their data of the past; `erase` deletes them.
+
+        Args:
+            state: See `snapshot`.
 
         Raises:
-            PersistUsageError: As for `snapshot`; also where the engine can't delete events.
+            PersistUsageError: As for `snapshot`; also if the engine can't delete events.
         """
         return self._journal.forget_events(self, state)
 
     def erase(self, state: State = NOT_GIVEN) -> Coroutine[Any, Any, State]:
-        """Deletes every event and every snapshot of the key for good, and returns the state to go on with.
+        """Deletes all events and snapshots of the key for good, and returns the state to go on with.
 
-        The handler has to return what this returns, as in `return await ctx.erase()`. A snapshot of it takes the place
-        of all that was, so that the actor starts with it from now on; sequence numbers go on. Remembered commands are
-        forgotten.
+        The handler has to return this state, as in `return await ctx.erase()`. A snapshot of it replaces everything
+        else, and the actor starts with it from now on. Sequence numbers continue. Remembered commands are forgotten.
 
-        If it is cut off in between, some of the past may still be stored: the actor recovers, and has to be told again.
+        If it is interrupted, some of the past may still be stored: the actor recovers, and has to be told again.
 
         Args:
-            state: What remains; the actor's initial state if not given. It must be free of what is to be erased.
+            state: The state that remains; by default the actor's initial state. It must not contain anything that is to
+                be erased.
 
         Raises:
             PersistUsageError: The engine keeps no snapshots, or can't delete events.
@@ -186,17 +190,17 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
 
 
 class ReplayContext(PersistentContext[Msg, Event], eq=False, frozen=True):
-    """The context of events that are replayed, and of whatever else happens before an actor has recovered."""
+    """The context of replayed events, and of everything else before an actor has recovered."""
 
     recovering: ClassVar[bool] = True
 
     @property
     def sequence_number(self) -> int:
-        """The number of the event that is replayed."""
+        """The number of the event that is being replayed."""
         replayed = self._journal.replayed
         return 0 if replayed is None else replayed.sequence_number
 
     @property
     def event(self) -> PersistedEvent | None:
-        """The record that is replayed."""
+        """The record that is being replayed."""
         return self._journal.replayed

@@ -1,6 +1,6 @@
-"""Finds the engine for a URL, and what an engine can do.
+"""Finds the engine for a URL, and the abilities of an engine.
 
-Each engine package names itself in the entry-point group `nact.engines`.
+Each engine package registers its URL schemes in the entry-point group `nact.engines`.
 """
 
 from __future__ import annotations
@@ -37,18 +37,20 @@ _built_in = {"memory": EntryPoint("memory", "nact.persistence.memory:memory_engi
 
 
 def engine_from_url(url: str) -> ClosableEngine:
-    """The engine that `url` names, as in `engine_from_url(os.environ["DATABASE_URL"])`. No I/O happens yet.
+    """The engine that `url` names, as in `engine_from_url(os.environ["DATABASE_URL"])`. It does no I/O.
 
-    Give it to `configure_persistence`, whose system closes it; or use it in an `async with` block.
+    Give it to `configure_persistence`, whose system opens and closes it; or use it in an `async with` block.
 
     Raises:
-        UnknownEngineError: No installed package knows the URL's scheme; the message names the one to install.
-        IncompatibleEngineError: The engine's package and this nact don't fit; the message says which one to upgrade.
-        ValueError: The engine can't read the rest of the URL.
+        UnknownEngineError: No installed package provides an engine for the URL's scheme. The message names the package
+            to install.
+        IncompatibleEngineError: The engine's package and this nact don't fit. The message says which one to upgrade.
+        TypeError: `url` isn't a `str`, or the package's function doesn't return a `ClosableEngine`.
+        ValueError: The rest of the URL is invalid.
     """
     if not isinstance(url, str):
         raise TypeError(f"url must be a str such as 'sqlite:///journal.db', not {url!r}")
-    scheme, colon, _ = url.partition(":")  # urlsplit refuses some URLs in words that tell the password
+    scheme, colon, _ = url.partition(":")  # urlsplit's errors may show the password
     scheme = scheme.strip().lower() if colon else ""
     entry = _entry(scheme)
     engine = _factory(entry)(url)
@@ -65,14 +67,17 @@ def engine_from_url(url: str) -> ClosableEngine:
 
 
 def require(engine: object, ability: Callable[..., Ability]) -> Ability:
-    """The engine, typed as one that has the ability: `require(engine, KeyListing).keys()`, without `isinstance`.
+    """The engine, typed as one that has the ability: `require(engine, KeyListing).keys()`.
+
+    Args:
+        engine: The engine.
+        ability: A Protocol of the contract.
 
     Raises:
-        TypeError: It hasn't.
+        TypeError: The engine doesn't have the ability.
     """
-    protocol = cast(
-        "type", ability
-    )  # declared as a function: type checkers refuse a Protocol where `type` is asked for
+    # `ability` is declared as a function, since type checkers refuse a Protocol as an argument of type `type`.
+    protocol = cast("type", ability)
     if not isinstance(engine, protocol):
         raise TypeError(f"{engine!r} can't do what is asked of it: it has no {protocol.__name__}")
     return cast("Ability", engine)
@@ -88,7 +93,7 @@ def _entry(scheme: str) -> EntryPoint:
 
 
 def _importable(scheme: str) -> EntryPoint | None:
-    """Our own engine for the scheme, where its code is there but what pip wrote about it isn't: in a bundle, say."""
+    """An engine of this project whose code is installed without metadata: in a bundle, say."""
     module = _known_packages.get(scheme, "").replace("-", "_")
     if not module or find_spec(module) is None:
         return None
@@ -97,7 +102,7 @@ def _importable(scheme: str) -> EntryPoint | None:
 
 @cache
 def _installed() -> dict[str, EntryPoint]:
-    """What the installed packages say, which takes milliseconds to read."""
+    """The entry points of the installed packages, by scheme. Reading them takes milliseconds."""
     return _built_in | {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
 
 
@@ -111,7 +116,7 @@ def _factory(entry: EntryPoint) -> Callable[[str], object]:
 
 
 def _advice(scheme: str, installed: list[str]) -> str:
-    # The URL itself may hold a password, so only its scheme is told.
+    # The message shows only the scheme, since the URL may contain a password.
     if package := _known_packages.get(scheme):
         return f"no engine for {scheme}:// is installed: pip install {package}"
     return f"no engine for {scheme!r} is installed; a URL begins with one of: {', '.join(installed) or 'none'}"

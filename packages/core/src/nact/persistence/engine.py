@@ -1,29 +1,31 @@
 """The contract between nact and a persistence engine: two methods, and abilities that an engine may add.
 
 An engine implements `PersistenceEngine`. Everything else is an *ability*, a small Protocol of its own that nact finds
-by `isinstance`; an engine written before an ability existed stays correct. What an engine promises by implementing
-these is checked by the conformance kit (`nact-conformance`).
+by `isinstance`; an engine written before an ability existed stays correct. The conformance kit (`nact-conformance`)
+checks the promises that an engine makes by implementing these.
 
 **Errors.** Engines raise the errors of `nact.errors` and nothing else, with the driver's error as `__cause__`.
 
 **Cancellation.** A cancelled write is stored or not stored, never half; the engine stays usable and the next call
 sees the truth. A cancelled read releases what it held.
 
-**Lifecycle.** A constructor does no I/O. An engine opens itself at first use. One that also is an async context manager
-is opened and closed by the actor system that it was given to.
+**Lifecycle.** A constructor does no I/O. An engine opens itself at its first use. If it is an async context manager,
+too, the actor system that it was given to opens and closes it.
 
-**Arguments.** What isn't of the right type or in the right range raises `TypeError` or `ValueError`, before any I/O. An
-event or snapshot that can't be stored exactly raises `InvalidEventError`.
+**Arguments.** An argument of the wrong type or range raises `TypeError` or `ValueError`, before any I/O. An event or a
+snapshot that can't be stored exactly raises `InvalidEventError`.
 
-**Metadata.** `metadata` of events and snapshots is stored exactly, like `data`, and can be read in the storage.
+**Metadata.** The engine stores the `metadata` of events and snapshots exactly, like `data`, in a form that can be read
+in the storage.
 
 **Deletion.** `EventDeletion.delete_events(key, up_to=n)` removes the data of the events 1 to n for good. The last of
-them remains as a *tombstone* (`is_deleted`, `data` None, no tags, no metadata): it says that the gap before it is
-meant, and keeps the highest sequence number. `events` yields it like an event. Old journals may hold several deleted
-events; each is yielded.
+them remains as a *tombstone* (`is_deleted`, `data` None, no tags, no metadata): it marks the gap before it as
+intended, and keeps the highest sequence number. `events` yields it like an event. Old journals may hold several
+deleted events; `events` yields each of them.
 
-**Snapshots.** A snapshot's `event_id` names the event that it stands on, and is stored exactly, `None` included. A
-tombstone keeps the `event_id` of the event in whose place it is, so that a snapshot of that event still counts.
+**Snapshots.** A snapshot's `event_id` names the event that it stands on: the last one that its state includes. The
+engine stores it exactly, `None` included. A tombstone keeps the `event_id` of the event that it replaces, so that a
+snapshot of that event is still used.
 """
 
 from __future__ import annotations
@@ -35,37 +37,37 @@ from typing import Protocol, Self, runtime_checkable
 from nact.persistence.records import PersistedEvent, PersistedSnapshot
 
 PROTOCOL_VERSION = 1
-"""Of this contract. It grows when what an engine must promise grows.
+"""The version of this contract. It grows when engines have to promise more.
 
-An engine may say which versions it keeps, as in `protocol_versions = (1, 2)`; one that says nothing speaks version 1.
-nact refuses an engine that doesn't speak its version, and tells what to upgrade.
+An engine may declare the versions that it speaks, as in `protocol_versions = (1, 2)`; one that declares none speaks
+version 1. nact refuses an engine that doesn't speak its version, and names the package to upgrade.
 """
 
 
 @runtime_checkable
 class PersistenceEngine(Protocol):
-    """Stores events by key, and gives them back in order. The smallest thing that a third party implements."""
+    """Stores events by key, and returns them in order. These two methods are all that an engine has to implement."""
 
     def events(
         self, key: str, *, after: int = 0, limit: int | None = None, tags: Collection[str] = ()
     ) -> AsyncIterator[PersistedEvent]:
         """The events of `key` with sequence numbers above `after`, in order, none missing, none twice.
 
-        Streams: memory doesn't grow with the journal, and no connection, lock or transaction is held while the
-        consumer works between items. Never ends early: what interrupts it raises. A key that was never written
-        has no events.
+        The events are streamed: memory doesn't grow with the journal, and no connection, lock or transaction is held
+        while the consumer works between items. The stream never ends early: an interruption raises. A key that was
+        never written has no events.
 
         Args:
             key: The persistence key.
-            after: The sequence number to begin behind; 0 for the beginning.
-            limit: At most so many events; `None` for all.
-            tags: If given, only events that carry every one of them (tombstones carry none).
+            after: The sequence number before the first event wanted; 0 for the beginning.
+            limit: The highest number of events; `None` for all.
+            tags: If given, only events that carry all of these tags are returned (tombstones carry none).
 
         Raises:
             TypeError, ValueError: `key`, `after`, `limit` or `tags` is invalid.
             EngineUnavailableError: The storage can't be reached, or went away in the middle.
             CorruptJournalError: A record can't be read, or sequence numbers are missing in between (not checked with
-                `tags`). Says where.
+                `tags`). The error says where.
             EngineClosedError: The engine was closed.
         """
         ...
@@ -73,8 +75,8 @@ class PersistenceEngine(Protocol):
     async def persist(self, event: PersistedEvent) -> None:
         """Stores the event. When this returns, it survives the death of the process, and of the storage's process.
 
-        The sequence number must be the key's next one. The same event again (same key, number and `event_id`)
-        succeeds and stores nothing. Concurrent calls, for one key or many, don't fail or delay each other.
+        The sequence number must be the key's next one. Persisting the same event again (same key, number and
+        `event_id`) succeeds and stores nothing. Concurrent calls, for one key or many, don't fail or delay each other.
 
         A tombstone (`is_deleted`), of any number, is accepted as the very first record of a key, and nowhere else: the
         copy of a journal whose beginning was deleted begins with one.
@@ -83,8 +85,8 @@ class PersistenceEngine(Protocol):
             InvalidEventError: The event can't be stored exactly. Nothing was stored.
             SequenceConflictError: The number isn't the next one; or it is a tombstone, and the key has a record
                 already. Nothing was stored.
-            EngineUnavailableError: Nothing was stored.
-            OutcomeUnknownError: It may or may not have been stored. (An `EngineUnavailableError`, too.)
+            EngineUnavailableError: The storage can't be reached. Nothing was stored.
+            OutcomeUnknownError: The event may or may not have been stored. (A subclass of `EngineUnavailableError`.)
             EngineClosedError: The engine was closed. Nothing was stored.
         """
         ...
@@ -92,19 +94,19 @@ class PersistenceEngine(Protocol):
 
 @runtime_checkable
 class SnapshotStore(Protocol):
-    """Keeps states of keys, so that recovery needn't replay everything."""
+    """Keeps snapshots of states, so that a recovery doesn't have to replay all events."""
 
     async def latest_snapshot(self, key: str, *, up_to: int | None = None) -> PersistedSnapshot | None:
         """The snapshot with the highest sequence number (not above `up_to`, if given), or `None`.
 
         Raises:
-            CorruptJournalError: It can't be read. Its `sequence_number` says which one, so that the next
-                older one can be asked for.
+            CorruptJournalError: The snapshot can't be read. The error's `sequence_number` tells which one, so that the
+                caller can ask for the next older one.
         """
         ...
 
     async def take_snapshot(self, snapshot: PersistedSnapshot) -> None:
-        """Stores the snapshot, durable on return. One of the same key and number is replaced; others stay."""
+        """Stores the snapshot, durable on return. It replaces one of the same key and number; others stay."""
         ...
 
     async def delete_snapshots(self, key: str, *, up_to: int) -> None:
@@ -119,9 +121,8 @@ class AtomicBatches(Protocol):
     async def persist_all(self, events: Sequence[PersistedEvent]) -> None:
         """Stores all the events, or none of them, whatever happens. They have one key and consecutive numbers.
 
-        A reader sees all of them or none.
-
-        The same batch again succeeds and stores nothing. An empty batch does nothing. Raises what `persist` raises.
+        A reader sees all of them or none. Persisting the same batch again succeeds and stores nothing. An empty batch
+        does nothing. Raises the same errors as `persist`.
         """
         ...
 
@@ -133,7 +134,7 @@ class EventDeletion(Protocol):
     async def delete_events(self, key: str, *, up_to: int) -> None:
         """Removes the data of the events of `key` up to and including `up_to`, or the last one if that is lower.
 
-        A tombstone stays in place of the last one removed (see this module's text). Can be called again.
+        A tombstone takes the place of the last event removed (see **Deletion** above). Can be called again.
         """
         ...
 
@@ -149,29 +150,29 @@ class HighestSequenceNumber(Protocol):
 
 @runtime_checkable
 class KeyListing(Protocol):
-    """Lists what there is."""
+    """Lists the keys of the storage."""
 
     def keys(self, *, prefix: str = "") -> AsyncIterator[str]:
-        """Every key that ever had an event and begins with `prefix`, each once, in any order. Streams like `events`."""
+        """Every key that ever had an event and begins with `prefix`, once each, in any order. Streams like `events`."""
         ...
 
 
 @runtime_checkable
 class DurabilityLevel(Protocol):
-    """Tells what an acknowledged write survives."""
+    """Tells which failures an acknowledged write survives."""
 
     @property
     def durability(self) -> str:
-        """What a write waits for before it is acknowledged, in the storage's own words, as in `synchronous=FULL`."""
+        """The storage's own setting that decides when a write is acknowledged, as in `synchronous=FULL`."""
         ...
 
 
 @runtime_checkable
 class ClosableEngine(PersistenceEngine, Protocol):
-    """An engine that is closed in the end: with `async with`, or `aclose`. `engine_from_url` returns one."""
+    """An engine that can be closed, by `async with` or `aclose`. `engine_from_url` returns one."""
 
     async def aclose(self) -> None:
-        """Waits for writes in flight, and closes what the engine opened. Can be called again."""
+        """Waits for writes in flight, and closes the engine's connections. Can be called again."""
         ...
 
     async def __aenter__(self) -> Self: ...

@@ -28,9 +28,9 @@ Record = TypeVar("Record", PersistedEvent, PersistedSnapshot)
 
 
 class MemoryStorage:
-    """What in-memory engines store to. Engines that share one see each other's writes, like clients of one server.
+    """The storage of in-memory engines. Engines that share one see each other's writes, like clients of one server.
 
-    Data is held as JSON text, so nobody who keeps the original can change what was stored.
+    It holds data as JSON text, so that later changes to an event's data don't change the stored event.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class MemoryPersistenceEngine:
     """Keeps journals in this process's memory, with every ability of the contract.
 
     Args:
-        storage: Where to keep them; a storage of its own if not given.
+        storage: The storage to keep them in; by default a new one.
     """
 
     durability: ClassVar[str] = "until this process ends"
@@ -65,7 +65,7 @@ class MemoryPersistenceEngine:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Closes this engine, not the storage that it may share. Can be called again."""
+        """Closes this engine, but not the storage, which others may share. Can be called again."""
         self._closed = True
 
     # --- PersistenceEngine ---------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ class MemoryPersistenceEngine:
         check_window(after, limit)
         place = after
         while limit is None or limit > 0:
-            stored = _first_behind(journal, place)
+            stored = _first_after(journal, place)
             if stored is None:
                 return
             if not stored.is_deleted and not wanted and stored.sequence_number != place + 1:
@@ -156,7 +156,7 @@ class MemoryPersistenceEngine:
 
 
 def memory_engine_from_url(url: str) -> MemoryPersistenceEngine:
-    """The engine for `memory://` (a storage of its own) or `memory://name` (shared within the process)."""
+    """The engine for `memory://` (with a new storage) or `memory://name` (with one shared within the process)."""
     name = urlsplit(url).netloc
     return MemoryPersistenceEngine(_named_storages.setdefault(name, MemoryStorage()) if name else None)
 
@@ -165,7 +165,7 @@ def _highest(journal: list[PersistedEvent]) -> int:
     return journal[-1].sequence_number if journal else 0
 
 
-def _first_behind(journal: list[PersistedEvent], after: int) -> PersistedEvent | None:
+def _first_after(journal: list[PersistedEvent], after: int) -> PersistedEvent | None:
     place = bisect_right(journal, after, key=_number)
     return journal[place] if place < len(journal) else None
 
@@ -175,16 +175,16 @@ def _number(event: PersistedEvent) -> int:
 
 
 def _stored_before(journal: list[PersistedEvent], batch: list[PersistedEvent]) -> bool:
-    """Whether this very batch is in the journal already: the writer didn't hear that it was stored."""
+    """Tells whether this very batch is in the journal already: its writer missed the acknowledgement."""
     for event in batch:
-        stored = _first_behind(journal, event.sequence_number - 1)
+        stored = _first_after(journal, event.sequence_number - 1)
         if stored is None or (stored.sequence_number, stored.event_id) != (event.sequence_number, event.event_id):
             return False
     return True
 
 
 def _encoded(record: Record) -> Record:
-    """The record with its data and its metadata as one text, a JSON array of both. A tombstone has neither."""
+    """The record with its data and metadata as one JSON array in `data`. A tombstone has neither."""
     if getattr(record, "is_deleted", False):
         return record
     text = b"[%b,%b]" % (json_data.encode(record.data), json_data.encode_metadata(record.metadata) or b"{}")

@@ -1,4 +1,4 @@
-"""`persistent_query`: reads what an actor persisted, without being that actor."""
+"""`persistent_query`: folds the events of a key into a state, without the key's actor."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AsyncFold(Protocol[State, Event_contra]):
 
 
 class SyncFold(Protocol[State, Event_contra]):
-    """A fold that isn't async."""
+    """A fold that is a plain function."""
 
     def __call__(self, state: State, event: Event_contra, /) -> State: ...
 
@@ -80,22 +80,26 @@ def persistent_query(
 ) -> Callable[[], Awaitable[Any]]:
     """A function that folds the events of `key` into a state: `state = await query()`.
 
-    Nothing is read before the first call. Each call reads only what is new since the last one; calls at the same time
-    share one read. The state is the same object from call to call: don't change it.
+    It reads nothing before the first call. Each call reads only the events since the last one; concurrent calls share
+    one read. A caller that is cancelled doesn't disturb the others. The state is the same object from call to call:
+    don't change it.
+
+    A call raises the errors of `PersistenceEngine.events`, `CorruptJournalError` if events that it needs were deleted,
+    and the errors of `f`. It then forgets the state, and the next call starts again.
 
     Args:
-        parent: The system, or an actor: whose persistence engine is used.
+        parent: The system whose persistence engine is used, or an actor of it.
         f: Makes the next state of a state and an event, sync or async.
         key: The persistence key.
-        initial_state: The state before the first event. `f` mustn't change it in place.
-        snapshot_key: Where snapshots of the state are kept: a key of its own.
-        cache_duration: The state is forgotten when the query wasn't called for this time; by default never.
+        initial_state: The state before the first event. `f` must not change it in place.
+        snapshot_key: The key under which snapshots of the state are kept. It must differ from `key`.
+        cache_duration: The time after the last call when the state is forgotten: seconds, or a `timedelta`. By default
+            it is kept.
         **options: See `ReadingOptions`. Snapshots need a `snapshot_key`.
 
     Raises:
-        TypeError, ValueError: An argument is invalid. A call raises what reading raises (see
-            `PersistenceEngine.events`), `CorruptJournalError` where events that it needs were deleted, or what `f`
-            raises, and forgets the state; the next call begins anew.
+        ActorStoppedError: The parent has stopped.
+        TypeError, ValueError: An argument is invalid, or the system has no persistence engine.
     """
     if options:
         check_names("persistent_query", options, ReadingOptions.__annotations__)

@@ -1,4 +1,4 @@
-"""The two records that travel between actors and engines: `PersistedEvent` and `PersistedSnapshot`."""
+"""The two records that actors and engines exchange: `PersistedEvent` and `PersistedSnapshot`."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 def now_ms() -> int:
-    """The time as the journal writes it: milliseconds since 1970-01-01 UTC."""
+    """The time as journals store it: milliseconds since 1970-01-01 UTC."""
     return time.time_ns() // 1_000_000
 
 
 def new_event_id() -> str:
-    """A fresh UUID (version 4), as text: random but for its end, which is the time in nanoseconds.
+    """A new UUID (version 4), as text: random except for its end, which is the time in nanoseconds.
 
-    Random bytes are drawn in bulk: one system call per id cost a seventh of a persist. The time at the end keeps ids
-    unique after a virtual machine is cloned while it runs, since the clones share what was drawn.
+    Random bytes are drawn in bulk: one system call per id would cost a seventh of a persist. The time at the end keeps
+    ids unique after a running virtual machine is cloned, since the clones share the bytes drawn before.
     """
     try:
         beginning = _beginnings.pop()
     except IndexError:
         made = _new_beginnings()
         beginning = made.pop()
-        _beginnings.extend(made)  # not one by one: threads may do this side by side
+        _beginnings.extend(made)  # at once, since several threads may run this
     return f"{beginning}-{time.time_ns() & _TIME:012x}"
 
 
@@ -56,16 +56,17 @@ class PersistedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # JS
         key: The persistence key: any non-empty Unicode text.
         sequence_number: The event's place in its key's journal, counted from 1 without gaps.
         data: A JSON value.
-        tags: Labels to filter by, sorted, each once. Any collection of strings is taken.
-        created_at: When the writer made the event, in milliseconds since 1970-01-01 UTC.
+        tags: Labels to filter by, sorted, each once. Any collection of strings may be given.
+        created_at: The time when the writer made the event, in milliseconds since 1970-01-01 UTC.
         is_deleted: True for a *tombstone*: the data of this event, and of all events before it, was deleted.
-        event_id: A UUID, as text, made by the writer. The same event persisted again is recognised by it.
-        metadata: A JSON object that says more about the event: who caused it, say, and why. `{}` by default. Names that
-            begin with `nact.` belong to nact.
+        event_id: A UUID, as text, made by the writer. By it, engines recognise the same event when it is persisted
+            again.
+        metadata: A JSON object about the event: its cause and its reason, say. `{}` by default. Names that begin with
+            `nact.` are reserved for nact.
 
     Raises:
-        InvalidEventError: The key, the sequence number, a tag or the metadata is invalid. (What is in `data` and
-            `metadata` is checked by the engine.)
+        InvalidEventError: The key, the sequence number, a tag or the metadata is invalid. (The engine checks the
+            contents of `data` and `metadata`.)
     """
 
     key: str
@@ -75,10 +76,10 @@ class PersistedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # JS
     created_at: int = msgspec.field(default_factory=now_ms)
     is_deleted: bool = False
     event_id: str = msgspec.field(default_factory=new_event_id)
-    metadata: Mapping[str, JsonValue] = {}  # each record gets one of its own: msgspec copies it
+    metadata: Mapping[str, JsonValue] = {}  # msgspec copies it for each record
 
     def __post_init__(self) -> None:
-        # Each event that is written or read passes by here: what is right, as nearly all are, costs no call.
+        # Runs for each event that is written or read, so valid values, the usual case, cost no call.
         key, number = self.key, self.sequence_number
         is_key = type(key) is str and key.isascii() and key != ""
         if not is_key or type(number) is not int or not 1 <= number <= MAX_SEQUENCE_NUMBER:
@@ -94,12 +95,12 @@ class PersistedSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         key: The persistence key.
-        sequence_number: The last event that went into the state.
-        data: A JSON value.
-        created_at: In milliseconds since 1970-01-01 UTC.
-        event_id: The `event_id` of that last event. The snapshot counts only while the journal holds this event, or
-            its tombstone, under this number. `None` in snapshots that were taken before they had it, or by nact for
-            JavaScript: those count while that event isn't newer than they are.
+        sequence_number: The number of the last event that the state includes.
+        data: The state, a JSON value.
+        created_at: The time when the snapshot was taken, in milliseconds since 1970-01-01 UTC.
+        event_id: The `event_id` of that last event. The snapshot is used only if the journal holds this event, or its
+            tombstone, under this number. `None` in old snapshots, and in those by nact for JavaScript: they are used if
+            the event under this number isn't newer than they are.
         metadata: A JSON object, as in `PersistedEvent`.
 
     Raises:
@@ -127,7 +128,7 @@ def sorted_tags(tags: Collection[str]) -> tuple[str, ...]:
     """The tags as the journal holds them: sorted, each once.
 
     Raises:
-        InvalidEventError: If `tags` isn't a collection of non-empty strings of valid Unicode.
+        InvalidEventError: `tags` isn't a collection of non-empty strings of valid Unicode.
     """
     if isinstance(tags, str) or not isinstance(tags, Collection):
         raise InvalidEventError(f"tags must be a collection of strings, not {tags!r}")
@@ -138,12 +139,12 @@ def sorted_tags(tags: Collection[str]) -> tuple[str, ...]:
 
 
 def tombstone(event: PersistedEvent) -> PersistedEvent:
-    """What remains of the last event that `EventDeletion.delete_events` removes."""
+    """The tombstone that takes the place of the event, the last one that a deletion removes."""
     return msgspec.structs.replace(event, data=None, tags=(), metadata={}, is_deleted=True)
 
 
 def is_unicode(text: str) -> bool:
-    """Whether the text can be written as UTF-8, which a lone surrogate can't."""
+    """Tells whether the text can be written as UTF-8. Text with a lone surrogate can't."""
     if text.isascii():
         return True
     try:
