@@ -13,14 +13,14 @@ from nact.persistence.codecs._proofs import (
     Proof,
     each,
     either,
-    later,
+    fixed_tuple,
     limited,
     mapping,
     member,
     never,
     one_of,
     record,
-    row,
+    recursive,
 )
 
 # Settings that don't change how a plain field is written or read.
@@ -48,16 +48,16 @@ _DECORATORS = (
 
 
 class ModelProofs:
-    """The proofs of models all of whose fields are plain: nothing validates, serializes or computes but pydantic."""
+    """Makes the proofs of models with plain fields only, without validators, serializers and computed fields."""
 
     def __init__(self) -> None:
         self._made: dict[Any, Proof] = {}
 
     def of(self, kind: Any) -> Proof:
-        """The proof of one model's values. Models may contain themselves."""
+        """The proof of one model's values."""
         made = self._made
         if kind not in made:
-            made[kind] = later(made, kind)
+            made[kind] = recursive(made, kind)
             made[kind] = self._of_model(kind) if is_pydantic(kind) and _is_plain(kind) else never
         return made[kind]
 
@@ -85,7 +85,7 @@ class ModelProofs:
         try:
             if hint in LEAVES:
                 return LEAVES[hint]
-        except TypeError:  # what can't be hashed is no type that is known here
+        except TypeError:  # not hashable, so not a known type
             return never
         return self._of_parts(get_origin(hint), get_args(hint))
 
@@ -101,7 +101,7 @@ class ModelProofs:
             return each(origin, self._of(parts[0]))
         if origin is tuple and parts[-1:] == (...,):
             return each(tuple, self._of(parts[0]))
-        return row([self._of(part) for part in parts]) if origin is tuple else never
+        return fixed_tuple([self._of(part) for part in parts]) if origin is tuple else never
 
 
 def _is_plain(kind: Any) -> bool:
@@ -123,7 +123,7 @@ def _is_special(name: str, field: Any) -> bool:
 
 
 def _overrides(kind: Any) -> bool:
-    """Whether a class before pydantic's own defines how it is made, written or read."""
+    """Tells whether a class below pydantic's own overrides how models are made, written or read."""
     for base in kind.__mro__:
         if base.__module__.partition(".")[0] == "pydantic":
             return False

@@ -1,4 +1,4 @@
-"""Pydantic models, by what they can do: pydantic needn't be installed."""
+"""Writes, reads and checks pydantic models. It recognises them by their methods, since pydantic is optional."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from nact.persistence.records import JsonValue
 
 
 def is_model(kind: object) -> bool:
-    """Whether it is a class that dumps and validates itself as a pydantic model does."""
+    """Tells whether it is a class with the methods of a pydantic model to dump and to validate."""
     return isinstance(kind, type) and hasattr(kind, "model_validate_json") and hasattr(kind, "model_dump")
 
 
 def is_pydantic(kind: type) -> bool:
-    """Whether it is a model of pydantic's own, whose fields can be looked at."""
+    """Tells whether it is a real pydantic model, whose fields can be inspected."""
     return is_model(kind) and hasattr(kind, "__pydantic_serializer__") and hasattr(kind, "model_fields")
 
 
@@ -25,7 +25,7 @@ def write(value: Any) -> JsonValue:
     """The JSON data of a model.
 
     Raises:
-        TypeError: It is none.
+        TypeError: It isn't a model.
     """
     kind: Any = type(value)
     options = _options(kind)
@@ -37,12 +37,12 @@ def _options(kind: type) -> dict[str, Any]:
     if not is_model(kind):
         raise TypeError(f"msgspec can't write a {kind.__name__}")
     options = {"mode": "json", "by_alias": True, "round_trip": True}
-    # What pydantic would warn of is found when the data is read back.
+    # Without warnings: reading the data back finds the same faults.
     return {**options, "warnings": False} if is_pydantic(kind) else options
 
 
 def read(kind: Any, content: JsonValue) -> Any:
-    """The model again. As JSON text, for strict models take dates as text there."""
+    """The model again. It is read from JSON text, since strict models accept dates as text only there."""
     return kind.model_validate_json(msgspec.json.encode(content))
 
 
@@ -50,9 +50,9 @@ def read(kind: Any, content: JsonValue) -> Any:
 
 
 def faults(kind: Any, seen: set[Any]) -> Iterator[str]:
-    """The fields that can't come back, each with its reason. Builds what is read with.
+    """Yields the fields that can't be restored, each with the reason. Completes models that aren't built yet.
 
-    A model that serializes or validates itself as a whole may do as it likes: only its values show what it does.
+    A model that serializes or validates itself as a whole isn't examined: only its values show whether it works.
     """
     if kind in seen or not is_pydantic(kind):
         return
@@ -86,13 +86,13 @@ def _fault(name: str, field: Any, config: Mapping[str, Any]) -> str | None:
 
 
 def name_written(name: str, field: Any) -> str:
-    """The name under which a field's value stands in the data."""
+    """The name under which a field's value is written."""
     written: str = field.serialization_alias or field.alias or name
     return written
 
 
 def _names_read(name: str, field: Any, config: Mapping[str, Any]) -> set[str]:
-    """The names under which a field's value is looked for."""
+    """The names under which a field's value is read."""
     alias = field.validation_alias if field.validation_alias is not None else field.alias
     names = set()
     if alias is not None and config.get("validate_by_alias") is not False:
@@ -113,7 +113,7 @@ def classes(hint: Any) -> Iterator[Any]:
 
 
 def _is_secret(hint: Any) -> bool:
-    # Without a serializer in an Annotated further inside.
+    # An Annotated inside may bring a serializer.
     if get_origin(hint) is Annotated and any(hasattr(item, "when_used") for item in get_args(hint)[1:]):
         return False
     if isinstance(hint, type) and hasattr(hint, "get_secret_value"):

@@ -1,9 +1,9 @@
-"""Values that need no second look: what a type's annotations say is compared with what the value holds.
+"""Proofs: fast checks that a value will be read back unchanged, so that it needn't be read back to find out.
 
-A dataclass checks nothing when it is made, so that an `int` field may hold None, `True` or a subclass. A *proof* is a
-cheap function that returns True only where everything in a value is of exactly the type that is annotated, and that
-type is one that msgspec restores as it was. Where it returns False nothing is proven: then the value is read back
-and compared. So a proof may be as ignorant as it likes, but never wrong.
+A dataclass checks nothing when it is made, so an `int` field may hold None, `True` or an instance of a subclass. A
+*proof* is a cheap function. It returns True only if everything in a value is of exactly the annotated type, and msgspec
+restores that type exactly. If it returns False, the value is read back and compared. So a proof may return False for
+any value, but True only if it is certain.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import msgspec
 
 from nact.errors import InvalidEventError
 from nact.persistence.building import json_data
-from nact.persistence.codecs._sameness import is_fixed
+from nact.persistence.codecs._comparison import is_fixed
 
 Proof: TypeAlias = Callable[[Any], bool]
 
@@ -43,39 +43,39 @@ def of_type(kind: type) -> Proof:
 
 
 def is_int(value: object) -> bool:
-    """Proves what databases hold in 64 bits."""
+    """Proves integers of 64 bits signed, which all databases can store."""
     return type(value) is int and json_data.MIN_INT <= value <= json_data.MAX_INT
 
 
 def is_float(value: object) -> bool:
-    """Proves what JSON has."""
+    """Proves finite numbers, which JSON can express."""
     return type(value) is float and isfinite(value)
 
 
 def is_decimal(value: object) -> bool:
-    """Proves what is a number."""
+    """Proves finite decimals."""
     return type(value) is Decimal and value.is_finite()
 
 
 def is_datetime(value: object) -> bool:
-    """Proves a time without a zone, or with a fixed offset in minutes: only those are written."""
+    """Proves times without a zone, or with a fixed offset in whole minutes: msgspec writes only those exactly."""
     return type(value) is datetime and value.fold == 0 and (value.tzinfo in _PLAIN_ZONES or _in_minutes(value.tzinfo))
 
 
 def is_time(value: object) -> bool:
-    """The same for a time of day."""
+    """Proves times of day, under the same conditions."""
     return type(value) is time and value.fold == 0 and (value.tzinfo is None or _in_minutes(value.tzinfo))
 
 
 def one_of(values: Sequence[Any]) -> Proof:
-    """Proves these values, and none that is only equal to one, as True is to 1."""
+    """Proves these values, but no value of another type that is equal to one, as True is to 1."""
     pairs = frozenset((type(value), value) for value in values)
     kinds = frozenset(map(type, values))
     return lambda value: type(value) in kinds and (type(value), value) in pairs
 
 
 def member(kind: type[Enum]) -> Proof:
-    """Proves members of an enum each of which comes back. They are few, so that it is tried."""
+    """Proves the members of an enum if each is read back as itself. That is tried here, since they are few."""
     if issubclass(kind, Flag):
         return never
     try:
@@ -83,14 +83,14 @@ def member(kind: type[Enum]) -> Proof:
             text = msgspec.json.encode(one)
             if not is_json(msgspec.json.decode(text)) or msgspec.json.decode(text, type=kind) is not one:
                 return never
-    except (TypeError, ValueError):  # pydantic takes members that msgspec doesn't
+    except (TypeError, ValueError):  # pydantic supports members that msgspec doesn't
         return never
     members = kind._member_map_
     return lambda value: type(value) is kind and members.get(value._name_) is value
 
 
 def is_json(value: Any) -> bool:
-    """Proves what is JSON as it is."""
+    """Proves JSON values."""
     try:
         json_data.check(value)
     except InvalidEventError:
@@ -124,7 +124,7 @@ LEAVES: dict[Any, Proof] = {
 
 
 def either(proofs: Sequence[Proof]) -> Proof:
-    """Proves what one of the proofs does."""
+    """Proves the values that one of the proofs proves."""
     others = [proof for proof in proofs if proof is not LEAVES[None]]
     if len(others) == 1 < len(proofs):
         (other,) = others
@@ -140,7 +140,7 @@ def either(proofs: Sequence[Proof]) -> Proof:
 
 
 def limited(proof: Proof, limits: Mapping[str, Any]) -> Proof:
-    """Proves what the proof does, within limits that are named as msgspec and annotated_types name them."""
+    """Proves the values that the proof proves, within limits, which have the names of msgspec and annotated_types."""
     given = {name: limit for name, limit in limits.items() if limit is not None}
     if not given:
         return proof
@@ -153,7 +153,7 @@ def limited(proof: Proof, limits: Mapping[str, Any]) -> Proof:
             return False
         try:
             return all(holds(value, limit) for holds, limit in tests)
-        except TypeError:  # the None of `int | None` isn't compared
+        except TypeError:  # the None of `int | None` has no order
             return False
 
     return is_within
@@ -171,7 +171,7 @@ _WITHIN: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def each(kind: type[Collection[Any]], item: Proof) -> Proof:
-    """Proves a list, tuple or set, if all its items are."""
+    """Proves a list, tuple or set if the proof proves all its items."""
 
     def are(value: Any) -> bool:
         if type(value) is not kind:
@@ -184,8 +184,8 @@ def each(kind: type[Collection[Any]], item: Proof) -> Proof:
     return are
 
 
-def row(items: Sequence[Proof]) -> Proof:
-    """Proves a tuple of a fixed length, each item by its own proof."""
+def fixed_tuple(items: Sequence[Proof]) -> Proof:
+    """Proves a tuple of a fixed length, each item by a proof of its own."""
 
     def are(value: Any) -> bool:
         return (
@@ -198,7 +198,7 @@ def row(items: Sequence[Proof]) -> Proof:
 
 
 def mapping(key: Proof, item: Proof) -> Proof:
-    """Proves a dict."""
+    """Proves a dict by the proofs of its keys and values."""
 
     def are(value: Any) -> bool:
         if type(value) is not dict:
@@ -212,7 +212,7 @@ def mapping(key: Proof, item: Proof) -> Proof:
 
 
 def record(kind: type, fields: Sequence[tuple[str, Proof]], *, has_dict: bool) -> Proof:
-    """Proves an object that holds its fields and nothing else."""
+    """Proves an object that has these fields and no other attributes."""
     parts, length = tuple(fields), len(fields)
 
     def are_attributes(value: Any) -> bool:
@@ -234,8 +234,8 @@ def record(kind: type, fields: Sequence[tuple[str, Proof]], *, has_dict: bool) -
     return are_held if has_dict else are_attributes
 
 
-def later(made: Mapping[Any, Proof], key: object) -> Proof:
-    """The proof that will stand there, for types that contain themselves."""
+def recursive(made: Mapping[Any, Proof], key: object) -> Proof:
+    """Looks the proof up when it is used: types that contain themselves need it before it is made."""
 
     def proves(value: object) -> bool:
         return made[key](value)

@@ -12,18 +12,19 @@ from uuid import UUID
 import msgspec
 from msgspec import inspect as shape
 
+from nact.persistence.codecs._comparison import slots_of
 from nact.persistence.codecs._proofs import (
     LEAVES,
     Proof,
     each,
     either,
+    fixed_tuple,
     is_datetime,
     is_decimal,
     is_float,
     is_int,
     is_json,
     is_time,
-    later,
     limited,
     mapping,
     member,
@@ -31,9 +32,8 @@ from nact.persistence.codecs._proofs import (
     of_type,
     one_of,
     record,
-    row,
+    recursive,
 )
-from nact.persistence.codecs._sameness import slots_of
 
 _SHAPES: dict[type[shape.Type], Proof] = {
     shape.StrType: LEAVES[str],
@@ -54,10 +54,10 @@ _CONSTRAINTS = ("gt", "ge", "lt", "le", "min_length", "max_length", "multiple_of
 
 
 class RecordProofs:
-    """The proofs of types as msgspec sees them.
+    """Makes the proofs of types, which `msgspec.inspect` describes.
 
     Args:
-        of_custom: The proof of a class that msgspec doesn't know.
+        of_custom: Makes the proof of a class that msgspec doesn't know.
     """
 
     def __init__(self, of_custom: Callable[[Any], Proof]) -> None:
@@ -65,15 +65,15 @@ class RecordProofs:
         self._made: dict[int, Proof] = {}
 
     def of(self, node: Any) -> Proof:
-        """The proof of values of this type. Types may contain themselves."""
+        """The proof of values of this type."""
         made = self._made
         if id(node) not in made:
-            made[id(node)] = later(made, id(node))
+            made[id(node)] = recursive(made, id(node))
             made[id(node)] = self._of(node)
         return made[id(node)]
 
     def _of(self, node: Any) -> Proof:
-        # A dataclass can be made with a value beyond the bounds of Meta, and not be read.
+        # A dataclass accepts values beyond the bounds of Meta, but reading refuses them.
         return limited(self._without_limits(node), {name: getattr(node, name, None) for name in _CONSTRAINTS})
 
     def _without_limits(self, node: Any) -> Proof:
@@ -91,7 +91,7 @@ class RecordProofs:
             case shape.DictType(key_type=key, value_type=item):
                 return mapping(self._of_key(key), self.of(item))
             case shape.TupleType(item_types=items):
-                return row([self.of(item) for item in items])
+                return fixed_tuple([self.of(item) for item in items])
             case shape.StructType(cls=alias, fields=fields):
                 kind = get_origin(alias) or alias
                 return self._of_record(kind, fields) if _is_plain_struct(kind) else never
@@ -117,7 +117,7 @@ class RecordProofs:
         return either([self.of(node) for node in types])
 
     def _of_key(self, node: Any) -> Proof:
-        # Keys are text in JSON. Of a union's types several may have the same text.
+        # Keys are text in JSON. The types of a union may have the same text for different values.
         if isinstance(node, (shape.StrType, shape.IntType, shape.DateType, shape.UUIDType, shape.EnumType)):
             return self.of(node)
         return LEAVES[str] if isinstance(node, shape.AnyType) else never
@@ -142,7 +142,7 @@ def _is_plain_struct(kind: type[msgspec.Struct]) -> bool:
 
 
 def _is_plain_dataclass(kind: type) -> bool:
-    """Whether msgspec makes one by setting its fields, which are all that it holds."""
+    """Tells whether msgspec makes one by setting its fields, and it has no other attributes."""
     if not dataclasses.is_dataclass(kind) or kind.__new__ is not object.__new__:
         return False
     if hasattr(kind, "__post_init__") or hasattr(kind, "__pydantic_validator__"):
@@ -155,6 +155,6 @@ def _is_plain_dataclass(kind: type) -> bool:
 
 
 def _is_computed(kind: type, name: str) -> bool:
-    """Whether the field is a property or another descriptor, which may do anything."""
+    """Tells whether the field is a property or another descriptor, which may do anything."""
     found = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
     return hasattr(found, "__set__") and not isinstance(found, (MemberDescriptorType, GenericAlias))

@@ -1,4 +1,4 @@
-"""What a codec is, and the simplest one."""
+"""`Codec`, the protocol of codecs, and `FunctionCodec`, the simplest one."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ T = TypeVar("T")
 class Codec(Protocol[T]):
     """Writes values as JSON data, and reads them again. `TypedCodec` is one.
 
-    What `encode` writes, `decode` has to read as an equal value of the same type, today and in years.
+    `decode` has to return an equal value of the same type for all data that `encode` ever wrote, even years ago.
     """
 
     def encode(self, value: T, /) -> JsonValue:
         """The value as JSON data.
 
         Raises:
-            InvalidEventError: The value can't be stored exactly. Nothing is stored then.
+            InvalidEventError: The value can't be stored exactly. Then nothing is stored.
         """
         ...
 
     def decode(self, data: JsonValue, /) -> T:
-        """The value again. What it raises, the reader of the journal raises as a `CorruptJournalError`."""
+        """The value again. An error here makes the reader of the journal raise a `CorruptJournalError`."""
         ...
 
 
@@ -35,8 +35,8 @@ class FunctionCodec(Generic[T]):
     """A codec made of two functions, as in `FunctionCodec(str, Decimal)`.
 
     Args:
-        encode: Makes JSON data of a value.
-        decode: Makes the value of the data again.
+        encode: Returns the JSON data of a value.
+        decode: Returns the value of the JSON data.
 
     Raises:
         TypeError: One of them isn't a plain function.
@@ -52,7 +52,7 @@ class FunctionCodec(Generic[T]):
 
 
 def check_function(name: str, value: Any) -> None:
-    """Raises `TypeError` if it isn't a plain function: what a codec has is called, and not awaited."""
+    """Raises `TypeError` if it isn't a plain function: a codec's functions aren't awaited."""
     check_callable(name, value)
     if iscoroutinefunction(value):
         raise TypeError(f"{name} must be a plain function, not the async {value!r}: it isn't awaited")

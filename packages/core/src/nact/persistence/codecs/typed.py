@@ -1,6 +1,6 @@
-"""`TypedCodec`: dataclasses, msgspec Structs and pydantic models as events and snapshots, and how they may change.
+"""`TypedCodec`: stores dataclasses, msgspec Structs and pydantic models, and reads those of older versions.
 
-What is stored is readable and says what it is: `{"type": "ContactCreated", "version": 2, "data": {...}}`.
+The stored data is readable, and names its type and version: `{"type": "ContactCreated", "version": 2, "data": {...}}`.
 """
 
 from __future__ import annotations
@@ -10,44 +10,45 @@ from types import UnionType
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, Union, get_args, get_origin
 
 from nact.errors import InvalidEventError
-from nact.persistence.codecs._forms import Form, form_of, write_exactly
-from nact.persistence.codecs._sameness import shown
+from nact.persistence.codecs._comparison import shown
+from nact.persistence.codecs._formats import Format, format_of, write_exactly
 from nact.persistence.records import JsonValue
 
 T = TypeVar("T")
 
 Upcaster: TypeAlias = Callable[[Any], JsonValue]
-"""Makes the JSON data of one version into that of the next."""
+"""Converts the JSON data of one version to the next version."""
 
 
 class _Known(NamedTuple):
     tag: str
     type: type
-    form: Form
+    format: Format
     upcasters: Sequence[Upcaster]
 
 
 class TypedCodec(Generic[T]):
-    """An encoder and a decoder for a type, or a union of types.
+    """A codec for a type, or a union of types: `spawn_persistent(..., codec=TypedCodec(Created | Removed))`.
 
-    A type checker has to be told the union: `codec: TypedCodec[Created | Removed] = TypedCodec(Created | Removed)`.
+    For a union, type checkers need an annotation, as in `codec: TypedCodec[A | B] = TypedCodec(A | B)`.
 
-    Give `codec.encode` and `codec.decode` to `spawn_persistent`. Fields may have any type that msgspec can write as
-    JSON and read again (dates, UUIDs, enums, tuples, nested types, pydantic models, ...): it is restored from the
-    type's annotations. Fields of pydantic models may have any type that pydantic restores.
+    Fields may have any type that msgspec can write as JSON and read again by the type's annotations: dates, UUIDs,
+    enums, tuples, nested types, pydantic models and so on. Fields of pydantic models may have any type that pydantic
+    restores.
 
-    What is encoded comes back the same: equal, and of the same types at every place. What wouldn't is refused, types
-    when the codec is made and values before they are stored. A time has no zone, or a fixed offset in whole minutes.
+    An encoded value is decoded as the same value: equal, and of the same types in all its parts. A type that can't be
+    restored is refused when the codec is made; a value, before it is stored. Times must have no zone, or a fixed offset
+    in whole minutes.
 
     Args:
         types: A dataclass, a msgspec Struct or a pydantic model, or a union of them.
-        upcasters: For a type that has changed, the functions that bring old data up to date: the first one makes
-            version 2 of version 1, and so on. The type's version is one more than their number.
-        aliases: Names that stand in old journals for types that are called otherwise now.
+        upcasters: For each type that has changed, the functions that bring old data up to date: the first one converts
+            version 1 to version 2, and so on. The type's version is one more than their number.
+        aliases: Names in old journals of types that have been renamed since.
 
     Raises:
-        TypeError: A type isn't one of these, or has a field that can't be written and read; it names the field.
-        ValueError: Two types have one name, or upcasters or aliases are for another type.
+        TypeError: A type isn't one of these, or has a field that can't be written and read. The message names it.
+        ValueError: Two types have the same name, or upcasters or aliases are given for another type.
     """
 
     def __init__(
@@ -61,8 +62,8 @@ class TypedCodec(Generic[T]):
         self._by_type: dict[type, _Known] = {}
         self._by_tag: dict[str, _Known] = {}
         for member in members:
-            form = form_of(member)
-            self._add(_Known(member.__name__, member, form, tuple((upcasters or {}).get(member, ()))))
+            format_ = format_of(member)  # first, for its error
+            self._add(_Known(member.__name__, member, format_, tuple((upcasters or {}).get(member, ()))))
         for kind in {*(upcasters or {}), *(aliases or {}).values()}:
             if kind not in self._by_type:
                 raise ValueError(f"{kind!r} has upcasters or an alias, and isn't one of the codec's types")
@@ -72,23 +73,24 @@ class TypedCodec(Generic[T]):
             self._by_tag[tag] = self._by_type[kind]
 
     def encode(self, value: T) -> JsonValue:
-        """The value as JSON data that says its type and version.
+        """The value as JSON data with the name and the version of its type.
 
         Raises:
-            InvalidEventError: The value isn't of one of the codec's types, or wouldn't come back the same. Says where.
+            InvalidEventError: The value isn't of one of the codec's types, or would be decoded as a different value.
+                The message says where they differ.
         """
         known = self._by_type.get(type(value))
         if known is None:
             expected = ", ".join(sorted(known.tag for known in self._by_type.values()))
             raise InvalidEventError(f"expected one of {expected}, not {shown(value, 200)} ({type(value).__name__})")
-        data = write_exactly(known.form, value)
+        data = write_exactly(known.format, value)
         return {"type": known.tag, "version": len(known.upcasters) + 1, "data": data}
 
     def decode(self, data: JsonValue) -> T:
-        """The value again, brought up to date where an older version wrote it.
+        """The value again. Upcasters bring data of older versions up to date.
 
         Raises:
-            ValueError: The data isn't what `encode` made, or a newer program wrote it. Says what is wrong.
+            ValueError: `encode` didn't make this data, or a newer program wrote it. The message says which.
         """
         match data:
             case {"type": str(tag), "version": int(version), "data": content} if tag in self._by_tag:
@@ -102,7 +104,7 @@ class TypedCodec(Generic[T]):
             raise ValueError(f"{tag} has version {version}; this program knows up to {current}")
         for upcast in known.upcasters[version - 1 :]:
             content = upcast(content)
-        value: T = known.form.read(content)
+        value: T = known.format.read(content)
         return value
 
     def _add(self, known: _Known) -> None:

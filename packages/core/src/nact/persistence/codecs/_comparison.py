@@ -1,7 +1,7 @@
-"""Whether a value that was read back is the one that was written: of the same types, to the last leaf.
+"""Compares a value that was read back with the one that was written, types included, in all parts.
 
 `==` isn't enough. It holds for `True` and `1`, for `Decimal("1.0")` and `Decimal("1.00")`, and for two dataclasses that
-differ in a field with `compare=False`. A class may define it as it likes.
+differ in a field with `compare=False`. Classes may define it as they like.
 """
 
 from __future__ import annotations
@@ -37,17 +37,20 @@ _LIBRARIES = frozenset({*sys.stdlib_module_names, "pydantic", "pydantic_core"})
 
 
 def difference(value: Any, back: Any, path: str) -> str | None:
-    """Where and how `back` differs from `value`, as in `data.items[3]: True (bool) comes back as 1 (int)`.
+    """The first difference between `value` and `back`, as in `data.items[3]: True (bool) comes back as 1 (int)`.
 
-    Times are the same where the clock and a fixed offset from UTC are; their `tzinfo` may be of another class. A zone
-    whose offset changes over the year is no fixed offset: reckoning with the time would give something else.
+    Times are the same if their clocks and their fixed offsets from UTC are; their `tzinfo` may be of different classes.
+    A zone whose offset changes over the year isn't a fixed offset, since calculations with the time would differ.
+
+    Returns:
+        The path and the difference, or `None` if the values are the same.
     """
     fault = _fault(value, back)
     return None if fault is None else f"{path}{fault.path}: {fault.text}"
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """The value for an error's text, shortened; also that of a class whose `__repr__` raises."""
+    """The value's `repr`, shortened, for an error message. If its `__repr__` raises, that of `object`."""
     try:
         return f"{value!r:.{limit}}"
     except Exception:
@@ -55,13 +58,13 @@ def shown(value: object, limit: int = 80) -> str:
 
 
 def is_fixed(zone: tzinfo | None) -> bool:
-    """Whether the zone is a fixed offset from UTC, as `timezone` is and `ZoneInfo("Europe/Berlin")` isn't.
+    """Tells whether the zone is a fixed offset from UTC, as `timezone` is and `ZoneInfo("Europe/Berlin")` isn't.
 
-    By `utcoffset(None)`, which has a fixed answer, or none (see the documentation of `datetime.time`).
+    A fixed offset has an answer to `utcoffset(None)`, others don't (see the documentation of `datetime.time`).
     """
     try:
         return zone is not None and zone.utcoffset(None) is not None
-    except Exception:  # a class of the application's, which needs a date
+    except Exception:  # an application's class, which needs a date
         return False
 
 
@@ -98,7 +101,8 @@ def _comparison(kind: type) -> Comparison:
             return _object(kind, compare)
     is_known = kind.__module__.partition(".")[0] in _LIBRARIES and not hasattr(kind, "__pydantic_fields__")
     has_state = bool(kind.__dictoffset__ or slots_of(kind))
-    return _leaf(_is_equal) if is_known or not has_state else _object(kind, None)  # a Path caches, but is honest
+    # `==` suffices for a library's class: a Path, say, caches in its attributes, which aren't part of its value.
+    return _leaf(_is_equal) if is_known or not has_state else _object(kind, None)
 
 
 # --- values without parts --------------------------------------------------------------------------------------------
@@ -183,7 +187,7 @@ def _elements(value: Collection[Any], back: Collection[Any]) -> Fault | None:
 
 
 def _object(kind: type, content: Comparison | None) -> Comparison:
-    """Compares all that an object holds: its content, fields, private ones, and those that no class mentions."""
+    """Compares all that an object holds: its content and its attributes, declared or not, private ones included."""
     names = kind.__struct_fields__ if issubclass(kind, msgspec.Struct) else tuple(slots_of(kind))
     names = tuple(name for name in names if name != "__pydantic_fields_set__")  # pydantic's == ignores it, too
     cached = [name for base in kind.__mro__ for name, item in vars(base).items() if isinstance(item, cached_property)]
@@ -213,7 +217,7 @@ def _object(kind: type, content: Comparison | None) -> Comparison:
 
 _COMPARISONS: dict[type, Comparison] = {
     **dict.fromkeys((str, bool, int, bytes, bytearray, timedelta, UUID, NoneType), _leaf(_is_equal)),
-    object: _leaf(_is_equal),  # the mark of what is absent
+    object: _leaf(_is_equal),  # for _ABSENT
     float: _leaf(_is_same_float),
     Decimal: _leaf(_is_same_decimal),
     datetime: _leaf(_is_same_time),

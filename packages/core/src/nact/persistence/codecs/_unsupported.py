@@ -1,4 +1,4 @@
-"""Types that can't be written and read again, found when a codec is made and named with their field."""
+"""Finds types that can't be written and read again when a codec is made, and names their fields."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _NOT_KEYS = (
 )
 
 
-def refuse_unreadable(kind: Any) -> None:
+def check_type(kind: Any) -> None:
     """Returns if the fields of a dataclass or a Struct can be written and read.
 
     Raises:
-        TypeError: One can't; it names the type and the field.
+        TypeError: A field can't. The message names the type and the field.
     """
     try:
         msgspec.json.Decoder(kind, dec_hook=_models.read)
@@ -32,7 +32,7 @@ def refuse_unreadable(kind: Any) -> None:
     _raise_first(_faults(node, kind.__name__, set(), set()), kind)
 
 
-def refuse_unreadable_model(kind: Any) -> None:
+def check_model(kind: Any) -> None:
     """The same for a pydantic model."""
     _raise_first(_models.faults(kind, set()), kind)
 
@@ -91,7 +91,7 @@ def _builtin_base(kind: type) -> type | None:
 
 
 def _culprit(kind: Any, seen: set[Any]) -> str | None:
-    """The first field that is refused alone, too, and why."""
+    """The first field that is refused by itself, too, with the reason; `None` if there is none."""
     seen.add(kind)
     for base in getattr(kind, "__mro__", ()):
         for name, hint in _annotations(base).items():
@@ -110,7 +110,7 @@ def _culprit(kind: Any, seen: set[Any]) -> str | None:
 def _annotations(kind: Any) -> dict[str, Any]:
     try:
         return inspect.get_annotations(kind)
-    except NameError:  # from Python 3.14 on they are evaluated here
+    except NameError:  # Python 3.14 evaluates annotations here
         return {}
 
 

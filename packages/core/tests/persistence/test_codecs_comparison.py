@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from nact.persistence.codecs._sameness import difference
+from nact.persistence.codecs._comparison import difference
 
 NOON = datetime(2024, 7, 1, 12, tzinfo=UTC)
 
