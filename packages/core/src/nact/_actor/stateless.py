@@ -31,7 +31,7 @@ class Stateless:
         """The number of messages that are being handled."""
 
     def observed_by(self, observer: Observer) -> Stateless:
-        """The same with the observer's function in place of `f`."""
+        """A copy with the observer's function in place of `f`."""
         return Stateless(observer.handler(self._f))
 
     def __call__(self, state: None, msg: Any, context: Context[Any]) -> None:

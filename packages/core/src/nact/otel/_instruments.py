@@ -1,4 +1,4 @@
-"""The metrics: one set of instruments for each meter provider, whatever number of systems it measures."""
+"""The metrics: one set of instruments for each meter provider, shared by all the systems that it measures."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 def _version() -> str:
     try:
         return version("nact")
-    except PackageNotFoundError:  # a bundle, of PyInstaller's say, may leave it out
+    except PackageNotFoundError:  # a bundle, by PyInstaller say, may lack the metadata
         return "unknown"
 
 
 VERSION: Final = _version()
 
 SECONDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-"""From a write to a local disk to what somebody should look at."""
+"""The histograms' boundaries: from a write to a local disk to a duration that needs attention."""
 
 SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 class Instruments:
-    """What is measured. Observers count and time; mailboxes are looked at when metrics are collected."""
+    """The instruments of one meter provider. Observers record to them; a collection of metrics reads the mailboxes."""
 
     def __init__(self, meter: Meter) -> None:
         self._surveyor = Surveyor()
@@ -51,12 +51,12 @@ class Instruments:
             "nact.recovery.active", "{recovery}", "Actors that recover now, or wait for their turn to."
         )
         self.snapshot_failures = meter.create_counter(
-            "nact.snapshot.failures", "{snapshot}", "Snapshots that couldn't be taken, or not be used."
+            "nact.snapshot.failures", "{snapshot}", "Snapshots that couldn't be taken, or couldn't be used."
         )
         self.dead_letters = meter.create_counter(
             "nact.dead_letters",
             "{message}",
-            "Messages that nobody handled: their actor had stopped, or its mailbox was full.",
+            "Messages that weren't handled: their actor had stopped, or its mailbox was full.",
         )
         self.batch_size = meter.create_histogram(
             "nact.group_commit.batch.size",
@@ -74,7 +74,7 @@ class Instruments:
                 self._stop_observing_batches = observe_batches(self.batch_size.record)
 
     def remove(self, system: ActorSystem) -> None:
-        """The system has ended."""
+        """Ends the measurement of the system."""
         with self._lock:
             self._surveyor.systems = self._others(system)
             if not self._surveyor.systems and self._stop_observing_batches is not None:
@@ -105,7 +105,7 @@ class Instruments:
 
 
 class _Global:
-    """Stands for the global meter provider, from before it is set."""
+    """Stands for the global meter provider, also before it is set."""
 
 
 _GLOBAL: Final = _Global()
@@ -113,7 +113,7 @@ _known: WeakKeyDictionary[object, Instruments] = WeakKeyDictionary()
 
 
 def instruments_of(provider: MeterProvider | None) -> Instruments:
-    """The provider's instruments. Made once: a second callback for an instrument of one name would never be called."""
+    """The provider's instruments, made once: a second callback for the same instrument would never be called."""
     key = _GLOBAL if provider is None or provider is get_meter_provider() else provider
     if key not in _known:
         _known[key] = Instruments(get_meter("nact", VERSION, provider))

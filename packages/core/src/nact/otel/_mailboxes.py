@@ -1,4 +1,4 @@
-"""What waits in mailboxes, counted when somebody asks: an actor's messages pay nothing for it."""
+"""Counts actors and their waiting messages when metrics are collected, so that messages cost nothing more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MailboxGroup: TypeAlias = "Callable[[ActorRef[Any]], str]"
 
 @dataclass(slots=True)
 class Survey:
-    """Of some actors of a system; of all of them, if there are no groups."""
+    """The counts of one group of a system's actors, or of all of them if there are no groups."""
 
     system: str
     group: str | None
@@ -28,9 +28,9 @@ class Survey:
 
 
 class Surveyor:
-    """Surveys systems for several who ask, one after another, at each collection: once for all of them.
+    """Surveys the systems once per collection, for all the instruments that ask one after another.
 
-    Whoever asks for the second time begins a new survey. Systems that were forgotten, and not ended, don't count.
+    An instrument that asks a second time begins a new survey. A system that was collected as garbage doesn't count.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Surveyor:
         self._told: set[str] = set()
 
     def surveys(self, asker: str) -> list[Survey]:
-        """What there is now, or was when another one asked just before."""
+        """The counts now, or those of this collection's survey if another instrument has asked before."""
         if not self._told or asker in self._told:
             self._told = set()
             self._surveys = [
@@ -58,11 +58,11 @@ def _survey(system: ActorSystem, group: MailboxGroup | None) -> list[Survey]:
     families: list[Family] = [system._root]
     while families:
         children = families.pop()._children
-        # Often in another thread than the actors': the children are copied in one step of the interpreter.
+        # This often runs in another thread than the actors: `tuple` copies the children in one step.
         for actor in tuple(children.values()) if children else ():
             cell: Cell | None = actor._target  # type: ignore[assignment]  # a child's target is its cell
             if cell is None:
-                continue  # it was stopped just now
+                continue  # it has just been stopped
             if cell._children:
                 families.append(cell)
             survey = everybody

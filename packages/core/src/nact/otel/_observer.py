@@ -1,4 +1,4 @@
-"""Watches one system: makes a span of what takes a while, and counts."""
+"""The observer of one system: makes spans and metrics of its operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Something that takes a while: one span, one duration, and what became of it."""
+"""Operations: each has a span, a duration and an outcome."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ SYSTEM_NAME: Final = "nact.system.name"
 
 
 class Operation:
-    """A span around the work, which is current meanwhile, and its duration in a histogram.
+    """A context manager: a span that is current while the block runs, and its duration in a histogram.
 
-    A class, and not a generator in a generator: it is what a persist that is observed costs.
+    It is a class, since a generator would be slower, and each observed persist needs one.
 
     Args:
         tracer: Makes the span.
         name: The span's name.
-        about: What is told of this one: the span's attributes.
-        duration: Where the time goes, in seconds.
-        attributes: What it is counted under. They must be few.
-        ended: Is told in the end, with the error if there is one.
+        about: The span's attributes.
+        duration: The histogram for the duration, in seconds.
+        attributes: The histogram's attributes. They must have few different values.
+        ended: Called at the end, with the error if there is one.
     """
 
     __slots__ = ("_about", "_attributes", "_begun", "_duration", "_ended", "_name", "_span", "_token", "_tracer")
@@ -73,9 +73,9 @@ class Operation:
 
 
 def failed(span: Span, error: BaseException) -> Attributes:
-    """Marks the span. Returns what tells in a metric why.
+    """Marks the span as failed. Returns the attributes that name the error's class in a metric.
 
-    By the error's class alone: its text may show what somebody's event contains, and a trace goes far. It is logged.
+    The error's text is only logged: it may show the content of events, and traces are often sent to third parties.
     """
     kind = type(error).__qualname__
     span.set_status(StatusCode.ERROR)

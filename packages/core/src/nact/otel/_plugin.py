@@ -1,4 +1,4 @@
-"""The plugin that has a system observed."""
+"""`configure_opentelemetry`, the plugin that observes a system."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ def configure_opentelemetry(
     meter_provider: MeterProvider | None = None,
     mailbox_group: MailboxGroup | None = None,
 ) -> Callable[[ActorSystem], None]:
-    """A plugin for `start`: spans and metrics of what the system does go to OpenTelemetry.
+    """A plugin for `start`: sends spans and metrics of the system to OpenTelemetry.
 
-    A span for each query, persist, recovery, snapshot and persistent query, with the persistence key and the sequence
-    number; metrics of the same, of mailboxes, batches, conflicts and dead letters. Handlers of a question run within
-    its span, and so does what they persist and ask. Messages that are just dispatched have no span.
+    Each query, persist, recovery, snapshot and persistent query has a span, with the persistence key and the sequence
+    number. There are metrics of these, and of mailboxes, batches, conflicts and dead letters. The handler of a question
+    runs within the question's span; its own persists and queries are children of that. A dispatched message has no
+    span.
 
     Args:
-        tracer_provider: Where spans go; the global provider, if not given.
-        meter_provider: Where metrics go; the global provider, if not given.
-        mailbox_group: Names the group that an actor's mailbox is counted in, from the actor's reference. By default a
-            system's mailboxes are one group. Name few: each is a time series. May be called in another thread.
+        tracer_provider: The provider for spans; by default the global one.
+        meter_provider: The provider for metrics; by default the global one.
+        mailbox_group: A function from an actor's reference to the name of the group that its mailbox is counted in. By
+            default a system's mailboxes are one group. Use few names: each is a time series. It may be called in
+            another thread.
 
     Raises:
-        TypeError: An argument can't be.
+        TypeError: An argument is invalid.
     """
     for argument, value, kind in (
         ("tracer_provider", tracer_provider, TracerProvider),
@@ -56,7 +58,7 @@ def configure_opentelemetry(
 
 
 class _Measured:
-    """Ends with the system."""
+    """A resource of the system that ends the measurement with it."""
 
     def __init__(self, system: ActorSystem, instruments: Instruments) -> None:
         self._system: Final = system
@@ -67,5 +69,5 @@ class _Measured:
 
 
 def _leave_span() -> None:
-    """Handlers run in the context in which the system was started. It isn't that span's work, all that they ever do."""
+    """Removes the current span from the context of handlers, which outlive the span that the system was started in."""
     attach(set_span_in_context(INVALID_SPAN))

@@ -1,4 +1,4 @@
-"""Questions: a span from `query` to its answer, and handlers that run within it."""
+"""Questions: gives each a span from `query` to the answer, and runs its handlers within it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TracedReply(Reply):
-    """What a queried actor sees as the sender. It carries the asker's context to whoever handles the question."""
+    """The sender that a queried actor sees. It carries the question's span to the handlers of the question."""
 
     __slots__ = ("_answered", "_error", "_span", "context")
 
@@ -36,17 +36,17 @@ class TracedReply(Reply):
         super()._fail(error)
 
     def _end(self, answer: asyncio.Future[Any]) -> None:
-        # Not by answer.exception(): an error that nobody awaits would count as seen.
+        # Without answer.exception(), which would mark the error as retrieved.
         self._answered(self._span, asyncio.CancelledError() if answer.cancelled() else self._error)
-        # An idle actor's context still holds this. Who goes on for this question needs the span's identity, not more.
+        # An idle actor's context keeps this object. Later work for the question needs the span's identity only.
         self.context = set_span_in_context(NonRecordingSpan(self._span.get_span_context()), self.context)
         del self._answered, self._error, self._span
 
 
 def within_questions(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler, which runs in the asker's context where the message is a question, or was forwarded by whom it met.
+    """The handler, changed to run within the span of a question, also of one that was passed on to its actor.
 
-    A handler that isn't asked runs as ever.
+    For other messages it runs as before.
     """
     is_async = iscoroutinefunction(f) or iscoroutinefunction(getattr(f, "__call__", None))  # noqa: B004 - the function
 
@@ -86,5 +86,5 @@ async def _awaited_within(context: Context, work: Awaitable[Any]) -> Any:
 
 
 def _will_be_awaited(result: object, state: object) -> bool:
-    """As a cell decides it: a state may be something to await, too."""
+    """Tells whether the cell will await the result, by the cell's own rule: a state may be awaitable, too."""
     return type(result) is CoroutineType or (type(result) is not type(state) and hasattr(result, "__await__"))

@@ -354,8 +354,8 @@ class Journal:
             )
         if state is not NOT_GIVEN and not self._has_persisted and state is not self._cell.state:
             raise PersistUsageError(
-                f"this message has persisted nothing, so ctx.{method}(state) can't be given another state than the "
-                "handler was"
+                f"this message has persisted nothing: ctx.{method}(state) takes no other state than the one that the "
+                "handler was called with"
             )
         return self._cell.state if state is NOT_GIVEN else state
 

@@ -1,1 +1,1 @@
-"""What engines are built from: each part is used by the engines of this project, and documented for others."""
+"""Parts to build engines of. The engines of this project use each of them, and others may."""

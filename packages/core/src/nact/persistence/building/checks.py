@@ -1,4 +1,4 @@
-"""Checks the arguments of an engine's methods, so that every engine refuses the same ones with the same words."""
+"""Checks the arguments of an engine's methods, so that all engines refuse the same ones with the same messages."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def check_up_to(up_to: int) -> int:
 
 
 def check_batch(events: Sequence[PersistedEvent]) -> None:
-    """Returns if `persist` (one event) or `persist_all` can store the events: one key, consecutive numbers.
+    """Returns if `persist` (for one event) or `persist_all` may store the events: one key, consecutive numbers.
 
-    A tombstone is accepted alone, and without data, tags and metadata. The engine has to make sure that it is the first
-    record of its key.
+    A tombstone is accepted only alone, and without data, tags and metadata. The engine has to make sure that it is the
+    first record of its key.
 
     Raises:
         TypeError: One of them isn't a `PersistedEvent`.
-        InvalidEventError: They can't be stored together, or a tombstone has data.
+        InvalidEventError: They don't form a batch, or a tombstone is one of several, or has data, tags or metadata.
     """
     for place, event in enumerate(events):
         if not isinstance(event, PersistedEvent):

@@ -14,22 +14,22 @@ T = TypeVar("T")
 
 
 def engine_unavailable(message: str, *, outcome_known: bool) -> EngineUnavailableError:
-    """An `EngineUnavailableError`: an `OutcomeUnknownError` unless it is certain that nothing was stored.
+    """An `EngineUnavailableError`, or an `OutcomeUnknownError` unless it is certain that nothing was stored.
 
     Args:
-        message: What went wrong, and what would help.
-        outcome_known: Whether it is proven that nothing was stored, and that nothing will be.
+        message: A description of the fault, and of a remedy.
+        outcome_known: True only if it is certain that nothing was stored, and that nothing will be.
     """
     return EngineUnavailableError(message) if outcome_known else OutcomeUnknownError(message)
 
 
 def copy_for_caller(error: E) -> E:
-    """A copy of a nact error, with its cause; the error itself if it is another one, or can't be copied.
+    """A copy of an error of nact, with its cause. Any other error, or one that can't be copied, is returned itself.
 
-    An error that is raised to several callers gathers the tracebacks of all. Give each a copy.
+    An error that is raised to several callers gathers the tracebacks of all. Give each of them a copy.
     """
     if isinstance(error, NactError):
-        with suppress(Exception):  # a class of an application may not be made to be copied
+        with suppress(Exception):  # an application's class may not be copyable
             twin = copy.copy(error)
             twin.__cause__ = error.__cause__
             return twin
@@ -37,9 +37,9 @@ def copy_for_caller(error: E) -> E:
 
 
 def mark_retrieved(task: asyncio.Future[Any]) -> None:
-    """A done callback: marks the task's exception as retrieved, so that asyncio doesn't log it.
+    """Marks the task's exception as retrieved, so that asyncio doesn't log it. Use it as a done callback.
 
-    For tasks whose last caller may have been cancelled.
+    It is for tasks whose last caller may have been cancelled.
     """
     if not task.cancelled():
         task.exception()

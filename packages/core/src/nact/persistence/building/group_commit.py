@@ -1,7 +1,7 @@
-"""Group commit: writes that arrive while one is under way travel together in the next one.
+"""Group commit: writes that arrive while a batch is being written form the next batch.
 
-One round trip, one transaction, one fsync, and an outcome for each. The idea is DeWitt et al., "Implementation
-Techniques for Main Memory Database Systems" (1984); here it lives once, for every engine.
+A batch takes one round trip, one transaction and one fsync, and each write has its own outcome. The idea is from
+DeWitt et al., "Implementation Techniques for Main Memory Database Systems" (1984).
 """
 
 from __future__ import annotations
@@ -18,46 +18,46 @@ from nact.persistence.building.errors import copy_for_caller
 
 T = TypeVar("T")
 Outcome: TypeAlias = "Exception | None"
-"""What became of one item: `None` when it is stored, or the error for its writer."""
+"""The outcome of one item: `None` if it was stored, or the error for its writer."""
 
 
 _observers: list[Callable[[int], None]] = []
 
 
 def observe_batches(observer: Callable[[int], None]) -> Callable[[], None]:
-    """Tells `observer` how many items each batch has, of all that this process writes from now on.
+    """Calls `observer` with the number of items of each batch that this process writes from now on.
 
-    Whoever has a `GroupCommit` needn't do anything for it.
+    An engine with a `GroupCommit` needs to do nothing for it.
 
     Returns:
-        What ends it.
+        A function that ends the observation.
     """
     _observers.append(observer)
     return partial(_observers.remove, observer)
 
 
 def note_batch(items: int) -> None:
-    """Tells those who observe that so many items go out: for an engine that writes some without a `GroupCommit`."""
+    """Reports a batch to the observers, for an engine that writes without a `GroupCommit`. `items` is their number."""
     for observer in _observers:
         observer(items)
 
 
 class GroupCommit(Generic[T]):
-    """Gathers concurrent writes into batches and gives each writer its own outcome.
+    """Gathers concurrent writes into batches, and gives each writer its own outcome.
 
-    An item is what the engine makes of one `persist` or `persist_all`: its rows, its command. Items go out in the order
-    in which they were submitted, one batch at a time, so the order within a key is kept. A lone writer waits for no
-    timer. For several batches in flight, use several of these and choose by the key.
+    An item is the engine's form of one `persist` or `persist_all`: rows, or a command. Items are written in the order
+    in which they were submitted, one batch at a time, so the order within a key is kept. A lone writer never waits for
+    a timer. For several batches in flight, use several of these, and choose one by the key.
 
-    **Cancellation.** A writer that is cancelled before its item went out stores nothing. Afterwards the batch goes on
-    for the others, and the item is stored or not as the storage decides. "The next call sees the truth" is the engine's
-    part: where it reads on another connection, a read has to wait for a write whose writer was cancelled.
+    **Cancellation.** If a writer is cancelled before its item is written, nothing is stored. After that the batch goes
+    on for the others, and the item may or may not be stored. The engine has to make sure that the next call sees the
+    truth: if it reads over another connection, a read waits for the writes of cancelled writers (see `InFlight`).
 
     Args:
-        write: Writes a batch and returns an outcome for each item, in order. If it raises, every item gets that error
-            (an error that isn't a `NactError` becomes `EngineUnavailableError` with the outcome unknown).
-        max_items: At most so many items in a batch.
-        max_size: A batch ends with the item that brings the sum of sizes to this; the unit is the engine's.
+        write: Writes a batch, and returns an outcome for each item, in order. If it raises, every item gets the error
+            (one that isn't a `NactError` becomes an `OutcomeUnknownError`).
+        max_items: The highest number of items in a batch.
+        max_size: The sum of sizes from which on a batch takes no more items, in a unit of the engine's choice.
     """
 
     def __init__(
@@ -75,25 +75,30 @@ class GroupCommit(Generic[T]):
         self._waiting: deque[tuple[T, int, asyncio.Future[None]]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._busy = False  # a batch is being written, or will be in the loop's next pass
-        self._idle: asyncio.Future[None] | None = None  # somebody waits until it isn't
+        self._idle: asyncio.Future[None] | None = None  # done when it is no longer busy
         self._closed = False
 
     def submit(self, item: T, *, size: int = 0) -> asyncio.Future[None]:
-        """Queues the item for the next batch. Await what this returns; it raises the item's outcome.
+        """Queues the item for the next batch. Returns a future that is done when the item was written.
+
+        Args:
+            item: The item.
+            size: The item's size, in the unit of `max_size`.
 
         Raises:
-            EngineClosedError: After `aclose` was called.
+            EngineClosedError: At the call: `aclose` was called.
+            Exception: From the future: the item's outcome.
         """
         if self._closed:
             raise EngineClosedError("the engine is closed; make a new one")
         if self._loop is None or not self._busy:
-            self._loop = asyncio.get_running_loop()  # not for each item: it costs a system call on some versions
+            self._loop = asyncio.get_running_loop()  # once per batch: it is a system call before Python 3.12
         done: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append((item, size, done))
         if not self._busy:
             self._busy = True
-            # In the next pass: what is submitted in this one goes out together. And in a context of its own: a batch
-            # is nobody's, and what the first writer has set there (its trace, a deadline) mustn't hold for the others.
+            # In the next pass, so that all items of this one form a batch. In a context of its own: the values that the
+            # first writer has set (a trace, a deadline) mustn't apply to the other writers.
             self._loop.call_soon(self._write_next, context=Context())
         return done
 
@@ -106,11 +111,11 @@ class GroupCommit(Generic[T]):
             await asyncio.wait([self._idle])
 
     def _write_next(self) -> None:
-        # By callbacks: a task that wrote batch after batch would cost a lone writer one more pass of the loop.
+        # By callbacks: a task that writes batch after batch would cost a lone writer one more pass of the loop.
         items, writers = self._next_batch()
         if items:
             self._begin_writing(items).add_done_callback(partial(self._settle_batch, writers))
-            note_batch(len(items))  # last: what an observer raises is no matter of the batch
+            note_batch(len(items))  # last, so that an observer that raises doesn't affect the batch
             return
         self._busy = False
         if self._idle is not None:
@@ -133,7 +138,7 @@ class GroupCommit(Generic[T]):
         try:
             return asyncio.ensure_future(self._write(items))
         except BaseException as error:
-            # In a task, which SystemExit leaves as it would leave a write that suspends: through the loop.
+            # Raised in a task: SystemExit then ends the loop, just as if a suspended write had raised it.
             return asyncio.get_running_loop().create_task(_raise(error))
 
     def _settle_batch(self, writers: list[asyncio.Future[None]], writing: asyncio.Future[Sequence[Outcome]]) -> None:
@@ -146,7 +151,7 @@ class GroupCommit(Generic[T]):
             self._refuse_waiting()
         except BaseException as error:
             outcomes = [_for_one_writer(error) for _ in writers]
-        try:  # First the next batch goes out, then these writers go on: that overlaps with the storage's work.
+        try:  # The next batch first: these writers then go on while the storage works.
             self._write_next()
         finally:
             for done, outcome in zip(writers, outcomes, strict=True):
@@ -180,7 +185,7 @@ async def _raise(error: BaseException) -> Sequence[Outcome]:
 
 
 def _for_one_writer(error: BaseException) -> NactError:
-    """A copy for each writer: an error raised in many places gathers all their tracebacks."""
+    """The error for one writer: a copy, since an error raised to several writers gathers all their tracebacks."""
     if isinstance(error, NactError):
         mine = copy_for_caller(error)
         if mine is not error:

@@ -1,4 +1,4 @@
-"""Keeps track of the writes that are under way, so that a read can wait for those whose writers were cancelled."""
+"""Keeps track of the writes in progress, so that a read can wait for those whose callers were cancelled."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class InFlight:
-    """The writes that are under way, by key.
+    """The writes in progress, by key.
 
-    The contract says that after a cancelled write the next call sees the truth. An engine that reads over another
-    connection than it writes keeps that promise by waiting, before it reads a key, for the writes of that key.
+    The contract says that the call after a cancelled write sees the truth. An engine that reads and writes over
+    different connections keeps this promise if, before it reads a key, it waits for the key's writes.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class InFlight:
         self._is_closed = False
 
     async def settled(self, key: str | None = None) -> None:
-        """Returns when the writes of the key, or of all keys, that are under way now have ended."""
+        """Returns when the writes of the key, or of all keys, that are in progress now have ended."""
         if not self._batches and not self._by_key:
             return
         if key is None:
@@ -38,14 +38,14 @@ class InFlight:
             await asyncio.wait(writes)
 
     async def aclose(self) -> None:
-        """Refuses new writes, and returns when none is under way."""
+        """Refuses new writes, and returns when none is in progress."""
         self._is_closed = True
         while writes := self._writes():
             await asyncio.wait(writes)
 
     @contextmanager
     def batch(self, keys: Collection[str]) -> Iterator[None]:
-        """The keys count as being written for the length of the block."""
+        """Marks the keys as being written while the block runs."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._batches[done] = keys
         try:
@@ -55,10 +55,10 @@ class InFlight:
             done.set_result(None)
 
     async def finish(self, key: str, write: Coroutine[Any, Any, T]) -> T:
-        """What the write returns. The write goes on to its end also when the caller is cancelled.
+        """Runs the write, and returns its result. If the caller is cancelled, the write still goes on to its end.
 
         Raises:
-            EngineClosedError: After `aclose` was called: a write that begins now would meet connections that close.
+            EngineClosedError: `aclose` was called: the write would use connections that are being closed.
         """
         if self._is_closed:
             write.close()

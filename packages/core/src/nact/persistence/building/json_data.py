@@ -1,7 +1,7 @@
-"""Exact or refused: what may be stored, checked before anything is stored.
+"""Exact or refused: checks that data can be stored exactly, before anything is stored.
 
-JSON encoders alter what they can't express: NaN becomes null, tuples become lists, int keys become strings. So data
-is checked here first, and what wouldn't come back equal and of the same types is refused with the path to it.
+JSON encoders alter values that JSON can't express: NaN becomes null, tuples become lists, int keys become strings. So
+data is checked here first. A value that wouldn't be read back equal, and of the same type, is refused with its path.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from nact.errors import InvalidEventError
 from nact.persistence.records import JsonValue, is_unicode
 
 MAX_DEPTH = 128
-"""How deep lists and dicts may be nested."""
+"""The deepest nesting of lists and dicts."""
 
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 
-_ADVICE = "A codec makes JSON of your types: give the actor a TypedCodec's encoder and decoder"
+_ADVICE = "A codec makes JSON of your types: give the actor one, as in codec=TypedCodec(...)"
 
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder().decode
@@ -29,7 +29,7 @@ def check(data: JsonValue) -> None:
     """Returns if `data` is a JSON value that every store can hold exactly.
 
     Raises:
-        InvalidEventError: Otherwise; it names the path, as in `contacts[3].birthday: datetime`.
+        InvalidEventError: It isn't. The message names the path, as in `contacts[3].birthday: datetime`.
     """
     if not _is_exact(data, MAX_DEPTH):
         raise InvalidEventError(f"not a JSON value: {_fault(data, '', MAX_DEPTH)}. {_ADVICE}")
@@ -39,7 +39,7 @@ def encode(data: JsonValue) -> bytes:
     """`data` as JSON text in UTF-8, from which `decode` gives back an equal value of the same types.
 
     Raises:
-        InvalidEventError: If `check` refuses it.
+        InvalidEventError: `data` isn't a JSON value; see `check`.
     """
     check(data)
     return _to_json(data)
@@ -49,7 +49,7 @@ def decode(text: str | bytes) -> JsonValue:
     """The value that `encode` was given.
 
     Raises:
-        ValueError: If the text isn't JSON.
+        ValueError: The text isn't JSON.
     """
     try:
         return _from_json(text)
@@ -58,7 +58,7 @@ def decode(text: str | bytes) -> JsonValue:
 
 
 def encode_metadata(metadata: Mapping[str, JsonValue]) -> bytes | None:
-    """Metadata as JSON text in UTF-8, or `None` if it is empty: most is, and then costs the storage nothing.
+    """Metadata as JSON text in UTF-8, or `None` if it is empty, as most is: then it takes no space in the storage.
 
     Raises:
         InvalidEventError: It holds something that isn't a JSON value.
@@ -85,7 +85,7 @@ def decode_metadata(text: str | bytes | None) -> dict[str, JsonValue]:
 
 
 def _is_exact(value: JsonValue, depth: int) -> bool:
-    # By `type`, not isinstance: an IntEnum, a str subclass or a NamedTuple wouldn't come back as what it was.
+    # By `type`, not isinstance: an IntEnum, a str subclass or a NamedTuple would be read back as another type.
     kind = type(value)
     if kind is str:
         return is_unicode(value)
@@ -101,7 +101,7 @@ def _is_exact(value: JsonValue, depth: int) -> bool:
     if kind is dict:
         for name, item in value.items():
             is_name = type(name) is str and (name.isascii() or is_unicode(name))
-            is_plain = type(item) is str and item.isascii()  # as most are, which saves a call
+            is_plain = type(item) is str and item.isascii()  # the usual case, without a call
             if not is_name or not (is_plain or _is_exact(item, depth - 1)):
                 return False
         return True
@@ -114,7 +114,7 @@ def _is_exact(value: JsonValue, depth: int) -> bool:
 
 
 def _fault(value: JsonValue, path: str, depth: int) -> str:
-    """Where and why `_is_exact` said no, in the words of the error."""
+    """The text of an error about a value that `_is_exact` refuses: the path and the reason."""
     here = path or "the value"
     kind = type(value)
     if kind is str:

@@ -1,18 +1,18 @@
-"""Remembers the last sequence number of the keys used last, to save the engine a question to its storage."""
+"""Caches the last sequence numbers of recently used keys, to save the engine a query to its storage."""
 
 from __future__ import annotations
 
 
 class LastNumbers:
-    """The last sequence number that was seen for a key, for the keys used last.
+    """A cache of the last sequence number that was seen for each of the keys used last.
 
-    A hint, never the truth: another process may have written since. The storage's own unique key decides.
+    It is a hint: another process may have written since. The storage's own unique key decides.
 
-    Looking up and remembering take constant time. Keys are forgotten by generations: when `size` keys are in the young
-    one it becomes the old one, and the old one is dropped.
+    `get` and `put` take constant time. Keys are forgotten by generations: when there are `size` keys in the young
+    generation, it becomes the old one, and the previous old one is dropped.
 
     Args:
-        size: How many keys are remembered at least; at most twice as many are.
+        size: The lowest number of keys that are remembered; the highest is twice that.
     """
 
     __slots__ = ("_old", "_size", "_young")
@@ -23,18 +23,18 @@ class LastNumbers:
         self._old: dict[str, int] = {}
 
     def get(self, key: str) -> int | None:
-        """The number that was put last, or `None` if the key isn't remembered."""
+        """The number that was put last, or `None` if the key isn't in the cache."""
         number = self._young.get(key)
         return self._old.get(key) if number is None else number
 
     def put(self, key: str, number: int) -> None:
-        """Remembers the number in place of an earlier one."""
+        """Sets the key's number."""
         self._young[key] = number
         if len(self._young) > self._size:
             self._old, self._young = self._young, {}
 
     def raise_to(self, key: str, number: int) -> None:
-        """Remembers the number unless a higher one is known: what was read may be older than what was written."""
+        """Sets the key's number unless it is higher already: a read may return an older number than a later write."""
         known = self.get(key)
         self.put(key, number if known is None or known < number else known)
 

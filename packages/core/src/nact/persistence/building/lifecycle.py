@@ -1,7 +1,7 @@
-"""The life of an engine: opened by its first use, in one event loop of one process; closed once.
+"""The lifecycle of an engine: its first use opens it, in one event loop of one process, and it is closed once.
 
-Every engine with connections needs this, and it is easy to get wrong: uses that come while it opens, a caller that is
-cancelled meanwhile, an opening that fails and is tried again, a second event loop, a fork, closing twice.
+Every engine with connections needs this, and it has many cases: uses while the engine opens, a caller that is cancelled
+meanwhile, an opening that fails and is tried again, a second event loop, a fork, closing twice.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from nact.persistence.building.errors import copy_for_caller, mark_retrieved
 
 
 class Session(Protocol):
-    """What an engine uses in one event loop: its connections, its writer, its reader. Made there, without I/O."""
+    """An engine's objects for one event loop: its connections, writer and reader. Making a session does no I/O."""
 
     async def open(self) -> None:
-        """Connects, finds or makes the tables. Called once; after a failure, another session is made.
+        """Connects, and finds or makes the tables. Called once; after a failure, another session is made.
 
         Raises:
             EngineUnavailableError: The storage can't be reached.
-            CorruptJournalError: What is there isn't a journal.
+            CorruptJournalError: The storage doesn't hold a journal that this engine can read.
         """
         ...
 
     async def aclose(self) -> None:
-        """Waits for writes in flight, and closes what `open` opened, also when that failed or was cancelled."""
+        """Waits for writes in flight, and closes everything that `open` opened, even if it failed or was cancelled."""
         ...
 
 
 S = TypeVar("S", bound=Session)
 
-_process = os.getpid()  # asking for it each time would be a system call
+_process = os.getpid()  # kept, since os.getpid() is a system call
 
 
 def _begin_anew() -> None:
@@ -50,12 +50,13 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 class Lifecycle(Generic[S]):
-    """Makes an engine's session when it is first used, and ends it when the engine is closed.
+    """Opens an engine's session at the first use, and closes it when the engine is closed.
 
     Args:
-        make_session: Makes a session for the running event loop. What it raises, the first use of the engine raises.
-            It shouldn't refer to the engine, which could then not be collected, and its `__del__` not warn, at once.
-        name: What errors call the engine: its `repr`, say. Without passwords.
+        make_session: Makes a session for the running event loop. An error that it raises reaches the caller of the
+            engine's first use. It shouldn't refer to the engine: the cycle would delay the engine's collection, and
+            with it the `ResourceWarning`.
+        name: The engine's name in errors: its `repr`, say. It must not contain a password.
     """
 
     def __init__(self, make_session: Callable[[], S], name: str) -> None:
@@ -64,7 +65,7 @@ class Lifecycle(Generic[S]):
         self._session: S | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
-        self._thread = 0  # in which `_loop` ran when it was last looked at
+        self._thread = 0  # the thread of the last use that opened the session, or waited for that
         self._is_ready = False
         self._opening: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -72,20 +73,20 @@ class Lifecycle(Generic[S]):
 
     @property
     def is_left_open(self) -> bool:
-        """Whether this process used the engine and hasn't closed it: what a `ResourceWarning` should tell."""
+        """True if this process has used the engine and not closed it, which deserves a `ResourceWarning`."""
         return self._session is not None and self._process == os.getpid() and not self._is_closed
 
     def check_open(self) -> None:
         """Returns if the engine isn't closed.
 
         Raises:
-            EngineClosedError: Otherwise.
+            EngineClosedError: It is closed.
         """
         if self._is_closed:
             raise EngineClosedError(f"{self._name} is closed; make a new one")
 
     def ready(self) -> S | None:
-        """The session if it is open and belongs here; if not, `opened` has to be awaited. Takes no time.
+        """The session, if it is open and belongs to this process and event loop. `None` if `opened` must be awaited.
 
         Raises:
             EngineClosedError: The engine was closed.
@@ -98,7 +99,7 @@ class Lifecycle(Generic[S]):
         return self._session if is_here and self._loop is not None and self._loop.is_running() else None
 
     async def opened(self) -> S:
-        """The open session. One opening serves all who wait for it, and goes on when one of them is cancelled.
+        """The open session. All callers wait for the same opening, which goes on if one of them is cancelled.
 
         Raises:
             EngineClosedError: The engine was closed, or opened before a fork.
@@ -113,9 +114,9 @@ class Lifecycle(Generic[S]):
         return session
 
     async def aclose(self) -> None:
-        """Closes the session; an opening under way is given up. Goes on when it is cancelled. Can be called again."""
+        """Closes the session, and cancels an opening. If the caller is cancelled, it goes on. Can be called again."""
         if self._process not in {0, os.getpid()}:
-            return  # after a fork: what is open is the parent's
+            return  # after a fork: the session is the parent process's
         if self._closing is None or self._closing.cancelled():
             if self._session is not None:
                 self._check_place()
@@ -153,7 +154,7 @@ class Lifecycle(Generic[S]):
             await self._session.aclose()
 
     def _check_place(self) -> None:
-        """Raises unless the session may be used, or made, in this process and event loop."""
+        """Raises unless the session may be used, or made, in this process and this event loop."""
         if self._process not in {0, os.getpid()}:
             raise EngineClosedError(
                 f"{self._name} was opened before a fork, by process {self._process}; make a new one here"
@@ -163,12 +164,13 @@ class Lifecycle(Generic[S]):
 
 
 class SessionEngine(Generic[S]):
-    """The lifecycle of an engine that works through a session: inherit it, and use `self._life`.
+    """The lifecycle of an engine that works through a session: inherit from it, and use `self._life`.
 
-    It brings `aclose`, `async with`, and a `ResourceWarning` where the engine is collected without having been closed.
+    It provides `aclose`, `async with`, and a `ResourceWarning` if the engine is collected without having been closed.
 
     Args:
-        make_session: See `Lifecycle`. What the engine's `__repr__` uses must be there when this is called.
+        make_session: See `Lifecycle`. Call this constructor after setting the attributes that the engine's `__repr__`
+            uses.
     """
 
     def __init__(self, make_session: Callable[[], S]) -> None:
@@ -184,9 +186,9 @@ class SessionEngine(Generic[S]):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Waits for writes in flight and closes what the engine opened, also when cancelled. Can be called again."""
+        """Waits for writes in flight, and closes the engine's connections, also when cancelled. Can be called again."""
         await self._life.aclose()
 
     def __del__(self) -> None:
-        if "_life" in self.__dict__ and self._life.is_left_open:  # a constructor that failed left no attributes
+        if "_life" in self.__dict__ and self._life.is_left_open:  # a constructor that failed leaves no `_life`
             warnings.warn(f"{self!r} was not closed: await aclose()", ResourceWarning, stacklevel=1, source=self)

@@ -1,4 +1,4 @@
-"""Pages as a stream: how an engine replays a journal without holding anything while the consumer works."""
+"""Streams a journal page by page, so that the engine holds no connection while the consumer works."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ Page = TypeVar("Page")
 
 
 async def prefetched(
-    first: Awaitable[Page], fetch_behind: Callable[[Page], Coroutine[Any, Any, Page] | None]
+    first: Awaitable[Page], fetch_next: Callable[[Page], Coroutine[Any, Any, Page] | None]
 ) -> AsyncGenerator[Page]:
-    """The first page and those behind it; each is fetched while the one before is consumed.
+    """Yields pages, and fetches each one while the consumer works on the one before. It keeps two pages at most.
 
-    Close it (`contextlib.aclosing`), and the fetch that is under way is cancelled. An error of a fetch is raised where
-    its page would have come: never does the stream just end early. No more than two pages are kept.
+    Closing the stream (`contextlib.aclosing`) cancels the fetch in progress. If a fetch fails, the stream raises its
+    error in place of the page: it never just ends early.
 
     Args:
-        first: Fetches the page to begin with.
-        fetch_behind: Begins to fetch what comes behind a page, or tells by `None` that it is the last. Called before
-            the page is handed out.
+        first: Fetches the first page.
+        fetch_next: Returns a coroutine that fetches the page after the given one, or `None` if that is the last. It is
+            called before the given page is yielded.
     """
-    page = await first  # and not given as such: the arguments live as long as the stream
-    while (fetch := fetch_behind(page)) is not None:
+    page = await first  # an awaitable, since arguments live as long as the stream: a page would stay in memory
+    while (fetch := fetch_next(page)) is not None:
         coming = asyncio.create_task(fetch, name="nact next page")
         coming.add_done_callback(mark_retrieved)
         try:
-            await asyncio.sleep(0)  # so that it asks now: the consumer may not come to wait before the page's end
+            await asyncio.sleep(0)  # starts the fetch now: the consumer may not suspend before the page's end
             yield page
             page = await coming
         finally:

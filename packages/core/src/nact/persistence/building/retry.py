@@ -1,4 +1,4 @@
-"""Tries a call again while the storage is away, and never for ever."""
+"""Retries a call while the storage is unavailable, for a limited time."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from nact.persistence.building.errors import engine_unavailable
 
 
 class Retry:
-    """The attempts at one call: the pauses between them, when they end, and what is known of their outcome.
+    """The attempts at one call: the pauses between them, their deadline, and whether their outcome is known.
 
-    The pauses double, as in Metcalfe and Boggs, "Ethernet" (1976), up to a limit. They have no jitter: the writes of an
-    engine travel together, so that one process retries once and not once for each writer.
+    The pauses double up to a limit, as in Metcalfe and Boggs, "Ethernet" (1976). They have no jitter: an engine sends
+    its writes in batches, so a process retries once for all its writers.
 
     Args:
-        seconds: For how long the call is tried.
-        from_failure: The time counts from the first failure on, and not from now on.
+        seconds: The time for all attempts.
+        from_failure: Whether the time begins with the first failure, instead of now.
         first_pause: Seconds between the first attempts.
         longest_pause: Seconds between the last attempts.
 
     Attributes:
-        in_doubt: Whether a failed attempt may have stored something.
+        in_doubt: True if a failed attempt may have stored something.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Retry:
         """Notes that an attempt failed.
 
         Args:
-            outcome_known: Whether it is certain that the attempt stored nothing.
+            outcome_known: True only if it is certain that the attempt stored nothing.
         """
         self.in_doubt |= not outcome_known
         if self._deadline is None:
@@ -50,20 +50,20 @@ class Retry:
 
     @property
     def is_over(self) -> bool:
-        """Whether there is no time for a pause and another attempt."""
+        """True if there is no time left for a pause and another attempt."""
         if self._is_granted:
             return False
         return self._deadline is not None and self._clock() + self._pause >= self._deadline
 
     def time_left(self) -> float:
-        """Seconds until the end; all of them before the first failure, if they count from there."""
+        """The seconds until the deadline; all of them if the time hasn't begun."""
         return self._seconds if self._deadline is None else max(0.0, self._deadline - self._clock())
 
     async def pause(self, why: str) -> None:
         """Returns when it is time for the next attempt.
 
         Args:
-            why: What the error says if the time is over.
+            why: The message of the error if the time is over.
 
         Raises:
             EngineUnavailableError: The time is over; an `OutcomeUnknownError` if an attempt may have stored something.

@@ -1,4 +1,4 @@
-"""Lets small reads share a round trip, so that a thousand actors that start at once need a few."""
+"""Lets small reads share a round trip: a thousand actors that start at once need only a few."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ Answer = TypeVar("Answer")
 
 
 class SharedReads(Generic[Question, Answer]):
-    """Answers questions that are asked in the same pass of the event loop with one fetch.
+    """Answers the questions that are asked in the same pass of the event loop with one fetch.
 
-    **Cancellation.** A caller that is cancelled leaves the others undisturbed. The fetch is cancelled when the last of
-    its callers is.
+    **Cancellation.** Cancelling one caller doesn't affect the others. The fetch is cancelled when all its callers are.
 
     Args:
-        fetch: Answers several questions. Returns an answer for each, in order; an answer that is an exception is raised
-            to the caller that asked. What it raises itself is raised to all callers, a copy to each.
-        max_questions: How many questions share a fetch at most.
+        fetch: Answers several questions. It returns an answer for each, in order. An answer that is an exception is
+            raised to the caller that asked; an exception that `fetch` raises, to all callers, as a copy for each.
+        max_questions: The highest number of questions in one fetch.
     """
 
     def __init__(
@@ -38,11 +37,11 @@ class SharedReads(Generic[Question, Answer]):
         """The answer to the question.
 
         Args:
-            question: What `fetch` is given.
+            question: The question for `fetch`.
             group: Only questions of the same group share a fetch: those for the same server, say.
 
         Raises:
-            Exception: What `fetch` raised, or returned for this question.
+            Exception: `fetch` raised it, or returned it as the answer to this question.
         """
         fetch = self._open.get(group)
         loop = asyncio.get_running_loop()

@@ -10,11 +10,11 @@ _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Option(NamedTuple):
-    """An option that a URL can give.
+    """An option that may stand in a URL.
 
     Attributes:
-        convert: Makes the option's value of its text. Raises `ValueError` or `KeyError` where it can't.
-        expected: What the text has to be, as errors tell it.
+        convert: Returns the option's value for a text. Raises `ValueError` or `KeyError` if the text is invalid.
+        expected: A description of valid texts, for errors.
     """
 
     convert: Callable[[str], Any]
@@ -30,10 +30,10 @@ SECONDS: Final = Option(float, "a number of seconds")
 def read_options(
     pairs: Iterable[tuple[str, str]], known: Mapping[str, Option], *, decode: Callable[[str], str] = unquote
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """The values of the known options, by name; and the pairs that aren't known, unchanged, for the driver.
+    """The values of the known options, by name; and the other pairs, unchanged, for the driver.
 
     Args:
-        pairs: Names and texts, as they stand in the URL.
+        pairs: The names and the texts of the URL's query.
         known: The engine's own options, by name.
         decode: Decodes the text of a known option.
 

@@ -33,7 +33,11 @@ def check_type(kind: Any) -> None:
 
 
 def check_model(kind: Any) -> None:
-    """The same for a pydantic model."""
+    """Returns if the fields of a pydantic model can be written and read.
+
+    Raises:
+        TypeError: A field can't. The message names the model and the field.
+    """
     _raise_first(_models.faults(kind, set()), kind)
 
 
