@@ -249,7 +249,7 @@ async def test_a_log_engine_that_fails_does_not_fail_the_actor(caplog: pytest.Lo
         assert await query(ref, "hello", 10) == "hello"
         with pytest.raises(ActorStoppedError):
             await query(ref, "fail", 10)
-    assert set(caplog.messages) == {"shop://till: the log engine failed; what it was given is lost"}
+    assert set(caplog.messages) == {"shop://till: the log engine failed; the record is lost"}
     assert "disk full" in caplog.text
     assert {record.__dict__["nact_actor"] for record in caplog.records} == {"shop://till"}
 

@@ -83,12 +83,12 @@ def query(
     if not isinstance(ref, ActorRef):
         raise _not_a_reference("ref", ref)
     if (msg is _NO_MESSAGE) is (make is None):
-        raise TypeError("give query a message, or make= to make one from the reference to answer to: one of the two")
+        raise TypeError("query takes either a message, or make=, which makes one from the reference to answer to")
     seconds = in_seconds(timeout, "timeout")
     target = ref._target
     if not isinstance(target, Cell):
         return _failed(stopped_error(ref, "it can't answer"))
-    new_reply = target.runtime.new_reply  # in two steps: in one, Python 3.11 is slower
+    new_reply = target.runtime.new_reply  # in two steps, which is faster on Python 3.11
     reply: Reply = new_reply(target, seconds)
     answer = reply.answer  # a full mailbox closes the reply
     target.receive(msg if make is None else _make_message(make, reply), reply)

@@ -160,7 +160,7 @@ class ActorLog:
             path = self._actor.path
             with suppress(Exception):  # standard logging may fail, too
                 actors_logger.exception(
-                    "%s: the log engine failed; what it was given is lost", path, extra={"nact_actor": path}
+                    "%s: the log engine failed; the record is lost", path, extra={"nact_actor": path}
                 )
             if not isinstance(error, Exception):
                 top = self._actor

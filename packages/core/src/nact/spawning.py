@@ -32,8 +32,8 @@ Msg = TypeVar("Msg")
 _NAMES: Final = SpawnOptions.__annotations__.keys()
 
 
-# The types of handlers are protocols, one for each kind: from plain callables a type checker infers the state too late
-# to know what `initial_state=[]` is a list of.
+# Handlers are typed by protocols, one for each kind: from a `Callable`, a type checker infers the state too late to
+# know the type of the items of `initial_state=[]`.
 
 
 class AsyncHandler(Protocol[State, Msg]):

@@ -47,7 +47,7 @@ class Decision(Enum):
 
 
 class CrashContext(Context[Msg], eq=False, frozen=True):
-    """The context of a supervision policy: the actor that it decides for, and the messages that wait there."""
+    """The context of a supervision policy: of the actor that the policy belongs to, with its waiting messages."""
 
     @property
     def mailbox(self) -> tuple[Msg, ...]:
@@ -63,7 +63,7 @@ SupervisionPolicy: TypeAlias = Callable[
 def stop_on_crash(
     msg: object, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None
 ) -> Decision:
-    """The default policy: log the fault and stop the actor."""
+    """The default policy: logs the fault and stops the actor."""
     by = "" if child is None else f" by its child {child.name!r}"
     ctx.log.exception(error, f"stops after a fault{by} while it handled {ctx._cell.runtime.shown(msg)}")
     return Decision.STOP
@@ -72,7 +72,7 @@ def stop_on_crash(
 def resume_on_crash(
     msg: object, error: Exception, ctx: CrashContext[Any], child: ActorRef[Any] | None = None
 ) -> Decision:
-    """The default policy of stateless actors: log the fault and go on."""
+    """The default policy of stateless actors: logs the fault and resumes."""
     ctx.log.exception(error, f"goes on after a fault while it handled {ctx._cell.runtime.shown(msg)}")
     return Decision.RESUME
 
@@ -133,8 +133,8 @@ class RestartWithBackoff:
             return decision if isinstance(decision, Decision) else await decision
         delay = self._delay(count)
         self._faults[ref] = (count, now + delay)
-        whom = ctx.path if child is None else child.path
-        ctx.log.warn(f"restarts {whom} in {delay:g} s, attempt {count} of {self._limit}, after {error!r}")
+        path = ctx.path if child is None else child.path
+        ctx.log.warn(f"restarts {path} in {delay:g} s, attempt {count} of {self._limit}, after {error!r}")
         await asyncio.sleep(delay)
         return Decision.RESET if child is None else Decision.RESET_CHILD
 

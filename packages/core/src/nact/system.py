@@ -117,7 +117,7 @@ class ActorSystem(ActorRef[Any]):
 
     @property
     def children(self) -> Mapping[str, ActorRef[Any]]:
-        """The living actors at the top, by name: a view, which changes as they come and go."""
+        """The living actors at the top, by name: a view that changes as they come and go."""
         return self._root.children
 
     @property

@@ -70,7 +70,7 @@ async def test_the_order_of_plugins_makes_no_difference(first: bool) -> None:
 @pytest.mark.anyio
 async def test_a_system_is_observed_once() -> None:
     telemetry = Telemetry()
-    with pytest.raises(ValueError, match="already is observed, by <nact"):
+    with pytest.raises(ValueError, match="is already observed by <nact"):
         start(telemetry.plugin(), telemetry.plugin())
 
 

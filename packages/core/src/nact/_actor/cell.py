@@ -83,7 +83,7 @@ class Cell(Family):
         self.idle = None if options.shutdown_after is None else IdleTimer(self, options.shutdown_after)
 
     def begin(self) -> None:
-        """Takes the actor into service: its parent knows it, and it starts."""
+        """Adds the actor to its parent's children, and starts it."""
         self.parent.adopt(self.ref)
         if self.journal is not None or self.options.initial_state_func is not None:
             self.order(START)
@@ -102,11 +102,11 @@ class Cell(Family):
             return
         # Idle actors have no mailbox: an empty deque would take most of their memory.
         scheduler = self.scheduler
-        if self.scheduled:  # its handler is suspended, perhaps for ever
+        if self.scheduled:  # its handler is suspended, for ever if the loop is closed
             scheduler.check_loop()
         else:
             if not scheduler.serving:
-                scheduler.start_workers(1)  # from the loop's next pass on; first, for it may raise
+                scheduler.start_workers(1)  # for the loop's next pass; before the rest, since it may raise
             self.scheduled = True
             scheduler.ready.append(self)
         spare = scheduler.spare_mailboxes
@@ -155,7 +155,7 @@ class Cell(Family):
         return None
 
     def order(self, order: int) -> None:
-        """Gives an order, or several, to be obeyed between two messages."""
+        """Gives one or more orders, which the actor obeys between two messages."""
         self.orders |= order
         if not self.scheduled:
             self.scheduler.add(self)
@@ -183,7 +183,7 @@ class Cell(Family):
                 result = f(state, msg, context)
                 kind = type(result)
                 if kind is CoroutineType:
-                    try:  # its first step is often its last: then it costs no more than a function
+                    try:  # a coroutine whose first step is its last, as is common, costs no more than a function
                         return self._wait(msg, turn, (result, result.send(None)))
                     except StopIteration as returned:
                         result = returned.value

@@ -44,7 +44,7 @@ class Family:
 
     @property
     def children(self) -> Mapping[str, ActorRef[Any]]:
-        """The living children by name: a view, which changes as they come and go."""
+        """The living children by name: a view that changes as they come and go."""
         if self._children is None:
             self._children = {}
         return MappingProxyType(self._children)
@@ -89,7 +89,7 @@ class Family:
     def one_left(self) -> None:
         """Called when a child or a task that was leaving has ended."""
         family: Family | None = self
-        while family is not None:  # not by recursion: families can be deep
+        while family is not None:  # a loop, since recursion has a limit and families can be deep
             family.leaving -= 1
             family = None if family.leaving else family.all_left()
 

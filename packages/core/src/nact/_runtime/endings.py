@@ -1,4 +1,4 @@
-"""The ends of actors: futures for those who wait for one, and the failures that stopped actors."""
+"""The ends of actors: futures of ends that are awaited, and the failures that stopped actors."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def without_frames(error: BaseException) -> BaseException:
         twin = copy(error)
     except Exception:  # an application's class may refuse to be copied
         twin = error
-    # A group's parts have tracebacks of their own.
+    # A group isn't copied, since its members have tracebacks of their own.
     if twin is error or type(twin) is not type(error) or isinstance(error, BaseExceptionGroup):
         return NactError(short_repr(error))
     return twin.with_traceback(None)

@@ -78,7 +78,7 @@ class Runtime:
     def be_observed(self, observer: Observer) -> None:
         """Sets the observer, for actors that are spawned from now on."""
         if self.observer is not None:
-            raise ValueError(f"{self.ref!r} already is observed, by {self.observer!r}")
+            raise ValueError(f"{self.ref!r} is already observed by {self.observer!r}")
         self.observer = observer
         self.new_reply = observer.new_reply
         if self.persistence is not None:
@@ -97,7 +97,7 @@ class Runtime:
                     "%s has stopped; dropped %s", ref.path, self.shown(msg), extra={"nact_actor": ref.path}
                 )
         except Exception:  # a stop may be in progress, which must go on
-            with suppress(Exception):  # where logging itself is what fails
+            with suppress(Exception):  # logging itself may be the cause
                 actors_logger.exception("%s: a dead letter couldn't be logged", ref.path)
         except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit):
             raise

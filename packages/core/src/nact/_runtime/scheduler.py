@@ -82,7 +82,7 @@ class Scheduler:
     def add(self, cell: Runnable) -> None:
         """Puts the cell at the end of the queue. It mustn't be there already."""
         if self.serving == 0:
-            self.start_workers(1)  # from the loop's next pass on; first, for it may raise
+            self.start_workers(1)  # for the loop's next pass; before the rest, since it may raise
         self.ready.append(cell)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

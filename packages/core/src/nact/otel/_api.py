@@ -1,4 +1,4 @@
-"""All that nact uses of OpenTelemetry, or an error that says how to get it. Nothing else in nact imports it."""
+"""Imports everything that nact uses of OpenTelemetry, or raises an error that says how to install it."""
 
 try:
     from opentelemetry.context import Context, attach, detach

@@ -53,7 +53,7 @@ class Surveyor:
 
 
 def _survey(system: ActorSystem, group: MailboxGroup | None) -> list[Survey]:
-    everybody = Survey(system.name, None)
+    whole_system = Survey(system.name, None)
     surveys: dict[str, Survey] = {}
     families: list[Family] = [system._root]
     while families:
@@ -65,7 +65,7 @@ def _survey(system: ActorSystem, group: MailboxGroup | None) -> list[Survey]:
                 continue  # it has just been stopped
             if cell._children:
                 families.append(cell)
-            survey = everybody
+            survey = whole_system
             if group is not None:
                 name = group(actor)
                 survey = surveys.get(name) or surveys.setdefault(name, Survey(system.name, name))
@@ -73,4 +73,4 @@ def _survey(system: ActorSystem, group: MailboxGroup | None) -> list[Survey]:
             if mailbox := cell.mailbox:
                 survey.messages += len(mailbox)
                 survey.longest = max(survey.longest, len(mailbox))
-    return [everybody] if group is None else list(surveys.values())
+    return [whole_system] if group is None else list(surveys.values())

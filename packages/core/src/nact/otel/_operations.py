@@ -12,7 +12,7 @@ from nact.otel._api import Histogram, Span, StatusCode, Tracer, attach, detach, 
 Attributes: TypeAlias = Mapping[str, str | int]
 Ended: TypeAlias = Callable[[Span, BaseException | None], None]
 
-# Names of attributes. They begin with nact, unless OpenTelemetry has one that means the same.
+# Names of attributes. They begin with nact, unless OpenTelemetry defines one of the same meaning.
 ACTOR_PATH: Final = "nact.actor.path"
 ERROR_TYPE: Final = "error.type"
 EVENT_COUNT: Final = "nact.persistence.event_count"

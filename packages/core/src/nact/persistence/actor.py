@@ -23,7 +23,7 @@ _NAMES: Final = PersistentOptions.__annotations__.keys()
 
 
 class PersistentHandler(Protocol[State, Msg, Event]):
-    """A persistent actor's handler. It is async, for it awaits `ctx.persist`."""
+    """A persistent actor's handler. It is async, since it awaits `ctx.persist`."""
 
     def __call__(self, state: State, msg: Msg, ctx: PersistentContext[Msg, Event], /) -> Awaitable[State]: ...
 
@@ -115,7 +115,13 @@ def spawn_persistent(
 
 
 def persistence_of(parent: ActorRef[Any]) -> Persistence:
-    """The persistence of the system that `parent` belongs to."""
+    """The persistence of the parent's system.
+
+    Raises:
+        ActorStoppedError: The parent has stopped.
+        TypeError: The parent isn't a reference.
+        ValueError: The system has no persistence engine.
+    """
     runtime = living_family(parent).runtime
     if runtime.persistence is None:
         raise ValueError(

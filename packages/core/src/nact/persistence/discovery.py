@@ -79,7 +79,7 @@ def require(engine: object, ability: Callable[..., Ability]) -> Ability:
     # `ability` is declared as a function, since type checkers refuse a Protocol as an argument of type `type`.
     protocol = cast("type", ability)
     if not isinstance(engine, protocol):
-        raise TypeError(f"{engine!r} can't do what is asked of it: it has no {protocol.__name__}")
+        raise TypeError(f"{engine!r} doesn't have the ability {protocol.__name__}")
     return cast("Ability", engine)
 
 

@@ -49,7 +49,7 @@ class MemoryPersistenceEngine:
     """
 
     durability: ClassVar[str] = "until this process ends"
-    protocol_versions: ClassVar[tuple[int, ...]] = (PROTOCOL_VERSION,)  # it comes with core, and changes with it
+    protocol_versions: ClassVar[tuple[int, ...]] = (PROTOCOL_VERSION,)  # always core's own, since it is part of core
 
     def __init__(self, storage: MemoryStorage | None = None) -> None:
         self._storage = MemoryStorage() if storage is None else storage

@@ -49,7 +49,7 @@ def _new_beginnings() -> list[str]:
     return [f"{one[:8]}-{one[8:12]}-4{one[13:16]}-8{one[17:]}" for one in each]
 
 
-class PersistedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # JSON values hold no cycles
+class PersistedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # JSON values have no cycles to collect
     """One event of one key's journal.
 
     Attributes:

@@ -63,7 +63,7 @@ class Commands:
         self._numbers = {command_id: tuple(numbers) for command_id, numbers in latest}
 
     def forget(self) -> None:
-        """Forgets all."""
+        """Forgets all commands."""
         self._numbers = {}
 
     def metadata(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def metadata_of(metadata: Mapping[str, Any] | None, command_id: str | None) -> d
     """The metadata of an event that a handler persists.
 
     Raises:
-        InvalidEventError: The metadata isn't a mapping, or has a name that belongs to nact.
+        InvalidEventError: The metadata isn't a mapping, or has a name that is reserved for nact.
         TypeError, ValueError: The command's id is invalid.
     """
     if metadata is not None and not isinstance(metadata, Mapping):

@@ -32,7 +32,7 @@ class Persistence:
 
     def __init__(self, engine: PersistenceEngine, max_recoveries: int, observer: Observer | None = None) -> None:
         self.engine = engine
-        self.snapshot_store = engine if isinstance(engine, SnapshotStore) else None  # asked once: it takes 5 us
+        self.snapshot_store = engine if isinstance(engine, SnapshotStore) else None  # once, since isinstance takes 5 us
         self.observer = observer
         self.recoveries = asyncio.Semaphore(max_recoveries)
         self.failed_snapshots = 0

@@ -1,4 +1,4 @@
-"""The default policy of persistent actors: an outage of the storage is waited out, any other fault stops the actor.
+"""The default policy of persistent actors: it waits until an outage of the storage is over, and stops at other faults.
 
 See ADR 51. The delays grow as in Amazon's "Exponential Backoff and Jitter" (2015), so that the actors of a process
 don't all come back at once.
@@ -93,7 +93,7 @@ def wait_out_outages(
     if journal.outage is None:
         journal.outage = Outage()
     delay = journal.outage.next_delay(journal.sequence_number, asyncio.get_running_loop().time())
-    cell.starts_failed = 0  # the outage's delay is the only one
+    cell.starts_failed = 0  # so that the start doesn't add a delay of its own
     ctx.log.warn(f"recovers in {delay:.3g} s, attempt {journal.outage.attempts}: its storage can't be reached: {cause}")
     return Decision.RESET
 

@@ -92,7 +92,7 @@ class Reader:
     def after(
         cls, persistence: Persistence, key: str, options: JournalOptions, sequence_number: int, event_id: str | None
     ) -> Reader:
-        """A reader that has read up to this event, and reads on from there."""
+        """A reader that continues after this event, as if it had read up to it."""
         reader = cls(persistence, key, key, options)
         reader.position, reader.event_id, reader._has_started = sequence_number, event_id, True
         reader.start = Start(None, sequence_number, event_id)

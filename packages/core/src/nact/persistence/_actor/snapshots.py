@@ -51,7 +51,7 @@ class Snapshots:
         self._key = key
         self._persistence = persistence
         self._options = options
-        self._engine = cast("SnapshotStore", persistence.engine)  # as `checked_journal_options` made sure
+        self._engine = cast("SnapshotStore", persistence.engine)  # `journal_options` has checked that
         self._last = 0  # the sequence number of the last attempt
         self._kept: deque[int] = deque()  # the sequence numbers of snapshots known to be stored, oldest first
         self._taking = False

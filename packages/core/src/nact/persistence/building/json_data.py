@@ -85,6 +85,7 @@ def decode_metadata(text: str | bytes | None) -> dict[str, JsonValue]:
 
 
 def _is_exact(value: JsonValue, depth: int) -> bool:
+    # One function, since it runs for each value that is written, at all depths.
     # By `type`, not isinstance: an IntEnum, a str subclass or a NamedTuple would be read back as another type.
     kind = type(value)
     if kind is str:

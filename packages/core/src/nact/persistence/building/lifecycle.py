@@ -94,7 +94,7 @@ class Lifecycle(Generic[S]):
         if self._is_closed:
             self.check_open()
         # A thread runs one loop at a time. (`get_running_loop` is a system call before Python 3.12.)
-        # After a fork within a loop, that loop seems to run, too, in a thread of the same number.
+        # After a fork within a loop, that loop seems to run in the child, too, in a thread with the same number.
         is_here = self._is_ready and self._thread == get_ident() and self._process == _process
         return self._session if is_here and self._loop is not None and self._loop.is_running() else None
 

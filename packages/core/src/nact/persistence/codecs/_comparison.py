@@ -69,7 +69,7 @@ def is_fixed(zone: tzinfo | None) -> bool:
 
 
 def slots_of(kind: type) -> list[str]:
-    """The names of a class's slots, as pickle finds them: those of private ones mangled."""
+    """The names of a class's slots, as pickle finds them: private ones in their mangled form."""
     slots: list[str] = copyreg._slotnames(kind)  # type: ignore[attr-defined]
     return slots
 

@@ -30,7 +30,7 @@ class Format(Protocol):
         """The value as JSON data."""
 
     def read(self, content: JsonValue) -> Any:
-        """The value again."""
+        """The value of the JSON data."""
 
 
 def format_of(kind: Any) -> Format:

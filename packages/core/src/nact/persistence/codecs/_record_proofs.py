@@ -110,7 +110,8 @@ class RecordProofs:
         return never
 
     def _of_union(self, types: Sequence[shape.Type]) -> Proof:
-        # msgspec allows one type for each kind of JSON value, and a Decimal is written as text but read from numbers.
+        # msgspec allows one type for each kind of JSON value, but writes a Decimal as text and reads it from numbers,
+        # too.
         others = [node for node in types if not isinstance(node, shape.NoneType)]
         if len(others) > 1 and any(isinstance(node, shape.DecimalType) for node in others):
             return never

@@ -27,7 +27,7 @@ def check_type(kind: Any) -> None:
     try:
         msgspec.json.Decoder(kind, dec_hook=_models.read)
         node = shape.type_info(kind)
-    except Exception as error:  # a NameError, where a name stands under TYPE_CHECKING only
+    except Exception as error:  # a NameError, say, of a name that is imported only under TYPE_CHECKING
         raise TypeError(_culprit(kind, set()) or f"{kind.__name__}: {error}") from error
     _raise_first(_faults(node, kind.__name__, set(), set()), kind)
 
@@ -71,7 +71,7 @@ def _faults(node: Any, path: str, seen: set[int], models: set[Any]) -> Iterator[
 
 
 def _parts(node: Any) -> Iterator[tuple[str, Any]]:
-    """The types that a type consists of, and the names of fields."""
+    """Yields the types that a type is made of, with the names of fields."""
     for field in getattr(node, "fields", ()):
         yield field.name, field.type
     for attribute in ("type", "item_type", "key_type", "value_type"):
