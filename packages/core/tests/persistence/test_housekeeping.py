@@ -93,7 +93,7 @@ async def test_a_snapshot_after_an_event_of_the_same_message_needs_the_state() -
 async def test_another_state_than_the_events_make_is_refused() -> None:
     async def wrong(total: int, ctx: PersistentContext[Any, int]) -> int:
         for method in (ctx.snapshot, ctx.forget_events):
-            with pytest.raises(PersistUsageError, match="can't be given another state"):
+            with pytest.raises(PersistUsageError, match="takes no other state than the one"):
                 method(total + 1000)
         return total
 
