@@ -1,4 +1,4 @@
-"""What all tests of core share: the event loop, and time that doesn't have to pass."""
+"""Fixtures of all tests of core: the event loop, and a clock that tests advance."""
 
 import asyncio
 import math

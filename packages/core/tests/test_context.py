@@ -1,4 +1,4 @@
-"""What a handler is told about itself, its family, and who sent the message."""
+"""The context of a message: the actor, its family, and the sender."""
 
 import asyncio
 from typing import Any

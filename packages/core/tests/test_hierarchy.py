@@ -1,4 +1,4 @@
-"""Parents and children: who stops with whom, in which order, however deep or wide the family is."""
+"""Parents and children: they stop together, in order, however deep or wide the family is."""
 
 import asyncio
 import itertools
@@ -21,7 +21,7 @@ async def others_ran(system: ActorRef[Any]) -> None:
     await query(spawn(system, echo), "let all run", 10)
 
 
-async def test_a_stop_reaches_all_below_and_nobody_else() -> None:
+async def test_a_stop_reaches_the_descendants_and_no_other_actor() -> None:
     async with start() as system:
         parent, other = spawn(system, echo), spawn(system, echo)
         child = spawn(parent, echo)

@@ -1,4 +1,4 @@
-"""What actors log, and where it goes."""
+"""The log of actors, and log engines."""
 
 import io
 import logging
@@ -62,7 +62,7 @@ async def test_an_actor_logs_lines_at_each_level(level: str, records: list[LogRe
         assert record.created_at.tzinfo is UTC
 
 
-async def test_what_is_no_text_is_logged_as_text(records: list[LogRecord]) -> None:
+async def test_a_message_that_is_no_text_is_logged_as_text(records: list[LogRecord]) -> None:
     async with start(configure_logging(records.append)) as system:
         (await log_of(system)).info({"coins": 3})
     assert records[0].text == "{'coins': 3}"

@@ -1,4 +1,4 @@
-"""What a system opens and closes with itself."""
+"""The resources that a system opens and closes with itself."""
 
 import asyncio
 from types import TracebackType
@@ -109,7 +109,7 @@ async def test_an_error_in_opening_is_not_masked_by_one_in_closing() -> None:
     assert diary == ["open a", "open b", "close b", "exit a"]
 
 
-async def test_an_error_in_closing_fails_the_system_and_hinders_nobody() -> None:
+async def test_an_error_in_closing_fails_the_system_at_the_end() -> None:
     diary: Diary = []
     resources = Openable("a", diary, "exit"), Closeable("b", diary, "close"), Openable("c", diary)
     with pytest.raises(SystemFailedError) as caught:

@@ -132,7 +132,7 @@ async def test_a_name_is_free_again_when_its_actor_is_told_to_stop() -> None:
         assert system.children == {"till": second}
 
 
-async def test_a_made_up_name_is_one_that_nobody_gave() -> None:
+async def test_a_generated_name_is_one_that_was_not_given() -> None:
     async with start() as system, start() as other:
         made_up = spawn(other, idle).name
         given = spawn(system, idle, made_up)

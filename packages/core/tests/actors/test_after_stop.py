@@ -1,4 +1,4 @@
-"""How an actor ends: `after_stop`."""
+"""The end of an actor: `after_stop`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -145,7 +145,7 @@ async def test_other_actors_answer_in_after_stop() -> None:
     assert answers == ["here"]
 
 
-async def test_an_after_stop_that_raises_fails_the_system_and_hinders_nobody() -> None:
+async def test_an_after_stop_that_raises_fails_only_the_system() -> None:
     ended: list[str] = []
 
     def after_stop(state: Any, ctx: Context[Any]) -> None:

@@ -1,4 +1,4 @@
-"""`dispatch`, and the dead letters that nobody got."""
+"""`dispatch`, and dead letters."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Whoever asks an actor that fails learns of it at once, and learns why."""
+"""An asker of an actor that fails gets an error at once, with its cause."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""What a handler sets in its context (`contextvars`) is for its own message."""
+"""Context variables (`contextvars`) that a handler sets apply to its own message only."""
 
 import asyncio
 import decimal
@@ -113,7 +113,7 @@ async def test_handlers_begin_with_what_was_set_before_start() -> None:
         tenant.reset(token)
 
 
-async def test_a_policy_s_settings_are_seen_by_nobody() -> None:
+async def test_no_handler_sees_a_policy_s_settings() -> None:
     def judge(*args: Any) -> Decision:
         set_all("judged")
         return Decision.RESUME

@@ -1,4 +1,4 @@
-"""How an actor starts, with a state that has to be made, and how it ends, with `after_stop`."""
+"""The start of an actor, with `initial_state_func`, and its end, with `after_stop`."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""What isn't an `Exception`: a panic in a dependency, `pytest.fail`. It stops the actor and comes out of the block."""
+"""Panics, which aren't an `Exception` (`pytest.fail`, say), stop the actor, and are raised from the system's block."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Questions that are passed on: they fail at once when nobody is left who could answer, and not before."""
+"""Questions that are passed on: they fail when no actor is left that could answer, at once, and not before."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""`query`: the answer, or why there is none."""
+"""`query`: the answer, or an error with the reason."""
 
 import asyncio
 import gc

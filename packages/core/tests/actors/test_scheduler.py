@@ -1,4 +1,4 @@
-"""Whose turn it is: nobody starves, nobody waits for another's handler, and handlers run in real tasks."""
+"""The run queue: no actor starves or waits for another's handler, and handlers run in real tasks."""
 
 import asyncio
 import gc

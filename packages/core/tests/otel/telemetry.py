@@ -1,4 +1,4 @@
-"""Where the tests' spans and metrics go, and an actor and an engine to make some."""
+"""Collects the tests' spans and metrics, and has an actor and an engine to make some."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -40,7 +40,7 @@ def run(program: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_nothing_of_it_is_imported_unless_somebody_asks_for_it() -> None:
+def test_opentelemetry_is_imported_only_when_it_is_used() -> None:
     ran = run(WITHOUT_IT)
     assert ran.stdout == "[]\n", ran.stderr
 

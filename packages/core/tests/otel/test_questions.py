@@ -1,4 +1,4 @@
-"""Whose child a span is: what happens for a question is within the query, and that within its asker's span."""
+"""The parents of spans: work for a question is a child of the query, which is a child of the asker's span."""
 
 import asyncio
 import gc

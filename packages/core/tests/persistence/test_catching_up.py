@@ -1,4 +1,4 @@
-"""After a persist whose outcome isn't known, an actor with an immutable state reads on, and not all again."""
+"""After a persist with an unknown outcome, an actor with an immutable state reads only the events after its state."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -190,7 +190,7 @@ def test_a_time_that_would_lose_its_zone_or_fold_is_refused(value: datetime) -> 
     assert refusal(record(time, value.timetz()))
 
 
-def test_who_keeps_a_zone_in_a_time_learns_what_to_do() -> None:
+def test_the_error_about_a_zone_in_a_time_says_what_to_do() -> None:
     assert "store the time with a fixed offset" in refusal(record(datetime, NOON.replace(tzinfo=BERLIN)))
 
 
@@ -302,7 +302,7 @@ class Short(msgspec.Struct, omit_defaults=True, rename="camel", forbid_unknown_f
     ],
     ids=repr,
 )
-def test_what_is_as_it_says_comes_back(value: Any) -> None:
+def test_a_value_that_fits_its_annotations_comes_back(value: Any) -> None:
     assert repr(again(value)) == repr(value)
 
 

@@ -63,7 +63,7 @@ def test_what_a_newer_program_wrote_is_refused() -> None:
         renamed_codec().decode({"type": "Renamed", "version": 4, "data": {}})
 
 
-def test_an_alias_reads_what_was_written_under_a_name_of_old_and_nothing_is_written_under_it() -> None:
+def test_an_alias_is_read_and_never_written() -> None:
     aliased = renamed_codec(aliases={"PersonNamed": Renamed})
     value = aliased.decode({"type": "PersonNamed", "version": 1, "data": {"name": "Ada Lovelace"}})
     assert value == Renamed("Ada", "Lovelace")
@@ -92,7 +92,7 @@ def named(name: str) -> type:
     ],
     ids=lambda value: repr(value)[:50],
 )
-def test_types_that_cant_be_are_refused_at_once(
+def test_invalid_types_are_refused_at_once(
     types: Any, options: dict[str, Any], error: type[Exception], says: str
 ) -> None:
     with pytest.raises(error, match=says):

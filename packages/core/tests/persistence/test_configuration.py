@@ -57,7 +57,7 @@ async def test_an_engine_that_is_open_at_first_use_is_closed_too() -> None:
         await contents(engine, "k")
 
 
-async def test_an_engine_that_cant_be_opened_has_the_system_not_start() -> None:
+async def test_a_system_whose_engine_cant_be_opened_does_not_start() -> None:
     class Broken(Opened):
         async def __aenter__(self) -> Self:
             raise OSError("no such folder")
@@ -67,7 +67,7 @@ async def test_an_engine_that_cant_be_opened_has_the_system_not_start() -> None:
             pytest.fail("the system started")
 
 
-async def test_an_engine_that_cant_be_closed_has_the_system_fail() -> None:
+async def test_a_system_whose_engine_cant_be_closed_fails() -> None:
     class Broken(JournalOnly):
         async def aclose(self) -> None:
             raise OSError("disk full")

@@ -1,4 +1,4 @@
-"""`PersistentContext`: what a persistent actor's handler, initial state and end are given."""
+"""`PersistentContext`, as handlers, `initial_state_func` and `after_stop` of persistent actors get it."""
 
 import asyncio
 from typing import Any

@@ -200,7 +200,7 @@ async def test_defect_22_two_actors_on_one_key_are_noticed() -> None:
             spawn_persistent(system, collect, key="k", initial_state=[])
 
 
-async def test_defect_23_behind_a_snapshot_without_later_events_the_sequence_goes_on() -> None:
+async def test_defect_23_numbers_go_on_after_a_final_snapshot() -> None:
     engine = RiggedEngine()
     await write(engine, "k", "a", "b", "c")
     await engine.take_snapshot(PersistedSnapshot(key="k", sequence_number=3, data=["a", "b", "c"]))
@@ -209,7 +209,7 @@ async def test_defect_23_behind_a_snapshot_without_later_events_the_sequence_goe
         assert (await contents(engine, "k"))[-1] == (4, "d")
 
 
-async def test_defect_23_behind_a_snapshot_whose_events_were_all_deleted_the_sequence_goes_on() -> None:
+async def test_defect_23_numbers_go_on_after_all_events_are_deleted() -> None:
     engine = RiggedEngine()
     await write(engine, "k", "a", "b", "c")
     await engine.take_snapshot(PersistedSnapshot(key="k", sequence_number=3, data=["a", "b", "c"]))

@@ -157,7 +157,7 @@ async def test_several_deleted_events_may_stand_in_an_old_journal() -> None:
     assert "event 1 was deleted" in (await fault_of(engine)).reason
 
 
-async def test_who_skips_deleted_events_still_gets_what_a_snapshot_covers() -> None:
+async def test_skip_deleted_still_uses_the_snapshot_that_covers_them() -> None:
     engine = Interrupted()
     await write(engine, "k", "a", "b", "c")
     engine.meanwhile = [lambda: shorten(engine, 2, ["a", "b"])]
@@ -224,7 +224,7 @@ async def test_a_query_that_had_read_deleted_events_goes_on() -> None:
         assert await current() == ["a", "b", "c", "d"]
 
 
-async def test_a_query_that_fell_behind_deleted_events_raises() -> None:
+async def test_a_query_that_missed_deleted_events_raises() -> None:
     engine = RiggedEngine()
     await write(engine, "k", "a", "b")
     async with start(configure_persistence(engine)) as system:

@@ -1,4 +1,4 @@
-"""Whoever asks a persistent actor that fails learns what its journal said."""
+"""An asker of a persistent actor that fails gets the error of its journal."""
 
 import asyncio
 from typing import Any

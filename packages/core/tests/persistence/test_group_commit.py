@@ -257,7 +257,7 @@ async def test_a_writer_that_is_cancelled_when_its_item_is_out_doesnt_disturb_th
     assert store.batches == [["a", "b"], ["c"]]
 
 
-async def test_when_the_loop_closes_those_that_wait_hear_that_nothing_was_stored_the_others_that_nobody_knows() -> None:
+async def test_a_closing_loop_tells_waiting_writers_from_others() -> None:
     writing: asyncio.Future[asyncio.Task[object] | None] = asyncio.get_running_loop().create_future()
 
     async def write(items: Sequence[str]) -> Sequence[Outcome]:

@@ -1,4 +1,4 @@
-"""Writes that are under way, and who waits for them."""
+"""Writes in progress, and reads that wait for them."""
 
 import asyncio
 

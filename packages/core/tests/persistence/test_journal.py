@@ -1,4 +1,4 @@
-"""`ctx.persist`: what it stores, what it refuses, and where it can't be used."""
+"""`ctx.persist`: the events that it stores, and the uses that it refuses."""
 
 import asyncio
 from typing import Any

@@ -61,7 +61,7 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0)
 
 
-async def test_the_first_use_opens_and_those_behind_it_take_no_time() -> None:
+async def test_the_first_use_opens_and_later_ones_take_no_time() -> None:
     place = Place()
     life = life_of(place)
     assert life.ready() is None

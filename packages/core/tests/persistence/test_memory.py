@@ -128,7 +128,7 @@ async def test_what_is_persisted_while_somebody_reads_is_read_too() -> None:
     assert (await anext(reading)).data == "b"
 
 
-async def test_nobody_who_keeps_the_original_or_a_copy_can_change_what_is_stored() -> None:
+async def test_stored_data_is_shared_with_no_caller() -> None:
     engine = MemoryPersistenceEngine()
     data = {"a": [1]}
     await engine.persist(event(1, data))
@@ -237,7 +237,7 @@ async def test_deleting_events_leaves_a_tombstone_and_the_highest_number() -> No
     await engine.delete_events("never written", up_to=5)
 
 
-async def test_behind_deleted_events_the_journal_goes_on() -> None:
+async def test_a_journal_goes_on_after_deleted_events() -> None:
     engine = MemoryPersistenceEngine()
     await write(engine, "k", "a", "b", "c")
     await engine.delete_events("k", up_to=3)

@@ -60,7 +60,7 @@ async def test_stop_ends_the_wait_at_once() -> None:
 
 
 @pytest.mark.parametrize("error", [OSError("broken pipe"), CorruptJournalError("damaged", "k", 1)], ids=repr)
-async def test_what_isnt_passing_stops_the_actor(error: Exception) -> None:
+async def test_a_fault_that_isnt_transient_stops_the_actor(error: Exception) -> None:
     engine = RiggedEngine()
     engine.read_faults.append(error)
     async with start(configure_persistence(engine)) as system:

@@ -1,4 +1,4 @@
-"""After an unknown outcome, a conflict, or a fault behind a persist, the state is what the journal tells."""
+"""After an unknown outcome, a conflict, or a fault after a persist, the state follows from the journal."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

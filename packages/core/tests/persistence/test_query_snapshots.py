@@ -96,7 +96,7 @@ async def test_a_querys_snapshot_that_fails_is_counted_and_the_next_is_tried_whe
         assert snapshot.sequence_number == 4
 
 
-async def test_a_querys_snapshot_that_cant_be_read_is_counted_and_gone_around() -> None:
+async def test_a_querys_unreadable_snapshot_is_counted_and_not_used() -> None:
     engine = RiggedEngine()
     await write(engine, "k", "a", "b")
     await engine.take_snapshot(PersistedSnapshot(key="s", sequence_number=2, data=["AB"]))

@@ -1,4 +1,4 @@
-"""A journal is read with open eyes: what is missing, damaged or ahead is seen, and never makes a wrong state."""
+"""The reader of a journal notices missing, damaged and contradictory records: they never make a wrong state."""
 
 import logging
 from typing import Any
@@ -95,7 +95,7 @@ async def test_an_engine_without_any_ability_is_enough() -> None:
 # --- snapshots -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_snapshot_and_the_events_behind_it_are_all_that_is_read() -> None:
+async def test_a_snapshot_and_the_events_after_it_are_all_that_is_read() -> None:
     engine = RiggedEngine(MemoryStorage())
     await write(engine, "k", "a", "b", "c", "d")
     await snapshot(engine, 3, ["abc"])
@@ -122,7 +122,7 @@ async def test_a_snapshot_decoder_makes_the_state() -> None:
     [({3}, ["ab", "c", "d"]), ({3, 2}, ["a", "b", "c", "d"])],
     ids=["an older one is used", "all events are used"],
 )
-async def test_behind_a_damaged_snapshot_an_older_one_or_all_events_are_used_and_it_is_logged_and_counted(
+async def test_a_damaged_snapshot_is_logged_and_not_used(
     unreadable: set[int], expected: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = RiggedEngine()
@@ -207,14 +207,14 @@ async def test_an_event_that_a_snapshot_stands_for_may_be_gone_without_a_trace()
     assert await recovered(engine) == ["123", 4, 5]
 
 
-async def test_events_behind_a_snapshot_may_not_be_gone_without_a_trace() -> None:
+async def test_events_missing_after_a_snapshot_raise() -> None:
     engine = Scripted(event(5))
     await snapshot(engine, 3, ["123"])
     assert_corrupt(await fault_of(engine), 3, "event 3 is missing; 5 comes next")
 
 
 @pytest.mark.parametrize("deleted_up_to", [2, 3])
-async def test_a_snapshot_that_cant_be_used_though_its_events_were_deleted_makes_the_journal_corrupt(
+async def test_deleted_events_under_an_unusable_snapshot_raise(
     deleted_up_to: int,
 ) -> None:
     engine = RiggedEngine()

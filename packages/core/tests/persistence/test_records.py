@@ -1,4 +1,4 @@
-"""The records that travel between actors and engines: what can't be is refused when it is made."""
+"""The records that actors and engines exchange: invalid ones are refused when they are made."""
 
 import copy
 import os
@@ -40,7 +40,7 @@ def test_any_text_that_isnt_empty_is_a_key(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", IMPOSSIBLE_KEYS, ids=ascii)
-def test_what_isnt_text_is_no_key(key: Any) -> None:
+def test_a_key_that_isnt_text_is_refused(key: Any) -> None:
     for make in (lambda: event(key=key), lambda: PersistedSnapshot(key=key, sequence_number=1, data=None)):
         with pytest.raises(InvalidEventError, match="a persistence key must be a non-empty string of valid Unicode"):
             make()

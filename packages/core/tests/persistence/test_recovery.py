@@ -1,4 +1,4 @@
-"""How a persistent actor gets its state back: in order, bounded, interruptible, and never beside another of its key."""
+"""Recovery: in order, limited in number, interruptible, and never beside another actor of the same key."""
 
 import asyncio
 import logging
@@ -128,7 +128,7 @@ async def test_a_recovery_is_logged_for_those_who_look_closely(caplog: pytest.Lo
     assert fields == ["shop://till", "k", 3]
 
 
-async def test_only_so_many_actors_recover_at_once() -> None:
+async def test_no_more_than_max_recoveries_recover_at_once() -> None:
     engine = RiggedEngine()
     engine.before_read.shut()
     async with start(configure_persistence(engine, max_recoveries=2)) as system:

@@ -1,4 +1,4 @@
-"""What stops, resets and faults do to a persistent actor that is getting its state back."""
+"""Stops, resets and faults of a persistent actor that is recovering."""
 
 import asyncio
 from typing import Any

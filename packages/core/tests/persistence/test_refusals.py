@@ -1,4 +1,4 @@
-"""`ctx.persist`: what it refuses, and where it can't be used."""
+"""`ctx.persist`: the values and the uses that it refuses."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -73,7 +73,7 @@ async def test_data_that_isnt_json_is_refused_with_its_path_and_the_actor_keeps_
 
 
 @pytest.mark.parametrize("tags", ["text", [""], [1], None, ["\ud800"]], ids=repr)
-async def test_tags_that_cant_be_are_refused_and_nothing_is_stored(tags: Any) -> None:
+async def test_invalid_tags_are_refused_and_nothing_is_stored(tags: Any) -> None:
     async def handler(state: str, msg: str, ctx: PersistentContext[str, str]) -> str:
         if msg == GET:
             dispatch(ctx.sender, state)

@@ -1,4 +1,4 @@
-"""What is kept of a journal and of its snapshots."""
+"""Retention: the snapshots and events that are kept, and those that are deleted."""
 
 import asyncio
 from typing import Any
@@ -21,7 +21,7 @@ from .lives import kept, live
 pytestmark = pytest.mark.anyio
 
 
-async def test_retention_keeps_so_many_snapshots_and_by_itself_no_event_is_deleted() -> None:
+async def test_retention_deletes_snapshots_and_by_default_no_event() -> None:
     engine = RiggedEngine()
     await live(engine, *range(10), snapshot_every=2, retention=Retention(snapshots=2))
     assert await kept(engine) == [8, 10]

@@ -28,13 +28,13 @@ pytestmark = pytest.mark.anyio
 # --- when ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_snapshot_is_taken_after_so_many_events() -> None:
+async def test_a_snapshot_is_taken_after_the_given_number_of_events() -> None:
     engine = RiggedEngine()
     await live(engine, *"abcdefg", snapshot_every=3)
     assert await kept(engine) == [3, 6]
 
 
-async def test_a_snapshot_holds_the_state_behind_its_event() -> None:
+async def test_a_snapshot_holds_the_state_after_its_event() -> None:
     engine = RiggedEngine()
     await live(engine, "a", "b", "c", snapshot_every=2)
     snapshot = await engine.latest_snapshot("k")
@@ -54,7 +54,7 @@ async def test_messages_that_persist_nothing_dont_bring_a_snapshot_nearer() -> N
     assert await kept(engine) == []
 
 
-async def test_a_recovered_actor_takes_the_next_snapshot_so_many_events_behind_its_last() -> None:
+async def test_a_recovered_actor_counts_events_from_its_last_snapshot() -> None:
     engine = RiggedEngine()
     await live(engine, *"abcd", snapshot_every=3)
     await live(engine, "e", snapshot_every=3)
@@ -127,7 +127,7 @@ async def test_an_actor_ends_only_when_its_snapshot_is_stored() -> None:
     assert await kept(engine) == [1]
 
 
-async def test_a_snapshot_and_the_events_behind_it_make_the_same_state_as_all_events() -> None:
+async def test_a_snapshot_and_later_events_make_the_same_state_as_all() -> None:
     with_snapshots, without = RiggedEngine(), RiggedEngine()
     for part in ("abcd", "efg", "h", "", "ijklmnop"):
         state = await live(with_snapshots, *part, snapshot_every=3)

@@ -1,4 +1,4 @@
-"""What the policy does that nobody gave, and what becomes of policies that misbehave."""
+"""The default policy, and policies that misbehave."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""What becomes of an actor whose handler raised, and of its family: all ten decisions."""
+"""All ten decisions about an actor whose handler raised, and their effects on its family."""
 
 import asyncio
 from collections.abc import Callable
