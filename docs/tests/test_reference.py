@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 import re
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from printed.blocks import ROOT
 import nact
 import nact.otel
 import nact.persistence
+import nact.persistence.building
 
 SHOWN = {
     name
@@ -31,12 +33,24 @@ def test_every_public_name_has_its_place_in_the_reference(name: str) -> None:
     assert name in SHOWN or f"nact.{last}" in SHOWN or (is_error and "nact.errors" in SHOWN)
 
 
+PARTS = [f"nact.persistence.building.{module.name}" for module in pkgutil.iter_modules(nact.persistence.building.__path__)]
+
+
+@pytest.mark.parametrize("name", [name for name in PARTS if "._" not in name])
+def test_every_part_of_engines_has_its_place_in_the_reference(name: str) -> None:
+    assert name in SHOWN
+
+
+def test_the_reference_shows_nothing_private() -> None:
+    assert not {name for name in SHOWN if "._" in name}
+
+
 def names_that_exist() -> set[str]:
-    """Of functions, their parameters, and what a context has."""
+    """The public names, the parameters and options of functions, and the attributes of a context."""
     names = {"async", "with", "ctx", "True", "False", "None", "max_recoveries", "close"}
     for name in nact.__all__:
         value = getattr(nact, name)
-        names |= {name, *(vars(value) if inspect.isclass(value) else ())}
+        names |= {name, *(vars(value) if inspect.isclass(value) else ()), *getattr(value, "__annotations__", ())}
         if inspect.isfunction(value):
             names |= set(inspect.signature(value).parameters)
     for attribute, value in inspect.getmembers(nact.PersistentContext):
