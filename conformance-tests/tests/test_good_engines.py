@@ -30,7 +30,7 @@ class TestMemoryEngine(ConformanceSuite):
     """The reference itself."""
 
     requirements = Requirements(
-        cannot_keep=dict.fromkeys([*(f"P-0{n}" for n in range(1, 8)), "P-11", "L-16", "N-13", "O-12"], GONE)
+        cannot_keep=dict.fromkeys([*(f"P-0{n}" for n in range(1, 8)), "P-11", "L-16", "N-13", "A-12"], GONE)
     )
     store: MemoryStorage
 

@@ -18,7 +18,7 @@ import pytest
 from nact.persistence import MemoryPersistenceEngine, MemoryStorage
 from nact_conformance.suite import ConformanceSuite, Requirements
 
-GONE = dict.fromkeys([*[f"P-0{n}" for n in range(1, 8)], "P-11", "L-16", "N-13", "O-12"], "lives in memory")
+GONE = dict.fromkeys([*[f"P-0{n}" for n in range(1, 8)], "P-11", "L-16", "N-13", "A-12"], "lives in memory")
 
 class TestMemory(ConformanceSuite):
     requirements = Requirements(cannot_keep=GONE)

@@ -20,7 +20,7 @@ from saboteurs.sabotage import caught_by
 Events = AsyncIterator[PersistedEvent]
 
 
-@caught_by("O-01")
+@caught_by("A-01")
 class RefusesTombstones(MemoryPersistenceEngine):
     """Says that tombstones are made by deletion alone."""
 
@@ -30,7 +30,7 @@ class RefusesTombstones(MemoryPersistenceEngine):
         await super().persist(event)
 
 
-@caught_by("O-01")
+@caught_by("A-01")
 class BeginsAtOne(MemoryPersistenceEngine):
     """Accepts a tombstone as the first event, which has the number 1."""
 
@@ -40,7 +40,7 @@ class BeginsAtOne(MemoryPersistenceEngine):
         await super().persist(event)
 
 
-@caught_by("O-01")
+@caught_by("A-01")
 class StampsTombstones(MemoryPersistenceEngine):
     """Gives a tombstone the time at which it is stored."""
 
@@ -48,7 +48,7 @@ class StampsTombstones(MemoryPersistenceEngine):
         await super().persist(msgspec.structs.replace(event, created_at=now_ms()) if event.is_deleted else event)
 
 
-@caught_by("O-01", "O-02")
+@caught_by("A-01", "A-02")
 class HasTombstonesOfFloats(MemoryPersistenceEngine):
     """Keeps the number of a tombstone as a 64-bit float."""
 
@@ -59,7 +59,7 @@ class HasTombstonesOfFloats(MemoryPersistenceEngine):
         await super().persist(event)
 
 
-@caught_by("O-02")
+@caught_by("A-02")
 class BeginsAgainAfterATombstone(Writes):
     """Takes a journal that has nothing but a tombstone for one that begins."""
 
@@ -70,7 +70,7 @@ class BeginsAgainAfterATombstone(Writes):
             await super().persist(event)
 
 
-@caught_by("O-02")
+@caught_by("A-02")
 class AcceptsGapsAfterATombstone(Writes):
     """Accepts any number above a tombstone."""
 
@@ -82,7 +82,7 @@ class AcceptsGapsAfterATombstone(Writes):
             await super().persist(event)
 
 
-@caught_by("O-03")
+@caught_by("A-03")
 class ConflictsWithItsOwnTombstone(MemoryPersistenceEngine):
     """Doesn't recognise a tombstone that is persisted again."""
 
@@ -92,7 +92,7 @@ class ConflictsWithItsOwnTombstone(MemoryPersistenceEngine):
         await super().persist(event)
 
 
-@caught_by("O-04")
+@caught_by("A-04")
 class ReplacesTombstones(Writes):
     """Replaces a tombstone with the one that comes later."""
 
@@ -105,7 +105,7 @@ class ReplacesTombstones(Writes):
             await super().persist(event)
 
 
-@caught_by("O-05", "C-14")
+@caught_by("A-05", "C-14")
 class DeletesByPersisting(Writes):
     """Takes a tombstone for an order to delete up to it."""
 
@@ -116,7 +116,7 @@ class DeletesByPersisting(Writes):
             await super().persist(event)
 
 
-@caught_by("O-06")
+@caught_by("A-06")
 class TakesADeletedKeyForANewOne(Writes):
     """Accepts a tombstone where no event is left."""
 
@@ -128,7 +128,7 @@ class TakesADeletedKeyForANewOne(Writes):
             await super().persist(event)
 
 
-@caught_by("O-08")
+@caught_by("A-08")
 class AcceptsBatchesThatBeginWithATombstone(Writes):
     """Stores the tombstone that a batch begins with, and then the events."""
 
@@ -139,7 +139,7 @@ class AcceptsBatchesThatBeginWithATombstone(Writes):
         await super().persist_all(events)
 
 
-@caught_by("O-09")
+@caught_by("A-09")
 class StripsTombstones(MemoryPersistenceEngine):
     """Removes data, tags and metadata of a tombstone by itself."""
 
@@ -147,7 +147,7 @@ class StripsTombstones(MemoryPersistenceEngine):
         await super().persist(tombstone(event) if event.is_deleted else event)
 
 
-@caught_by("O-10")
+@caught_by("A-10")
 class LooksThenBegins(Writes):
     """Looks whether a key is new, then stores: between the two others do the same."""
 
@@ -159,7 +159,7 @@ class LooksThenBegins(Writes):
             await super().persist(event)
 
 
-@caught_by("O-11")
+@caught_by("A-11")
 class RemembersTombstonesInTheClient(MemoryPersistenceEngine):
     """Keeps in memory which keys begin with a tombstone; other clients see no such key."""
 
@@ -177,7 +177,7 @@ class RemembersTombstonesInTheClient(MemoryPersistenceEngine):
                 yield event
 
 
-@caught_by("O-12")
+@caught_by("A-12")
 class WritesTombstonesLater(FileEngine):
     """Writes a tombstone to the file together with the first event."""
 
@@ -191,7 +191,7 @@ class WritesTombstonesLater(FileEngine):
             await super()._change(change)
 
 
-@caught_by("O-13")
+@caught_by("A-13")
 class AcknowledgesTombstonesEarly(NetworkEngine):
     """Sends a tombstone some moments after it has acknowledged it."""
 
@@ -209,7 +209,7 @@ class AcknowledgesTombstonesEarly(NetworkEngine):
             await super().persist(event)
 
 
-@caught_by("O-15")
+@caught_by("A-15")
 class CountsRecords(MemoryPersistenceEngine):
     """Tells how many records there are for the highest number."""
 
@@ -217,7 +217,7 @@ class CountsRecords(MemoryPersistenceEngine):
         return len(self._storage.events.get(key, []))
 
 
-@caught_by("O-17")
+@caught_by("A-17")
 class DeletesALoneTombstone(Writes):
     """Deletes up to a bound, the tombstone included; where no event is left it needs none."""
 
@@ -229,7 +229,7 @@ class DeletesALoneTombstone(Writes):
             self._storage.events.pop(key)
 
 
-@caught_by("O-01", "O-18")
+@caught_by("A-01", "A-18")
 class GivesFirstTombstonesNewIds(Writes):
     """Makes a tombstone of its own in place of the one that it is given."""
 
@@ -238,7 +238,7 @@ class GivesFirstTombstonesNewIds(Writes):
         await super().persist(msgspec.structs.replace(event, event_id=new_event_id()) if is_first else event)
 
 
-@caught_by("O-19")
+@caught_by("A-19")
 class CountsFromOneInWindows(MemoryPersistenceEngine):
     """Takes the number of an event for its place in the journal."""
 

@@ -78,7 +78,7 @@ class DeletesItsTombstone(Deletes):
         await super().delete_events(key, up_to=up_to)
 
 
-@caught_by("D-04", "O-17")
+@caught_by("D-04", "A-17")
 class MovesItsTombstoneBack(Deletes):
     """Puts the tombstone at the number of the last deletion, even if that is lower."""
 
@@ -120,7 +120,7 @@ class DeletesByPrefix(Deletes):
                 await super().delete_events(other, up_to=up_to)
 
 
-@caught_by("D-08", "O-19")
+@caught_by("D-08", "A-19")
 class YieldsTombstonesInEveryWindow(Replays):
     """Yields the tombstone also when the window begins after it."""
 
@@ -211,7 +211,7 @@ class TagsItsTombstones(Deletes):
             self.of(key)[0] = msgspec.structs.replace(self.of(key)[0], tags=event.tags)
 
 
-@caught_by("D-15", "O-07")
+@caught_by("D-15", "A-07")
 class CountsLivingEventsForBatches(Deletes):
     """Expects a batch to begin after the number of events that are left."""
 

@@ -35,7 +35,7 @@ class CountsWhatItRefused(MemoryPersistenceEngine):
         return self._asked.get(key, 0)
 
 
-@caught_by("H-03", "O-15")
+@caught_by("H-03", "A-15")
 class CountsLivingEvents(MemoryPersistenceEngine):
     """Tells the highest number of those that aren't deleted."""
 

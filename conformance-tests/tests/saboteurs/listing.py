@@ -42,7 +42,7 @@ class ComparesPrefixesCaseBlind(MemoryPersistenceEngine):
                 yield key
 
 
-@caught_by("K-03", "O-16")
+@caught_by("K-03", "A-16")
 class ListsLivingKeys(MemoryPersistenceEngine):
     """Leaves out keys whose events are all deleted."""
 

@@ -17,7 +17,7 @@ from nact.persistence.records import new_event_id
 from saboteurs.sabotage import caught_by
 
 
-@caught_by("F-01", "F-13", "O-14")
+@caught_by("F-01", "F-13", "A-14")
 class RetriesWithAnotherId(NetworkEngine):
     """Sends a write whose answer was lost again as a new one: a conflict with itself."""
 

@@ -59,7 +59,7 @@ def node(node_modules: Path, server: PostgresStorage) -> Node:
     return run
 
 
-async def adding(state: list[int], msg: object, ctx: PersistentContext[object]) -> list[int]:
+async def adding(state: list[int], msg: object, ctx: PersistentContext[object, object]) -> list[int]:
     """The same actor as in exchange.js."""
     if isinstance(msg, dict) and "add" in msg:
         if not ctx.recovering:

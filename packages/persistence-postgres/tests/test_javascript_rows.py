@@ -55,7 +55,7 @@ def fill(database: Database, schema: str) -> Fill:
     return lambda first, last: database.execute(f"INSERT INTO {into} {rows}", first, last)
 
 
-async def gathering(state: list[Any], msg: object, ctx: PersistentContext[object]) -> list[Any]:
+async def gathering(state: list[Any], msg: object, ctx: PersistentContext[object, object]) -> list[Any]:
     if msg == "tell":
         dispatch(ctx.sender, state)
         return state
@@ -96,6 +96,6 @@ async def test_a_gap_is_mended_as_the_error_says(
         actor = spawn_persistent(system, gathering, key="k", initial_state=[], skip_deleted=True)
         dispatch(actor, 4)
         assert await query(actor, "tell", 10) == [*stored, 4]
-        everything = persistent_query(system, lambda seen, n: [*seen, n], "k", initial_state=[], skip_deleted=True)
+        everything = persistent_query(system, lambda seen, n: [*seen, n], key="k", initial_state=[], skip_deleted=True)
         assert await everything() == [*stored, 4]
     assert await other.highest_sequence_number("k") == 4

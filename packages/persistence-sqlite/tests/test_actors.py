@@ -42,7 +42,7 @@ asyncio.run(main())
 """
 
 
-async def total(state: int, msg: Any, ctx: PersistentContext[Any]) -> int:
+async def total(state: int, msg: Any, ctx: PersistentContext[Any, Any]) -> int:
     """Recovers the total of `count`."""
     if ctx.recovering:
         return state + 1

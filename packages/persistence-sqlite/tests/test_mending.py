@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from nact import ActorStoppedError, PersistentContext, configure_persistence, dispatch, query, spawn_persistent, start
+from nact import (
+    ActorStoppedError,
+    FunctionCodec,
+    PersistentContext,
+    configure_persistence,
+    dispatch,
+    query,
+    spawn_persistent,
+    start,
+)
 from nact.persistence import PersistedEvent
 from nact_persistence_sqlite import SqlitePersistenceEngine
 
@@ -21,7 +30,7 @@ def amount(data: Any) -> int:
     return int(data["amount"])
 
 
-async def account(balance: int, msg: Any, ctx: PersistentContext[Any]) -> int:
+async def account(balance: int, msg: Any, ctx: PersistentContext[Any, Any]) -> int:
     dispatch(ctx.sender, balance)
     return balance + int(msg)
 
@@ -39,9 +48,14 @@ async def journal(path: Path, statement: str) -> None:
     connection.close()
 
 
+def same(value: Any) -> Any:
+    return value
+
+
 async def balance(path: Path, **options: Any) -> int:
     async with start(configure_persistence(SqlitePersistenceEngine(path))) as system:
-        ref = spawn_persistent(system, account, key="account:ada", initial_state=0, decoder=amount, **options)
+        codec: FunctionCodec[Any] = FunctionCodec(same, amount)
+        ref = spawn_persistent(system, account, key="account:ada", initial_state=0, codec=codec, **options)
         answer: int = await query(ref, 0, 10)
         return answer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from docker.errors import APIError
@@ -16,6 +17,7 @@ from nact_conformance.proxy import TcpProxy
 
 _PATIENCE = 60.0
 _TRIES = 5
+_PAUSES = (0.1, 0.5, 1.0, 2.0)  # seconds between tries to freeze a container
 
 
 class NotReadyError(Exception):
@@ -118,8 +120,21 @@ class ContainerStorage:
         self.start()
 
     def pause(self) -> None:
-        """Freezes the server."""
-        self._docker().pause()
+        """Freezes the server.
+
+        Raises:
+            APIError: Docker can't freeze it, also when asked again: on a busy machine the first try may fail.
+        """
+        container = self._docker()
+        for patience in _PAUSES:
+            with suppress(APIError):
+                container.pause()
+            container.reload()
+            if container.status == "paused":
+                break
+            time.sleep(patience)
+        else:
+            container.pause()
 
     def resume(self) -> None:
         """Lets the server go on."""

@@ -26,7 +26,7 @@ def dead(key: str, number: int, **fields: Any) -> PersistedEvent:
 class BeginningLaws:
     """A tombstone is accepted as the very first record of a key, and nowhere else; the numbers go on after it."""
 
-    @law("O-01", guarantee=10)
+    @law("A-01", guarantee=10)
     async def test_a_journal_may_begin_with_a_tombstone_of_any_number(self, trial: Trial) -> None:
         """The copy of a journal whose beginning was deleted begins so: number, id and time are those of the copy."""
         for number in (*NUMBERS, LAST):
@@ -34,7 +34,7 @@ class BeginningLaws:
             await trial.client.persist(first)
             await trial.expect_journal(first.key, [first], f"a tombstone at {number} is the journal")
 
-    @law("O-02", guarantee=10)
+    @law("A-02", guarantee=10)
     async def test_a_journal_goes_on_after_its_first_tombstone_only(self, trial: Trial) -> None:
         """After a tombstone at n the next number is n + 1: neither 1, nor n again, nor a number after a gap."""
         for number in NUMBERS[1:]:
@@ -48,7 +48,7 @@ class BeginningLaws:
             await trial.client.persist(following)
             await trial.expect_journal(first.key, [first, following], f"event {number + 1} follows the tombstone")
 
-    @law("O-03", Need.SECOND_CLIENT, guarantee=4)
+    @law("A-03", Need.SECOND_CLIENT, guarantee=4)
     async def test_the_same_first_tombstone_again_succeeds(self, trial: Trial) -> None:
         """A copy that didn't hear the answer persists again, at once or when events follow: it is stored once."""
         other = await trial.another_client()
@@ -65,7 +65,7 @@ class BeginningLaws:
                     await client.persist(first)
             await trial.expect_journal(first.key, stored, "the same tombstone again is stored once")
 
-    @law("O-04", guarantee=10)
+    @law("A-04", guarantee=10)
     async def test_another_tombstone_is_refused(self, trial: Trial) -> None:
         """A second tombstone, at the same number or another, would delete what follows, or hide a gap."""
         key = trial.key()
@@ -79,7 +79,7 @@ class BeginningLaws:
                 await trial.refused(SequenceConflictError, call, f"another tombstone at {number} is refused")
             await trial.expect_journal(key, stored, "the refused tombstones changed nothing")
 
-    @law("O-05", guarantee=10)
+    @law("A-05", guarantee=10)
     async def test_a_tombstone_is_refused_where_there_are_events(self, trial: Trial) -> None:
         """It takes no event's place, and doesn't follow one, wherever it stands: only deletion deletes."""
         key = trial.key()
@@ -90,7 +90,7 @@ class BeginningLaws:
         await trial.expect_journal(key, stored, "the refused tombstones changed nothing")
         await trial.client.persist(event(key, 4))
 
-    @law("O-06", Need.DELETION, guarantee=10)
+    @law("A-06", Need.DELETION, guarantee=10)
     async def test_a_tombstone_is_refused_where_events_were_deleted(self, trial: Trial) -> None:
         """A key whose events are all deleted isn't a new one."""
         for count in (1, 4):
@@ -105,7 +105,7 @@ class BeginningLaws:
             trial.expect(found, wanted, "the tombstone that deletion left is unchanged")
             await trial.client.persist(event(key, count + 1))
 
-    @law("O-07", Need.BATCHES, guarantee=5)
+    @law("A-07", Need.BATCHES, guarantee=5)
     async def test_a_batch_goes_on_after_a_first_tombstone(self, trial: Trial) -> None:
         """Batches keep to the number of the tombstone, as single events do."""
         for number in (3, 2**53 + 1):
@@ -121,7 +121,7 @@ class BeginningLaws:
             await trial.client.persist_all(following)
             await trial.expect_journal(key, [first, *following], "the batch follows the tombstone")
 
-    @law("O-08", Need.BATCHES, guarantee=5)
+    @law("A-08", Need.BATCHES, guarantee=5)
     async def test_a_batch_that_begins_with_a_tombstone_stores_nothing(self, trial: Trial) -> None:
         """A tombstone is persisted by itself: a batch that has one is refused whole, also where a key is new."""
         for place in (0, 1, 2):
@@ -135,7 +135,7 @@ class BeginningLaws:
         await trial.client.persist_all([first])
         await trial.expect_journal(first.key, [first], "a batch of one tombstone is that tombstone")
 
-    @law("O-09", guarantee=10)
+    @law("A-09", guarantee=10)
     async def test_a_tombstone_with_data_is_refused(self, trial: Trial) -> None:
         """Data, tags and metadata are what a deletion removes: a record can't be deleted and have them."""
         key = trial.key()
@@ -147,7 +147,7 @@ class BeginningLaws:
         await trial.expect_journal(key, [], "the refused tombstones aren't stored")
         await trial.client.persist(event(key, 1))
 
-    @law("O-10", Need.SECOND_CLIENT, guarantee=3)
+    @law("A-10", Need.SECOND_CLIENT, guarantee=3)
     async def test_a_journal_has_one_beginning(self, trial: Trial) -> None:
         """Copies, and a first writer, race for a new key: one of them begins it, the others get a conflict."""
         clients = [trial.client, *[await trial.another_client() for _ in range(2)]]
@@ -165,7 +165,7 @@ class BeginningLaws:
                 promise = "the journal begins with what was acknowledged"
                 await trial.expect_journal(key, won, promise, client=client)
 
-    @law("O-11", Need.SECOND_CLIENT, guarantee=1)
+    @law("A-11", Need.SECOND_CLIENT, guarantee=1)
     async def test_a_first_tombstone_outlives_its_client(self, trial: Trial) -> None:
         """A client that knows nothing of it reads it, is refused where it was, and goes on after it."""
         first = dead(trial.key(), 12)
@@ -181,7 +181,7 @@ class BeginningLaws:
         await third.persist(following)
         await trial.expect_journal(first.key, [first, following], "event 13 follows the tombstone", client=other)
 
-    @law("O-12", Need.OTHER_PROCESSES, guarantee=1)
+    @law("A-12", Need.OTHER_PROCESSES, guarantee=1)
     async def test_a_first_tombstone_survives_the_kill_of_its_writer(self, trial: Trial) -> None:
         """SIGKILL of the process right after the answer: the tombstone is there, and the journal goes on."""
         first = dead(trial.key(), 7)
@@ -192,7 +192,7 @@ class BeginningLaws:
         await trial.expect_journal(first.key, [first], "the tombstone survives the kill of its writer")
         await trial.client.persist(event(first.key, 8))
 
-    @law("O-13", Need.SERVER, guarantee=1)
+    @law("A-13", Need.SERVER, guarantee=1)
     async def test_a_first_tombstone_survives_the_kill_of_the_server(self, trial: Trial) -> None:
         """SIGKILL of the database: a copy that was acknowledged begins as it did."""
         first = dead(trial.key(), 7)
@@ -202,7 +202,7 @@ class BeginningLaws:
         trial.expect_events(found, [first], "the tombstone survives the kill of the server")
         await when_available(trial, lambda: trial.client.persist(event(first.key, 8)))
 
-    @law("O-14", Need.SERVER, guarantee=4)
+    @law("A-14", Need.SERVER, guarantee=4)
     async def test_a_lost_acknowledgement_of_a_first_tombstone_is_no_conflict(self, trial: Trial) -> None:
         """The tombstone was stored and its answer lost: the same one again succeeds, and is stored once."""
         for exchange in range(1, MOST_EXCHANGES):
@@ -216,7 +216,7 @@ class BeginningLaws:
             if finished:
                 break
 
-    @law("O-15", Need.HIGHEST, guarantee=10)
+    @law("A-15", Need.HIGHEST, guarantee=10)
     async def test_the_highest_number_is_that_of_the_first_tombstone(self, trial: Trial) -> None:
         """By it a copy says how far the original went."""
         for number in (*NUMBERS, LAST):
@@ -229,7 +229,7 @@ class BeginningLaws:
                 found = await trial.client.highest(first.key)
                 trial.expect(found, number + 1, f"the highest number after event {number + 1}")
 
-    @law("O-16", Need.LISTING, guarantee=6)
+    @law("A-16", Need.LISTING, guarantee=6)
     async def test_a_key_that_begins_with_a_tombstone_is_listed(self, trial: Trial) -> None:
         """It has a record, and so it is a key: once, whether events follow or not. What was refused is none."""
         prefix = trial.key("-")
@@ -241,7 +241,7 @@ class BeginningLaws:
         found = sorted(await trial.client.keys(prefix))
         trial.expect(found, keys, "each key that begins with a tombstone is listed once")
 
-    @law("O-17", Need.DELETION, guarantee=10)
+    @law("A-17", Need.DELETION, guarantee=10)
     async def test_deletion_keeps_a_first_tombstone_or_takes_it_along(self, trial: Trial) -> None:
         """Below it there is nothing to delete. Above it one tombstone remains, with the id of the last deleted."""
         key = trial.key()
@@ -260,7 +260,7 @@ class BeginningLaws:
         wanted = [(12, True, stored[2].event_id), (13, False, stored[3].event_id)]
         trial.expect(found, wanted, "after deletion up to 12, a tombstone at 12, then 13")
 
-    @law("O-18", Need.SNAPSHOTS, Need.SECOND_CLIENT, guarantee=11)
+    @law("A-18", Need.SNAPSHOTS, Need.SECOND_CLIENT, guarantee=11)
     async def test_a_snapshot_stands_on_a_first_tombstone(self, trial: Trial) -> None:
         """The state of a copy is its snapshot: it counts by the id that the tombstone keeps."""
         for number in (8, 2**53 + 1):
@@ -274,7 +274,7 @@ class BeginningLaws:
             for client in (trial.client, await trial.another_client()):
                 await _expect_copy(trial, client, taken, [number + 1])
 
-    @law("O-19", guarantee=2)
+    @law("A-19", guarantee=2)
     async def test_windows_begin_at_a_first_tombstone(self, trial: Trial) -> None:
         """A window has the tombstone if that comes after `after`, then the rest; a filter by tags passes over it."""
         for number in (6, 2**53 + 1):

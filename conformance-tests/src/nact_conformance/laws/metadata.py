@@ -19,7 +19,7 @@ from nact_conformance.back_door import MetadataBackDoor
 from nact_conformance.law import law
 
 WHO = {"by": "ann", "why": {"ticket": 17, "tags": ["a", None, 1.0]}, "nact.commands": ["é", 2**53 + 1, -0.0]}
-DOOMED = "metadata-of-a-deleted-event-7f3c"
+DOOMED = "metadata-of-a-deleted-event"
 
 
 class MetadataLaws:

@@ -55,9 +55,8 @@ async def account(balance: int, msg: Withdraw, ctx: PersistentContext[Withdraw, 
     if msg.amount > balance:
         dispatch(ctx.sender, ("refused", balance))
         return balance
-    event = Withdrawn(msg.amount)
-    await ctx.persist(event)
-    balance = evolve(balance, event)
+    stored = await ctx.persist(Withdrawn(msg.amount))
+    balance = evolve(balance, stored.data)  # as it was given, though it is stored encoded
     dispatch(ctx.sender, ("done", balance))
     return balance
 
@@ -175,6 +174,24 @@ async def test_what_begins_again_begins_with_a_fresh_initial_state() -> None:
         cell.state = await initial_state_of(cell)
         assert await fold_state(cell, cell.journal, Twice(), append)  # type: ignore[arg-type]
         assert cell.state == [2]
+
+
+async def test_records_that_handlers_get_hold_decoded_events() -> None:
+    told: list[Any] = []
+
+    async def handler(balance: int, msg: Any, ctx: PersistentContext[Any, Withdrawn]) -> int:
+        if ctx.event is not None:
+            told.append(ctx.event.data)
+        if not ctx.recovering:
+            told.extend(record.data for record in await ctx.persist_all([Withdrawn(1), Withdrawn(2)]))
+        dispatch(ctx.sender, None)
+        return balance
+
+    engine = RiggedEngine()
+    for _ in range(2):
+        async with start(configure_persistence(engine, close=False)) as system:
+            await ask(spawn_persistent(system, handler, key="k", initial_state=0, codec=EVENTS))
+    assert told == [Withdrawn(1), Withdrawn(2)] * 3
 
 
 async def test_a_codec_of_functions_reads_what_it_wrote() -> None:

@@ -51,6 +51,26 @@ async def test_metadata_is_stored_beside_the_event() -> None:
     assert event.metadata == {"by": "ann", COMMAND_ID: "a"}
 
 
+async def test_a_handler_that_is_replayed_takes_its_own_events_for_new() -> None:
+    async def handler(balance: int, msg: Any, ctx: PersistentContext[Any, Any]) -> int:
+        if ctx.seen(msg["id"]):
+            dispatch(ctx.sender, ("seen", balance))
+            return balance
+        if not ctx.recovering:
+            await ctx.persist(msg, command_id=msg["id"])
+        balance += msg["amount"]
+        dispatch(ctx.sender, ("new", balance))
+        return balance
+
+    engine, told = RiggedEngine(), []
+    for _ in range(2):
+        async with start(configure_persistence(engine, close=False)) as system:
+            told.append(
+                await ask(spawn_persistent(system, handler, key="k", initial_state=0), {"id": "a", "amount": 5})
+            )
+    assert told == [("new", 5), ("seen", 5)]
+
+
 async def test_a_command_that_comes_again_is_recognised_also_after_a_restart() -> None:
     engine = RiggedEngine()
     assert await lived(engine, (5, "a"), (7, "b"), (5, "a")) == ["new", "new", (1,), 12]
@@ -167,7 +187,7 @@ async def test_a_snapshot_with_unreadable_commands_is_a_corrupt_journal(commands
 
 def test_of_more_commands_than_there_is_room_for_the_latest_are_taken_from_a_snapshot() -> None:
     commands = Commands(2)
-    commands.begin({COMMANDS: {"a": [1], "b": [2], "c": [3]}})
+    commands.restore({COMMANDS: {"a": [1], "b": [2], "c": [3]}})
     assert [commands.seen(command_id) for command_id in "abc"] == [(), (2,), (3,)]
 
 

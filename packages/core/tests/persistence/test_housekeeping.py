@@ -12,10 +12,12 @@ from nact import (
     EngineUnavailableError,
     PersistentContext,
     PersistUsageError,
+    SequenceConflictError,
     configure_persistence,
     dispatch,
     spawn_persistent,
     start,
+    stopped,
 )
 from nact.persistence import MemoryPersistenceEngine, PersistedEvent
 
@@ -196,6 +198,21 @@ async def test_an_erasure_that_is_cut_off_makes_the_actor_recover() -> None:
     del engine.delete_events
     assert await lived(engine, erase) == 0
     assert all(event.is_deleted for event in await stored(engine, "k"))
+
+
+@pytest.mark.parametrize("step", [forget, erase], ids=["forget_events", "erase"])
+async def test_where_another_process_went_on_nothing_is_deleted(step: Step) -> None:
+    engine, judge = RiggedEngine(), Judge(Decision.RESUME)
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = summing(system, on_crash=judge)
+        await ask(ref, 7)
+        other = RiggedEngine(engine._storage)
+        assert await lived(other, 1, forget, 2) == 10
+        dispatch(ref, step)
+        _, error = await judge.fault()
+        assert isinstance(error, SequenceConflictError)
+        await stopped(ref)
+    assert await lived(other) == 10
 
 
 async def test_a_key_without_events_is_erased_at_once() -> None:

@@ -214,7 +214,7 @@ async def test_a_deletion_below_it_does_nothing_and_above_it_goes_on(
     assert await engine.highest_sequence_number(key) == 8
 
 
-async def summing(state: int, msg: Any, ctx: PersistentContext[Any]) -> int:
+async def summing(state: int, msg: Any, ctx: PersistentContext[Any, Any]) -> int:
     if msg == "tell":
         dispatch(ctx.sender, state)
         return state

@@ -30,8 +30,8 @@ _SHARED = 0x40000002, 510
 """The bytes of a database that each connection locks: SHARED_FIRST and SHARED_SIZE in SQLite's os.h. While they are
 locked, no other program believes that it is the last user, and removes the write-ahead log when it closes."""
 _IN_USE = 128, 1
-"""The byte of `-shm` that marks it as in use: UNIX_SHM_DMS in SQLite's os_unix.c. An unmarked one is emptied. SQLite 3.51
-and later keep the write-ahead log when they close while another owner has it locked."""
+"""The byte of `-shm` that marks it as in use: UNIX_SHM_DMS in SQLite's os_unix.c. An unmarked one is emptied. SQLite
+3.51 and later keep the write-ahead log when they close while another owner has it locked."""
 _OURS = 1 << 62
 """SQLite locks no byte from here on."""
 

@@ -26,6 +26,8 @@ class Persists(Protocol):
     @property
     def replayed(self) -> PersistedEvent | None: ...
 
+    def replayed_event(self) -> PersistedEvent | None: ...
+
     def seen(self, command_id: str, /) -> tuple[int, ...]: ...
 
     def persist(
@@ -78,7 +80,7 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
 
     @property
     def event(self) -> PersistedEvent | None:
-        """The record that is being replayed, with its number, time, tags and metadata; `None` for a new message."""
+        """The record that is being replayed, with `data` decoded, tags and metadata; `None` for a new message."""
         return None
 
     def seen(self, command_id: str) -> tuple[int, ...]:
@@ -115,6 +117,9 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
             tags: Labels to filter events by.
             metadata: A JSON object to store with the event: its cause and its reason, say.
             command_id: The id of the command that causes the event, for `seen`.
+
+        Returns:
+            The record, when awaited: its number, id and time, and in `data` the event as it was given.
 
         Raises:
             PersistUsageError: At the call: the actor is recovering, or this context's message is done.
@@ -203,4 +208,9 @@ class ReplayContext(PersistentContext[Msg, Event], eq=False, frozen=True):
     @property
     def event(self) -> PersistedEvent | None:
         """The record that is being replayed."""
-        return self._journal.replayed
+        return self._journal.replayed_event()
+
+    def seen(self, command_id: str) -> tuple[int, ...]:
+        """Empty: what is replayed was new when it was persisted, so the handler takes the same way as it did then."""
+        self._journal.seen(command_id)  # which refuses what isn't an id
+        return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from nact.errors import PersistUsageError
+from nact.errors import PersistUsageError, SequenceConflictError
 from nact.persistence._actor.configuration import Persistence
 from nact.persistence._actor.options import JournalOptions
 from nact.persistence._actor.snapshots import check_snapshot_readable, is_in_journal, snapshot_of, store_snapshot
@@ -67,8 +67,13 @@ class Housekeeping:
         await deletion.delete_events(self._key, up_to=self._sequence_number)
 
     async def _check(self, snapshot: PersistedSnapshot) -> None:
-        """Raises unless the snapshot can replace the events that are to be deleted."""
-        await is_in_journal(self._persistence, snapshot)
+        """Raises unless the snapshot can replace the events that are to be deleted.
+
+        Raises:
+            SequenceConflictError: Another process has written to the key, and deleted events, since.
+        """
+        if not await is_in_journal(self._persistence, snapshot):
+            raise SequenceConflictError(self._key, self._sequence_number)
         await check_snapshot_readable(self._persistence, self._options, self._key, self._sequence_number)
 
 

@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Collection, Coroutine, Mapping, Sequence
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from msgspec import structs
+
 from nact._actor.supervision import task_is_cancelled
 from nact._runtime.observing import UNOBSERVED, observed
 from nact.errors import PersistUsageError, SequenceConflictError
@@ -281,7 +283,7 @@ class Journal:
         self._succeeded(1, event)
         if metadata is not None:
             self.commands.remember(event)
-        return event
+        return event if self.options.encoder is None else structs.replace(event, data=msg)
 
     async def _persist_all(
         self, engine: AtomicBatches, msgs: Sequence[Any], tags: Collection[str], metadata: Mapping[str, Any] | None
@@ -301,7 +303,9 @@ class Journal:
         if metadata is not None:
             for event in events:
                 self.commands.remember(event)
-        return events
+        if self.options.encoder is None:
+            return events
+        return [structs.replace(event, data=msg) for event, msg in zip(events, msgs, strict=True)]
 
     def _observed(self, write: Awaitable[None], count: int) -> Awaitable[None]:
         observer = self.persistence.observer
@@ -326,6 +330,11 @@ class Journal:
         )
 
     # --- snapshots and deletion by the handler ------------------------------------------------------------------------
+
+    def replayed_event(self) -> PersistedEvent | None:
+        """The record that is being replayed, with its event decoded."""
+        record, decoder = self.replayed, self.options.decoder
+        return record if record is None or decoder is None else structs.replace(record, data=decoder(record.data))
 
     def seen(self, command_id: str) -> tuple[int, ...]:
         return self.commands.seen(checked_command_id(command_id))
@@ -455,5 +464,7 @@ class Journal:
     def _check_writes_done(self) -> None:
         """Checks, after a message, that its writes are done: otherwise the state may contain events or lack them."""
         if not all_done(self._writes) and self.out_of_sync is None:
-            self.out_of_sync = PersistUsageError("the handler returned before its ctx.persist was done: await it")
+            self.out_of_sync = PersistUsageError(
+                "the handler returned before what it wrote was done: await ctx.persist"
+            )
         self._writes.clear()
