@@ -27,7 +27,7 @@ from nact.persistence._actor.housekeeping import Housekeeping
 from nact.persistence._actor.reading import Reader, first_event_from
 from nact.persistence._actor.recovery import fold_state, recover_state
 from nact.persistence._actor.recovery_slots import RecoverySlot
-from nact.persistence._actor.snapshots import Snapshots
+from nact.persistence._actor.snapshots import JournalChangedError, Snapshots
 from nact.persistence._actor.writes import all_done, is_harmless, tracked
 from nact.persistence.context import NOT_GIVEN, PersistentContext, ReplayContext
 from nact.persistence.engine import AtomicBatches
@@ -384,7 +384,11 @@ class Journal:
 
     async def _forget_events(self, state: Any) -> None:
         housekeeping = await self._housekeeping()
-        await housekeeping.forget_events(state, self.commands.metadata())
+        try:
+            await housekeeping.forget_events(state, self.commands.metadata())
+        except (SequenceConflictError, JournalChangedError) as error:
+            self.out_of_sync = error
+            raise
         if self.snapshots is not None:
             self.snapshots.note_stored(self.sequence_number)
 
