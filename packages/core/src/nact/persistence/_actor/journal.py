@@ -469,6 +469,6 @@ class Journal:
         """Checks, after a message, that its writes are done: otherwise the state may contain events or lack them."""
         if not all_done(self._writes) and self.out_of_sync is None:
             self.out_of_sync = PersistUsageError(
-                "the handler returned before what it wrote was done: await ctx.persist"
+                "the handler returned before its ctx.persist (or ctx.snapshot, ...) was done: await it"
             )
         self._writes.clear()
