@@ -13,6 +13,7 @@ import psycopg
 from redis import Redis
 
 from nact_conformance.containers import MongoStorage, PostgresStorage, RedisStorage
+from nact_conformance.containers.container_storage import NotReadyError
 from storms.clients import read_mongo, read_postgres, read_redis, read_sqlite
 from storms.line import Line
 from storms.stored import Stored
@@ -52,7 +53,7 @@ class Place:
         standby = self.standby
         self.server.kill()
         standby.start()
-        _psql(standby, "SELECT pg_promote()")
+        _promote(standby)
         self.line.lead_to(standby.port)
         self.line.cut()
         self.server, self.read = standby, lambda key: read_postgres(standby.direct_url, key)
@@ -141,6 +142,16 @@ def _postgres(server: PostgresStorage, line: Line) -> Place:
 def _psql(server: PostgresStorage, *statements: str) -> None:
     for statement in statements:
         server.run("psql", "-U", "test", "-c", statement)
+
+
+def _promote(standby: PostgresStorage) -> None:
+    """Makes the standby a primary. While it replays what it has, it may cancel the statement that asks for it."""
+    while True:
+        try:
+            return _psql(standby, "SELECT pg_promote()")
+        except NotReadyError as error:
+            if "conflict with recovery" not in str(error):
+                raise
 
 
 def _through(line: Line, server: Any) -> str:
