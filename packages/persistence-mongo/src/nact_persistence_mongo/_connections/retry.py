@@ -9,7 +9,7 @@ from typing import TypeVar
 import pymongo
 from pymongo.errors import DocumentTooLarge, PyMongoError
 
-from nact.persistence.building.errors import mark_retrieved
+from nact.persistence.building.errors import mark_retrieved, result_of
 from nact.persistence.building.retry import Retry
 from nact_persistence_mongo._connections.errors import is_passing, may_be_done, too_large, translated
 
@@ -94,7 +94,7 @@ async def _to_its_end(attempt: Awaitable[T]) -> T:
     task = asyncio.ensure_future(attempt)
     task.add_done_callback(mark_retrieved)
     try:
-        return await asyncio.shield(task)
+        return await result_of(task)
     finally:
         if not task.done():
             await asyncio.wait([task])
