@@ -103,6 +103,5 @@ def test_without_the_extra_the_kit_works_and_containers_name_it() -> None:
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert ran.stdout == "HELD\n", ran.stderr
-    assert ran.stderr.endswith(
-        'ModuleNotFoundError: servers in containers need docker: pip install "nact-conformance[containers]"\n'
-    )
+    told = 'ModuleNotFoundError: servers in containers need docker: pip install "nact-conformance[containers]"'
+    assert told in ran.stderr  # Python 3.15 goes on with a guess of its own

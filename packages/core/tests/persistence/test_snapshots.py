@@ -16,7 +16,9 @@ from nact import (
     spawn_persistent,
     start,
     stop,
+    stopped,
 )
+from nact.persistence import MemoryPersistenceEngine, MemoryStorage
 from nact.persistence.actor import persistence_of
 
 from .doubles import GET, RiggedEngine, ask, collect, contents, same, write
@@ -191,6 +193,37 @@ async def test_the_codec_of_snapshots_is_used_for_them_alone() -> None:
     assert snapshot is not None
     assert snapshot.data == {"state": ["a", "b"]}
     assert await live(engine, **options) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("messages", [5, 40, 300])
+async def test_snapshots_are_taken_during_a_burst_of_messages(messages: int) -> None:
+    """The in-memory engine never waits, so that a burst is handled without a pass of the event loop, but for this."""
+    storage = MemoryStorage()
+    async with start(configure_persistence(MemoryPersistenceEngine(storage))) as system:
+        ref = spawn_persistent(system, collect, key="k", initial_state=[], snapshot_every=5)
+        await ask(ref)
+        for number in range(messages):
+            dispatch(ref, number)
+        assert await ask(ref) == list(range(messages))
+    assert sorted(storage.snapshots["k"]) == list(range(5, messages + 1, 5))
+
+
+async def test_an_actor_that_stops_in_a_burst_stops_though_a_snapshot_is_due() -> None:
+    async def handler(state: int, msg: Any, ctx: PersistentContext[Any, Any]) -> int:
+        await ctx.persist(msg)
+        if msg == 7:
+            stop(ctx.self)
+        return state + 1
+
+    storage = MemoryStorage()
+    async with start(configure_persistence(MemoryPersistenceEngine(storage))) as system:
+        ref = spawn_persistent(
+            system, handler, key="k", initial_state=0, apply=lambda state, _: state + 1, snapshot_every=1
+        )
+        for number in range(20):
+            dispatch(ref, number)
+        await stopped(ref)
+    assert sorted(storage.snapshots["k"]) == list(range(1, 9))
 
 
 # --- failing ---------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from nact._actor.family import Family
 from nact._actor.idle import IdleTimer
 from nact._actor.journaling import Journaling
 from nact._actor.life import KEEP_STATE, NO_STATE, crash, finish, start
-from nact._actor.orders import ENDED, RESET, START, STOP
+from nact._actor.orders import ENDED, RESET, START, STOP, YIELD
 from nact._actor.stopping import leave, stop_with_all_below
 from nact._actor.supervision import task_is_cancelled
 from nact._runtime.contexts import have_diverged
@@ -291,6 +291,10 @@ class Cell(Family):
     def _obey_orders(self) -> Waiting | None:
         if self.orders & ENDED:
             return None
+        if self.orders & YIELD:
+            self.orders &= ~YIELD
+            self.scheduler.budget = 0
+            return self._requeue()
         if self.orders & RESET:
             self.stop_children()
         if self.leaving:  # the last of them schedules this cell

@@ -12,3 +12,5 @@ STOP: Final = 4
 """End, after the children have ended."""
 ENDED: Final = 8
 """Not an order: the actor has ended."""
+YIELD: Final = 16
+"""Let the event loop run once before the next message: the actor has begun a task that is to keep up with it."""

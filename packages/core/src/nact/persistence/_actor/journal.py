@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from msgspec import structs
 
+from nact._actor.orders import YIELD
 from nact._actor.supervision import task_is_cancelled
 from nact._runtime.observing import UNOBSERVED, observed
 from nact.errors import PersistUsageError, SequenceConflictError
@@ -200,6 +201,8 @@ class Journal:
         self._has_persisted = False
         if self.snapshots is not None and self.snapshots.are_due(self.sequence_number):
             self.snapshots.take(cell, state, self.sequence_number, self.event_id, self.commands.metadata())
+            # An engine that never waits would let no other snapshot be stored during a burst of messages.
+            cell.orders |= YIELD
         return None
 
     def before_supervision(self) -> None:
