@@ -1,6 +1,7 @@
 """F: acknowledgements and requests are lost.
 
 The modules `outages`, `late_delivery`, `known_outcomes` and `silent_connections` have the rest of F.
+A-14, in `beginnings`, does the same for a first tombstone.
 """
 
 from __future__ import annotations

@@ -21,10 +21,10 @@ from nact_persistence_postgres._settings import Settings
 from nact_persistence_postgres._statements.rows import EventRow, SnapshotRow
 from nact_persistence_postgres._statements.sql import Statements
 from nact_persistence_postgres._statements.tables import Tables
-from nact_persistence_postgres._writing.commits import Commits
+from nact_persistence_postgres._writing.appends import Append, EventWriter
 from nact_persistence_postgres._writing.deletion import Deletion
-from nact_persistence_postgres._writing.events import Append, EventWriter
 from nact_persistence_postgres._writing.first_tombstones import FirstTombstones
+from nact_persistence_postgres._writing.group_commit import Commits
 from nact_persistence_postgres._writing.last_numbers import KnownNumbers
 from nact_persistence_postgres._writing.snapshots import SnapshotWriter
 

@@ -22,7 +22,7 @@ from nact_persistence_postgres._addresses.dsn import Dsn
 from nact_persistence_postgres._connections.connection import Pool
 from nact_persistence_postgres._session import Session
 from nact_persistence_postgres._settings import Settings, Ssl, checked_source
-from nact_persistence_postgres._writing.events import Append
+from nact_persistence_postgres._writing.appends import Append
 
 
 class PostgresPersistenceEngine(SessionEngine[Session]):

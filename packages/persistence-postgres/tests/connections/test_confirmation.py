@@ -18,8 +18,8 @@ from nact_persistence_postgres._reading.reader import Reader
 from nact_persistence_postgres._settings import Settings, checked_source
 from nact_persistence_postgres._statements.sql import ColumnTypes, Statements
 from nact_persistence_postgres._statements.tables import Tables
+from nact_persistence_postgres._writing.appends import Append, EventWriter
 from nact_persistence_postgres._writing.deletion import Deletion
-from nact_persistence_postgres._writing.events import Append, EventWriter
 from nact_persistence_postgres._writing.first_tombstones import FirstTombstones
 from nact_persistence_postgres._writing.last_numbers import KnownNumbers
 

@@ -1,4 +1,7 @@
-"""Tries work again while the server is away."""
+"""Tries work again while the server is away.
+
+The loops that use it are in `write_connection` and `runner`; what is tried again of a batch, in `_writing.appends`.
+"""
 
 from __future__ import annotations
 

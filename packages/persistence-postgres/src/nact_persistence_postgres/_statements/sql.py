@@ -29,7 +29,7 @@ class Statements:
 
     Columns are named and cast, never `*`: a column added later, or a codec set on the user's pool, changes nothing.
 
-    Lists of numbers are given as text, `1,2,3` (`_rows.listed`): of arrays asyncpg knows those of text only. About any
+    Lists of numbers are given as text, `1,2,3` (`rows.listed`): of arrays asyncpg knows those of text only. About any
     others each new connection would have to ask the server first, which takes it 10 ms.
     """
 

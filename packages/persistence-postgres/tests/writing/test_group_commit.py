@@ -7,7 +7,7 @@ import pytest
 
 from nact.errors import EngineClosedError, EngineUnavailableError, OutcomeUnknownError
 from nact.persistence.building.group_commit import Outcome, observe_batches
-from nact_persistence_postgres._writing.commits import Commits
+from nact_persistence_postgres._writing.group_commit import Commits
 
 pytestmark = pytest.mark.anyio
 
