@@ -24,6 +24,7 @@ from nact import (
     Decision,
     EngineUnavailableError,
     NactError,
+    OutcomeUnknownError,
     PersistentContext,
     Retention,
     SequenceConflictError,
@@ -154,7 +155,8 @@ class Process:
         try:
             event = await ctx.persist(data)
         except BaseException as error:
-            is_known = isinstance(error, SequenceConflictError) or getattr(error, "outcome_known", False)
+            is_known = isinstance(error, SequenceConflictError | EngineUnavailableError)
+            is_known = is_known and not isinstance(error, OutcomeUnknownError)
             (self._ledger.refused if is_known else self._ledger.in_doubt)(key, data, error)
             raise
         after = fold(state, data)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import warnings
 from functools import cache
 
 import docker
@@ -20,6 +22,14 @@ def require_docker() -> None:
 
 @cache
 def _missing() -> str:
+    with warnings.catch_warnings():  # docker leaves the socket of an attempt that failed to the garbage collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        reason = _reason()
+        gc.collect()
+    return reason
+
+
+def _reason() -> str:
     try:
         client = docker.from_env()
     except DockerException as error:

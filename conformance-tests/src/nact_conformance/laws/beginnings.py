@@ -1,4 +1,4 @@
-"""O: the origin of a journal. It may begin with a tombstone, as the copy of a shortened journal does."""
+"""A: how a journal begins. It may begin with a tombstone, as the copy of a shortened journal does."""
 
 from __future__ import annotations
 

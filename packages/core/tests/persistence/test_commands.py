@@ -171,7 +171,7 @@ async def test_a_command_id_that_is_no_text_is_a_corrupt_journal() -> None:
     assert error.sequence_number == 1
 
 
-@pytest.mark.parametrize("commands", [[], {"a": 1}, {"a": ["1"]}, {"a": [True, None]}], ids=repr)
+@pytest.mark.parametrize("commands", [[], {"a": 1}, {"a": []}, {"a": ["1"]}, {"a": [True, None]}], ids=repr)
 async def test_a_snapshot_with_unreadable_commands_is_a_corrupt_journal(commands: Any) -> None:
     engine, judge = RiggedEngine(), Judge(Decision.STOP)
     event = PersistedEvent(key="k", sequence_number=1, data=1)
@@ -187,7 +187,7 @@ async def test_a_snapshot_with_unreadable_commands_is_a_corrupt_journal(commands
 
 def test_of_more_commands_than_there_is_room_for_the_latest_are_taken_from_a_snapshot() -> None:
     commands = Commands(2)
-    commands.restore({COMMANDS: {"a": [1], "b": [2], "c": [3]}})
+    commands.restore({COMMANDS: {"c": [3], "a": [1], "b": [2]}})
     assert [commands.seen(command_id) for command_id in "abc"] == [(), (2,), (3,)]
 
 

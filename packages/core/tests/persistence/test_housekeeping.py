@@ -12,6 +12,7 @@ from nact import (
     EngineUnavailableError,
     PersistentContext,
     PersistUsageError,
+    Retention,
     SequenceConflictError,
     configure_persistence,
     dispatch,
@@ -213,6 +214,119 @@ async def test_where_another_process_went_on_nothing_is_deleted(step: Step) -> N
         assert isinstance(error, SequenceConflictError)
         await stopped(ref)
     assert await lived(other) == 10
+
+
+@pytest.mark.parametrize("step", [forget, erase], ids=["forget_events", "erase"])
+async def test_where_another_process_has_persisted_nothing_is_changed(step: Step) -> None:
+    engine, judge = RiggedEngine(), Judge(Decision.RESUME)
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = summing(system, on_crash=judge)
+        await ask(ref, 7)
+        other = RiggedEngine(engine._storage)
+        assert await lived(other, 1) == 8
+        dispatch(ref, step)
+        _, error = await judge.fault()
+        assert isinstance(error, SequenceConflictError)
+        await stopped(ref)
+    assert await kept(other) == []
+    assert await contents(other, "k") == [(1, 7), (2, 1)]
+
+
+@pytest.mark.parametrize("method", ["snapshot", "forget_events"])
+async def test_an_event_that_is_persisted_meanwhile_isnt_counted_into_the_state(method: str) -> None:
+    async def both(total: int, ctx: PersistentContext[Any, int]) -> int:
+        late = getattr(ctx, method)()
+        await ctx.persist(5)
+        with pytest.raises(PersistUsageError, match="an event was persisted meanwhile"):
+            await late
+        return total + 5
+
+    engine = RiggedEngine()
+    assert await lived(engine, 1, both) == 6
+    assert await kept(engine) == []
+    assert await lived(engine) == 6
+
+
+async def test_a_persist_waits_until_events_are_forgotten() -> None:
+    async def both(total: int, ctx: PersistentContext[Any, int]) -> int:
+        await asyncio.gather(ctx.forget_events(), ctx.persist(5))
+        return total + 5
+
+    engine = RiggedEngine()
+    assert await lived(engine, 1, both) == 6
+    assert await contents(engine, "k") == [(1, None), (2, 5)]
+    assert await lived(engine) == 6
+
+
+async def test_an_erasure_that_goes_on_after_its_message_is_recovered_from() -> None:
+    engine, judge = RiggedEngine(), Judge(Decision.RESUME)
+    begun: list[asyncio.Task[Any]] = []
+
+    async def careless(total: int, ctx: PersistentContext[Any, int]) -> int:
+        begun.append(asyncio.ensure_future(ctx.erase()))
+        await engine.before_snapshot.arrival()
+        return total
+
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = summing(system, on_crash=judge)
+        await ask(ref, 7)
+        engine.before_snapshot.shut()
+        dispatch(ref, careless)
+        await judge.fault()
+        engine.before_snapshot.open()
+        assert await ask(ref, 2) == 2
+        await begun[0]
+    assert await lived(engine) == 2
+
+
+async def test_nothing_is_persisted_after_an_erasure_in_the_same_message() -> None:
+    async def both(total: int, ctx: PersistentContext[Any, int]) -> int:
+        total = await ctx.erase()
+        with pytest.raises(PersistUsageError, match="this message has erased the journal"):
+            await ctx.persist(5)
+        return total
+
+    assert await lived(RiggedEngine(), 1, both, 3) == 3
+
+
+async def test_a_mutable_initial_state_is_no_state_to_go_on_with() -> None:
+    async def handler(state: list[str], msg: str, ctx: PersistentContext[str, str]) -> list[str]:
+        if msg == "erase":
+            with pytest.raises(PersistUsageError, match="initial_state in place"):
+                await ctx.erase()
+            remaining = ["nobody"]
+            state = await ctx.erase(remaining)
+            assert state is not remaining
+        elif msg != "get":
+            if not ctx.recovering:
+                await ctx.persist(msg)
+            state.append(msg)  # in place
+        dispatch(ctx.sender, list(state))
+        return state
+
+    engine = RiggedEngine()
+    async with start(configure_persistence(engine, close=False)) as system:
+        ref = spawn_persistent(system, handler, key="k", initial_state=[])
+        await ask(ref, "Ada")
+        assert await ask(ref, "erase") == ["nobody"]
+    snapshot = await engine.latest_snapshot("k")
+    assert snapshot is not None
+    assert snapshot.data == ["nobody"]
+
+
+async def test_snapshots_of_one_number_count_once_for_retention() -> None:
+    engine = RiggedEngine()
+    await lived(engine, 1, snap, snap, 1, snap, snapshot_every=100, retention=Retention(2))
+    assert await kept(engine) == [1, 2]
+
+
+async def test_a_state_without_an_event_cant_remain() -> None:
+    async def close(total: int, ctx: PersistentContext[Any, int]) -> int:
+        with pytest.raises(PersistUsageError, match="nothing was ever persisted"):
+            await ctx.erase(-1)
+        return total
+
+    assert await lived(RiggedEngine(), close) == 0
 
 
 async def test_a_key_without_events_is_erased_at_once() -> None:

@@ -59,8 +59,9 @@ class Commands:
         commands = metadata.get(COMMANDS, {})
         if type(commands) is not dict or not all(map(_are_numbers, commands.values())):
             raise ValueError(f"the metadata's {COMMANDS} must be lists of sequence numbers, not {commands!r:.200}")
-        latest = list(commands.items())[-self._limit :]
-        self._numbers = {command_id: tuple(numbers) for command_id, numbers in latest}
+        # By their last numbers: not every storage keeps the order of a JSON object.
+        latest = sorted(((tuple(numbers), command_id) for command_id, numbers in commands.items()), key=_last_number)
+        self._numbers = {command_id: numbers for numbers, command_id in latest[-self._limit :]}
 
     def forget(self) -> None:
         """Forgets all commands."""
@@ -105,5 +106,9 @@ def checked_command_id(command_id: str) -> str:
     return command_id
 
 
+def _last_number(command: tuple[tuple[int, ...], str]) -> int:
+    return command[0][-1]
+
+
 def _are_numbers(value: object) -> bool:
-    return type(value) is list and all(type(number) is int for number in value)
+    return type(value) is list and len(value) > 0 and all(type(number) is int for number in value)

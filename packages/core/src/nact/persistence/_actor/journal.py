@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -28,7 +29,7 @@ from nact.persistence._actor.housekeeping import Housekeeping
 from nact.persistence._actor.reading import Reader, first_event_from
 from nact.persistence._actor.recovery import fold_state, recover_state
 from nact.persistence._actor.recovery_slots import RecoverySlot
-from nact.persistence._actor.snapshots import JournalChangedError, Snapshots
+from nact.persistence._actor.snapshots import Snapshots
 from nact.persistence._actor.writes import all_done, is_harmless, tracked
 from nact.persistence.context import NOT_GIVEN, PersistentContext, ReplayContext
 from nact.persistence.engine import AtomicBatches
@@ -171,6 +172,7 @@ class Journal:
     def _go_live(self, reader: Reader) -> None:
         self.sequence_number, self.event_id = reader.position, reader.event_id
         self.out_of_sync = self.current = self.replayed = None
+        self._state_to_return = NOT_GIVEN
         self._has_persisted = False
         self.recovered = True
         if self.snapshots is not None:
@@ -344,15 +346,17 @@ class Journal:
 
     def snapshot(self, context: PersistentContext[Any, Any], state: Any) -> Coroutine[Any, Any, PersistedSnapshot]:
         self._check_may_write(context)
-        return tracked(self._snapshot(self._current_state("snapshot", state)), self._writes)
+        return tracked(self._snapshot(self.sequence_number, self._current_state("snapshot", state)), self._writes)
 
     def forget_events(self, context: PersistentContext[Any, Any], state: Any) -> Coroutine[Any, Any, None]:
         self._check_may_write(context)
-        return tracked(self._forget_events(self._current_state("forget_events", state)), self._writes)
+        return tracked(
+            self._forget_events(self.sequence_number, self._current_state("forget_events", state)), self._writes
+        )
 
     def erase(self, context: PersistentContext[Any, Any], state: Any) -> Coroutine[Any, Any, Any]:
         self._check_may_write(context)
-        return tracked(self._erase(state), self._writes)
+        return tracked(self._erase(self.sequence_number, state), self._writes)
 
     def _current_state(self, method: str, state: Any) -> Any:
         """The state after all events so far: the given one, if this message has persisted some."""
@@ -371,51 +375,71 @@ class Journal:
             )
         return self._cell.state if state is NOT_GIVEN else state
 
-    async def _housekeeping(self) -> Housekeeping:
+    @asynccontextmanager
+    async def _housekeeping(self, number: int) -> AsyncIterator[Housekeeping]:
+        """Work on the journal up to the event `number`, the last one at the call. It counts as a write in progress."""
         if self._is_writing or self.out_of_sync is not None:
             await self._wait_for_turn()
-        if self.snapshots is not None:
-            await self.snapshots.settled()
-        return Housekeeping(self.key, self.persistence, self.options, self.sequence_number, self.event_id)
-
-    async def _snapshot(self, state: Any) -> PersistedSnapshot:
-        housekeeping = await self._housekeeping()
-        snapshot = await housekeeping.snapshot(state, self.commands.metadata())
-        if self.snapshots is not None:
-            self.snapshots.note_stored(self.sequence_number)
-        return snapshot
-
-    async def _forget_events(self, state: Any) -> None:
-        housekeeping = await self._housekeeping()
+        if self.sequence_number != number:
+            raise PersistUsageError("an event was persisted meanwhile: await ctx.persist before this")
+        self._is_writing = True
         try:
-            await housekeeping.forget_events(state, self.commands.metadata())
-        except (SequenceConflictError, JournalChangedError) as error:
-            self.out_of_sync = error
-            raise
-        if self.snapshots is not None:
-            self.snapshots.note_stored(self.sequence_number)
+            if self.snapshots is not None:
+                await self.snapshots.settled()
+            yield Housekeeping(self.key, self.persistence, self.options, number, self.event_id)
+        finally:
+            self._end_write()
 
-    async def _erase(self, state: Any) -> Any:
-        housekeeping = await self._housekeeping()
+    async def _snapshot(self, number: int, state: Any) -> PersistedSnapshot:
+        async with self._housekeeping(number) as housekeeping:
+            snapshot = housekeeping.snapshot(state, self.commands.metadata())
+            await housekeeping.store(snapshot)
+            if self.snapshots is not None:
+                self.snapshots.note_stored(number)
+            return snapshot
+
+    async def _forget_events(self, number: int, state: Any) -> None:
+        async with self._housekeeping(number) as housekeeping:
+            housekeeping.check_may_delete()
+            try:
+                await housekeeping.replace_events(housekeeping.snapshot(state, self.commands.metadata()))
+            except SequenceConflictError as error:
+                self.out_of_sync = error
+                raise
+            if self.snapshots is not None:
+                self.snapshots.note_stored(number)
+
+    async def _erase(self, number: int, state: Any) -> Any:
         if state is NOT_GIVEN:
             state = await self._initial_state()
-        self._has_persisted = True  # the journal no longer holds what the cell's state stands on
-        try:
-            await housekeeping.erase(state)
-        except PersistUsageError:
-            raise
-        except BaseException as error:
-            self.out_of_sync = error  # the journal may hold the snapshot of `state`, or still everything
-            raise
-        self.commands.forget()
-        if self.snapshots is not None:
-            self.snapshots.begin(self.sequence_number)
-        self._state_to_return = state
-        return state
+        elif number == 0:
+            raise PersistUsageError(f"ctx.erase(state) needs an event: nothing was ever persisted under {self.key!r}")
+        if number == 0:
+            return state
+        async with self._housekeeping(number) as housekeeping:
+            housekeeping.check_may_delete()
+            snapshot = housekeeping.snapshot(state, {})
+            remaining = housekeeping.state_of(snapshot)
+            self._has_persisted = True  # the journal no longer holds what the cell's state stands on
+            try:
+                await housekeeping.replace_everything(snapshot)
+            except BaseException as error:
+                self.out_of_sync = error  # the journal may hold the snapshot of `state`, or still everything
+                raise
+            self.commands.forget()
+            if self.snapshots is not None:
+                self.snapshots.begin(number)
+            self._state_to_return = remaining
+            return remaining
 
     async def _initial_state(self) -> Any:
         options = self._cell.options
         if options.initial_state_func is None:
+            if not is_immutable(options.initial_state):
+                raise PersistUsageError(
+                    "handlers may have changed initial_state in place, so it may hold what is to be erased: give "
+                    "ctx.erase the state that remains, or spawn the actor with initial_state_func"
+                )
             return options.initial_state
         state = options.initial_state_func(ReplayContext(self._cell, NOBODY, self))
         return await state if hasattr(state, "__await__") else state
@@ -466,6 +490,10 @@ class Journal:
             raise PersistUsageError(
                 f"{cell.ref.path} has handled the message that this ctx belongs to. Await ctx.persist before the "
                 "handler returns; a task that outlives the message sends the actor a new one, and that persists"
+            )
+        if self._state_to_return is not NOT_GIVEN:
+            raise PersistUsageError(
+                "this message has erased the journal: return what ctx.erase returned, and persist in another message"
             )
 
     def _check_writes_done(self) -> None:

@@ -70,7 +70,11 @@ class Snapshots:
     def note_stored(self, sequence_number: int) -> None:
         """Notes that a snapshot with this sequence number was stored."""
         self._last = sequence_number
-        self._kept.append(sequence_number)
+        self._keep(sequence_number)
+
+    def _keep(self, sequence_number: int) -> None:
+        if not self._kept or self._kept[-1] != sequence_number:  # of one number, the storage has one snapshot
+            self._kept.append(sequence_number)
 
     def take(
         self, cell: Cell, state: Any, sequence_number: int, event_id: str | None, metadata: Mapping[str, Any]
@@ -95,7 +99,7 @@ class Snapshots:
         try:
             await first_step()
             await store_snapshot(self._persistence, snapshot)
-            self._kept.append(snapshot.sequence_number)
+            self._keep(snapshot.sequence_number)
             if self._options.retention is not None:
                 await self._retain(self._options.retention, snapshot)
         except JournalChangedError as overtaken:
