@@ -156,7 +156,8 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
                 give it: the snapshot is of the state that the handler was called with.
 
         Raises:
-            PersistUsageError: The engine keeps no snapshots, nothing was ever persisted, or `state` is missing.
+            PersistUsageError: The engine keeps no snapshots, nothing was ever persisted, `state` is missing, or an event
+                was persisted after the call.
             InvalidEventError: The state can't be stored exactly.
             EngineUnavailableError: The engine can't reach its storage.
         """
@@ -173,14 +174,17 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
 
         Raises:
             PersistUsageError: As for `snapshot`; also if the engine can't delete events.
+            SequenceConflictError: Another process has written to the key. Nothing was changed, and the actor will stop.
+            InvalidEventError, EngineUnavailableError: See `snapshot`.
         """
         return self._journal.forget_events(self, state)
 
     def erase(self, state: State = NOT_GIVEN) -> Coroutine[Any, Any, State]:
         """Deletes all events and snapshots of the key for good, and returns the state to go on with.
 
-        The handler has to return this state, as in `return await ctx.erase()`. A snapshot of it replaces everything
-        else, and the actor starts with it from now on. Sequence numbers continue. Remembered commands are forgotten.
+        The handler has to return this state, as in `return await ctx.erase()`, and can persist nothing in this message
+        any more. A snapshot of the state replaces everything else, and the actor starts with it from now on. Sequence
+        numbers continue. Remembered commands are forgotten.
 
         If it is interrupted, some of the past may still be stored: the actor recovers, and has to be told again.
 
@@ -189,7 +193,9 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
                 be erased.
 
         Raises:
-            PersistUsageError: The engine keeps no snapshots, or can't delete events.
+            PersistUsageError: The engine keeps no snapshots, or can't delete events; or no state was given, and handlers
+                may have changed `initial_state` in place.
+            SequenceConflictError, InvalidEventError, EngineUnavailableError: See `forget_events`.
         """
         return self._journal.erase(self, state)
 
