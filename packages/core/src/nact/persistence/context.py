@@ -156,8 +156,8 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
                 give it: the snapshot is of the state that the handler was called with.
 
         Raises:
-            PersistUsageError: The engine keeps no snapshots, nothing was ever persisted, `state` is missing, or an event
-                was persisted after the call.
+            PersistUsageError: The engine keeps no snapshots, nothing was ever persisted, `state` is missing, or another
+                event was persisted after the call.
             InvalidEventError: The state can't be stored exactly.
             EngineUnavailableError: The engine can't reach its storage.
         """
@@ -193,8 +193,8 @@ class PersistentContext(Context[Msg], Generic[Msg, Event], eq=False, frozen=True
                 be erased.
 
         Raises:
-            PersistUsageError: The engine keeps no snapshots, or can't delete events; or no state was given, and handlers
-                may have changed `initial_state` in place.
+            PersistUsageError: The engine keeps no snapshots, or can't delete events; or no state was given, and
+                `initial_state` may have been changed in place.
             SequenceConflictError, InvalidEventError, EngineUnavailableError: See `forget_events`.
         """
         return self._journal.erase(self, state)
