@@ -20,7 +20,7 @@ CONTAINERS = nox.project.load_toml(PACKAGES[KIT].folder / "pyproject.toml")["pro
 ]
 # One class of each engine's `test_laws.py`.
 IN_SHORT = "TestFile or TestNewestServer or TestMotorOnReplicaSet"
-GONE_WITH_ITS_PROCESS = [*[f"P-0{number}" for number in range(1, 8)], "P-11", "L-16"]
+GONE_WITH_ITS_PROCESS = ["A-12", "L-16", "N-13", *[f"P-0{number}" for number in range(1, 8)], "P-11"]
 IN_MEMORY = [
     "--engine-url=memory://laws",
     *[f"--conformance-declare={law}:a journal in memory ends with its process" for law in GONE_WITH_ITS_PROCESS],
