@@ -63,6 +63,30 @@ def pytest_command(*options: str) -> list[str]:
     return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
 
 
+LAWS_OF_A_SERVER = """
+from nact_conformance.containers import RedisStorage, require_docker
+from nact_conformance.suite import ConformanceSuite
+
+require_docker(for_module=True)
+
+class TestServer(ConformanceSuite):
+    def storage(self):
+        return RedisStorage()
+"""
+
+
+@pytest.mark.parametrize(("ci", "status"), [("", 0), ("true", 2)], ids=["laptop", "CI"])
+def test_laws_without_docker_are_skipped_as_a_module_but_in_ci_they_fail(tmp_path: Path, ci: str, status: int) -> None:
+    (tmp_path / "test_laws.py").write_text(LAWS_OF_A_SERVER, encoding="utf-8")
+    (tmp_path / "test_other.py").write_text("def test_other(): pass", encoding="utf-8")
+    (tmp_path / "pytest.ini").touch()
+    env = {**os.environ, "CI": ci, "DOCKER_HOST": f"unix://{tmp_path}/nowhere.sock"}
+    command = pytest_command("-rs")
+    ran = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == status, ran.stdout
+    assert "no Docker engine: " in ran.stdout or "CI must have a Docker engine: " in ran.stdout
+
+
 @pytest.mark.servers
 @pytest.mark.usefixtures("docker_engine")
 def test_the_guides_server_in_a_container_tries_the_laws_of_faults(folder: Path) -> None:

@@ -8,9 +8,10 @@ from mongo_servers.back_door import MongoBackDoor
 from mongo_servers.servers import REPLICA_SET, STANDALONE
 
 from nact.persistence import PersistenceEngine
-from nact_conformance.containers import MongoStorage
+from nact_conformance.containers import MongoStorage, require_docker
 from nact_conformance.suite import BackDoor, ConformanceSuite
 
+require_docker(for_module=True)
 pytestmark = pytest.mark.usefixtures("containers")
 
 

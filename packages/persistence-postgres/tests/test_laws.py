@@ -7,9 +7,10 @@ from postgres_servers.back_door import PostgresBackDoor
 from postgres_servers.servers import NEWEST, OLDEST, POOLED
 
 from nact.persistence import PersistenceEngine
-from nact_conformance.containers import PgBouncerStorage, PostgresStorage
+from nact_conformance.containers import PgBouncerStorage, PostgresStorage, require_docker
 from nact_conformance.suite import BackDoor, ConformanceSuite
 
+require_docker(for_module=True)
 pytestmark = pytest.mark.usefixtures("containers")
 
 

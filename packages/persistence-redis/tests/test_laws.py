@@ -10,9 +10,10 @@ from redis_servers.cluster import RedisCluster
 from redis_servers.servers import CLUSTER, NEWEST, OLDEST, VALKEY
 
 from nact.persistence import PersistenceEngine
-from nact_conformance.containers import RedisStorage
+from nact_conformance.containers import RedisStorage, require_docker
 from nact_conformance.suite import BackDoor, ConformanceSuite
 
+require_docker(for_module=True)
 pytestmark = pytest.mark.usefixtures("containers")
 
 

@@ -12,12 +12,18 @@ import pytest
 from docker.errors import DockerException
 
 
-def require_docker() -> None:
-    """Returns if containers can be run. If not, the test is skipped; in CI, which would miss it, it fails."""
+def require_docker(*, for_module: bool = False) -> None:
+    """Returns if containers can be run. If not, the test is skipped; in CI, which would miss it, it fails.
+
+    Args:
+        for_module: Called at the top of a module of tests, and skips all of them. A suite of laws that isn't even
+            collected leaves the session's exit status alone; one whose laws are skipped one by one has no verdict, and
+            the session fails.
+    """
     if reason := _missing():
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI must have a Docker engine: {reason}")
-        pytest.skip(f"no Docker engine: {reason}")
+        pytest.skip(f"no Docker engine: {reason}", allow_module_level=for_module)
 
 
 @cache

@@ -1,5 +1,6 @@
 """`apply=`: events are folded, and the handler sees messages only."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +18,17 @@ from nact import (
     dispatch,
     spawn_persistent,
     start,
+    stop,
+    stopped,
 )
 from nact._actor.life import initial_state_of
 from nact.persistence import PersistedEvent
 from nact.persistence._actor.reading import Start
 from nact.persistence._actor.recovery import fold_state
+from nact.persistence._actor.recovery_slots import RecoverySlot
+from nact.persistence.actor import persistence_of
 
-from .doubles import Judge, RiggedEngine, ask, contents, same, write
+from .doubles import PATIENCE, Judge, RiggedEngine, ask, contents, same, write
 
 pytestmark = pytest.mark.anyio
 
@@ -144,6 +149,61 @@ async def test_an_actor_that_is_unsure_of_its_last_write_catches_up_with_apply()
     assert {type(msg) for msg in handled} == {Withdraw}
 
 
+class Counting(RiggedEngine):
+    """Notes the keys that are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def events(self, key: str, **window: Any) -> AsyncIterator[PersistedEvent]:
+        self.read.append(key)
+        return super().events(key, **window)
+
+
+async def test_an_actor_that_is_stopped_before_its_turn_reads_nothing() -> None:
+    engine = Counting()
+    async with start(configure_persistence(engine, max_recoveries=1)) as system:
+        engine.before_read.shut()
+        first = spawn_persistent(system, account, key="first", initial_state=1, apply=evolve, codec=EVENTS)
+        await engine.before_read.arrival()
+        second = spawn_persistent(system, account, key="second", initial_state=1, apply=evolve, codec=EVENTS)
+        await asyncio.sleep(0)  # the second one begins, and waits for its turn
+        stop(second)
+        engine.before_read.open()
+        assert await ask(first, Withdraw(1)) == ("done", 0)
+        await stopped(second)
+    assert engine.read == ["first"]
+
+
+async def test_a_fresh_initial_state_may_wait_for_an_actor_that_recovers() -> None:
+    """The place among those that recover is lent meanwhile: there is one, and the other actor needs it."""
+    async with start(configure_persistence(RiggedEngine(), max_recoveries=1)) as system:
+        asked: list[Any] = []
+
+        async def initial_state(ctx: PersistentContext[Any, int]) -> list[int]:
+            asked.append(
+                await ask(spawn_persistent(system, account, key=f"{len(asked)}", initial_state=7), Withdraw(9))
+            )
+            return []
+
+        def append(state: list[int], event: int) -> list[int]:
+            return [*state, event]
+
+        async def handler(state: list[int], msg: Any, ctx: PersistentContext[Any, int]) -> list[int]:
+            dispatch(ctx.sender, None)
+            return state
+
+        ref = spawn_persistent(system, handler, key="k", initial_state_func=initial_state, apply=append)
+        await ask(ref)
+        cell: Any = ref._target
+        slot = RecoverySlot(persistence_of(system).recoveries)
+        cell.state = []
+        work = fold_state(cell, cell.journal, Twice(), append, slot)  # type: ignore[arg-type]
+        assert await asyncio.wait_for(slot.holding(work), PATIENCE)
+        assert (cell.state, asked) == ([2], [("refused", 7)] * 2)
+
+
 class Twice:
     """A reader whose journal turns out to be another one half-way."""
 
@@ -172,7 +232,8 @@ async def test_what_begins_again_begins_with_a_fresh_initial_state() -> None:
         assert await ask(ref, "started") is None
         cell: Any = ref._target
         cell.state = await initial_state_of(cell)
-        assert await fold_state(cell, cell.journal, Twice(), append)  # type: ignore[arg-type]
+        slot = RecoverySlot(asyncio.Semaphore())
+        assert await fold_state(cell, cell.journal, Twice(), append, slot)  # type: ignore[arg-type]
         assert cell.state == [2]
 
 

@@ -185,6 +185,13 @@ async def test_a_snapshot_with_unreadable_commands_is_a_corrupt_journal(commands
     assert isinstance(error, CorruptJournalError)
 
 
+def test_a_snapshot_without_commands_leaves_none() -> None:
+    commands = Commands(2)
+    commands.restore({COMMANDS: {"a": [1]}})
+    commands.restore({})
+    assert commands.seen("a") == ()
+
+
 def test_of_more_commands_than_there_is_room_for_the_latest_are_taken_from_a_snapshot() -> None:
     commands = Commands(2)
     commands.restore({COMMANDS: {"c": [3], "a": [1], "b": [2]}})

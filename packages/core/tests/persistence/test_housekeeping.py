@@ -316,13 +316,13 @@ async def test_a_mutable_initial_state_is_no_state_to_go_on_with() -> None:
 
 async def test_snapshots_of_one_number_count_once_for_retention() -> None:
     engine = RiggedEngine()
-    await lived(engine, 1, snap, snap, 1, snap, snapshot_every=100, retention=Retention(2))
-    assert await kept(engine) == [1, 2]
+    await lived(engine, 1, 1, snap, snap, 1, 1, snapshot_every=2, retention=Retention(2))
+    assert await kept(engine) == [2, 4]
 
 
 async def test_a_state_without_an_event_cant_remain() -> None:
     async def close(total: int, ctx: PersistentContext[Any, int]) -> int:
-        with pytest.raises(PersistUsageError, match="nothing was ever persisted"):
+        with pytest.raises(PersistUsageError, match="nothing is stored"):
             await ctx.erase(-1)
         return total
 

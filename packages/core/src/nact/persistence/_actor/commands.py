@@ -56,7 +56,10 @@ class Commands:
         Raises:
             ValueError: The metadata holds something else in their place.
         """
-        commands = metadata.get(COMMANDS, {})
+        commands = metadata.get(COMMANDS)
+        if commands is None:
+            self.forget()
+            return
         if type(commands) is not dict or not all(map(_are_numbers, commands.values())):
             raise ValueError(f"the metadata's {COMMANDS} must be lists of sequence numbers, not {commands!r:.200}")
         # By their last numbers: not every storage keeps the order of a JSON object.

@@ -25,7 +25,7 @@ from nact.errors import PersistUsageError, SequenceConflictError
 from nact.persistence._actor.catching_up import catch_up, is_immutable
 from nact.persistence._actor.commands import Commands, checked_command_id, metadata_of
 from nact.persistence._actor.configuration import Persistence, Writer
-from nact.persistence._actor.housekeeping import Housekeeping
+from nact.persistence._actor.housekeeping import Housekeeping, current_state
 from nact.persistence._actor.reading import Reader, first_event_from
 from nact.persistence._actor.recovery import fold_state, recover_state
 from nact.persistence._actor.recovery_slots import RecoverySlot
@@ -56,9 +56,9 @@ class Journal:
     live_context: ClassVar[type[PersistentContext[Any, Any]]] = PersistentContext
 
     __slots__ = (
-        "_cell", "_end_waiter", "_has_ended", "_has_persisted", "_in_doubt", "_is_writing", "_predecessor",
-        "_stands_on", "_state_to_return", "_write_waiter", "_writes", "commands", "current", "event_id", "key",
-        "options", "out_of_sync", "outage", "persistence", "recovered", "replayed", "sequence_number", "snapshots",
+        "_end_waiter", "_has_ended", "_in_doubt", "_predecessor", "_stands_on", "_write_waiter", "_writes", "cell",
+        "commands", "current", "event_id", "has_persisted", "is_writing", "key", "options", "out_of_sync", "outage",
+        "persistence", "recovered", "replayed", "sequence_number", "snapshots", "state_to_return",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0915 - a line for each slot
@@ -77,13 +77,15 @@ class Journal:
         self.replayed: PersistedEvent | None = None
         """The event that is being replayed."""
         self.commands = Commands(options.remember_commands)
-        self._state_to_return: Any = NOT_GIVEN  # what the handler must return, after it has erased the journal
+        self.state_to_return: Any = NOT_GIVEN
+        """The state that the handler has to return, after it has erased the journal."""
         self.out_of_sync: BaseException | None = None
         """The reason why memory may disagree with the journal; `None` while they agree."""
         self.snapshots = None if options.snapshot_every is None else Snapshots(key, persistence, options)
         self._writes: list[CoroutineType[Any, Any, Any]] = []  # begun by the message in progress
-        self._is_writing = self._has_ended = False
-        self._has_persisted = False  # whether the message in progress has stored anything
+        self.is_writing = self._has_ended = False
+        self.has_persisted = False
+        """Whether the message in progress has changed what is stored."""
         self._stands_on: int | None = None  # the last event in the state of a failed message; None if that is uncertain
         self.outage: Outage | None = None
         self._in_doubt: deque[str] | None = None  # ids of events whose writes may still arrive
@@ -93,23 +95,23 @@ class Journal:
 
     def bind(self, cell: Cell) -> None:
         """Called once, by the cell that owns the journal."""
-        self._cell = cell
+        self.cell = cell
 
     def new_context(self, sender: ActorRef[Any]) -> PersistentContext[Any, Any]:
         make: type[PersistentContext[Any, Any]] = PersistentContext if self.recovered else ReplayContext
-        self.current = context = make(self._cell, sender, self)
+        self.current = context = make(self.cell, sender, self)
         return context
 
     # --- the life of the actor ---------------------------------------------------------------------------------------
 
     def claim(self) -> None:
         """Makes the actor the only writer of its key in this system."""
-        self._predecessor = self.persistence.claim(self.key, self._cell)
+        self._predecessor = self.persistence.claim(self.key, self.cell)
 
     def release(self) -> None:
         """Called when the actor has ended: another one may write to its key from now on."""
         self.current = None
-        self.persistence.release(self.key, self._cell, self._running_predecessor())
+        self.persistence.release(self.key, self.cell, self._running_predecessor())
         self._has_ended = True
         if self._end_waiter is not None:
             self._end_waiter.set_result(None)
@@ -122,10 +124,10 @@ class Journal:
         """
         if self.outage is not None and self.outage.delay:
             delay, self.outage.delay = self.outage.delay, 0.0
-            await self._cell.unless_stopped(asyncio.sleep(delay))
+            await self.cell.unless_stopped(asyncio.sleep(delay))
         while (predecessor := self._running_predecessor()) is not None and predecessor.journal is not None:
             await predecessor.journal.ended()
-        while self._is_writing:
+        while self.is_writing:
             await self._write_done()
         reader = Reader(self.persistence, self.key, self.key, self.options)
         observer = self.persistence.observer
@@ -140,11 +142,11 @@ class Journal:
 
     def _recovery(self, reader: Reader, slot: RecoverySlot) -> Coroutine[Any, Any, bool]:
         if self.options.apply is not None:
-            return fold_state(self._cell, self, reader, self.options.apply)
-        return recover_state(self._cell, self, reader, self.new_context(NOBODY), slot)
+            return fold_state(self.cell, self, reader, self.options.apply, slot)
+        return recover_state(self.cell, self, reader, self.new_context(NOBODY), slot)
 
     def _catching_up(self, reader: Reader, slot: RecoverySlot) -> Coroutine[Any, Any, bool]:
-        return catch_up(self._cell, self, reader, self.new_context(NOBODY), slot)
+        return catch_up(self.cell, self, reader, self.new_context(NOBODY), slot)
 
     async def _catch_up(self) -> bool:
         """Brings the state up to date by reading only the events after it, where that is certainly right.
@@ -152,7 +154,7 @@ class Journal:
         Returns:
             False if it isn't certain, or failed: the actor has to recover.
         """
-        if self._is_writing or self._stands_on != self.sequence_number or not is_immutable(self._cell.state):
+        if self.is_writing or self._stands_on != self.sequence_number or not is_immutable(self.cell.state):
             return False
         reader = Reader.after(self.persistence, self.key, self.options, self.sequence_number, self.event_id)
         observer = self.persistence.observer
@@ -172,11 +174,11 @@ class Journal:
     def _go_live(self, reader: Reader) -> None:
         self.sequence_number, self.event_id = reader.position, reader.event_id
         self.out_of_sync = self.current = self.replayed = None
-        self._state_to_return = NOT_GIVEN
-        self._has_persisted = False
+        self.state_to_return = NOT_GIVEN
+        self.has_persisted = False
         self.recovered = True
         if self.snapshots is not None:
-            self.after_message(self._cell, self._cell.state)
+            self.after_message(self.cell, self.cell.state)
 
     def _running_predecessor(self) -> Writer | None:
         """The last actor that wrote to this key, if it hasn't ended yet."""
@@ -200,7 +202,7 @@ class Journal:
             self._check_state_returned(state)
         if self.out_of_sync is not None:
             return self.out_of_sync
-        self._has_persisted = False
+        self.has_persisted = False
         if self.snapshots is not None and self.snapshots.are_due(self.sequence_number):
             self.snapshots.take(cell, state, self.sequence_number, self.event_id, self.commands.metadata())
             # An engine that never waits would let no other snapshot be stored during a burst of messages.
@@ -213,14 +215,14 @@ class Journal:
         if self._writes:
             self._check_writes_done()
             self._check_state_returned(NOT_GIVEN)
-        if self._has_persisted and self.out_of_sync is None:
+        if self.has_persisted and self.out_of_sync is None:
             self.out_of_sync = PersistUsageError("the handler raised after it had persisted")
-        self._stands_on = None if self._has_persisted else self.sequence_number
-        self._has_persisted = False
+        self._stands_on = None if self.has_persisted else self.sequence_number
+        self.has_persisted = False
 
     async def after_supervision(self) -> None:
         """Follows the policy's decision about a fault. An actor that is out of sync never just resumes."""
-        cell = self._cell
+        cell = self.cell
         if cell.is_stopping:
             return
         if isinstance(self.out_of_sync, SequenceConflictError):
@@ -276,10 +278,10 @@ class Journal:
         return tracked(self._persist_all(self.persistence.engine, events, tags, metadata), self._writes)
 
     async def _persist(self, msg: Any, tags: Collection[str], metadata: Mapping[str, Any] | None) -> PersistedEvent:
-        if self._is_writing or self.out_of_sync is not None:
+        if self.is_writing or self.out_of_sync is not None:
             await self._wait_for_turn()
         event = self._event(msg, tags, metadata, 1)
-        self._is_writing = True
+        self.is_writing = True
         try:
             await self._observed(self.persistence.engine.persist(event), 1)
         except BaseException as error:
@@ -293,12 +295,12 @@ class Journal:
     async def _persist_all(
         self, engine: AtomicBatches, msgs: Sequence[Any], tags: Collection[str], metadata: Mapping[str, Any] | None
     ) -> Sequence[PersistedEvent]:
-        if self._is_writing or self.out_of_sync is not None:
+        if self.is_writing or self.out_of_sync is not None:
             await self._wait_for_turn()
         if not msgs:
             return []
         events = [self._event(msg, tags, metadata, place) for place, msg in enumerate(msgs, 1)]
-        self._is_writing = True
+        self.is_writing = True
         try:
             await self._observed(engine.persist_all(events), len(events))
         except BaseException as error:
@@ -319,7 +321,7 @@ class Journal:
         return observed(write, observer.persisting(self.key, self.sequence_number + 1, count))
 
     async def _wait_for_turn(self) -> None:
-        while self._is_writing:
+        while self.is_writing:
             await self._write_done()
         if self.out_of_sync is not None:
             raise PersistUsageError("an earlier persist failed; this one isn't tried") from self.out_of_sync
@@ -346,107 +348,38 @@ class Journal:
 
     def snapshot(self, context: PersistentContext[Any, Any], state: Any) -> Coroutine[Any, Any, PersistedSnapshot]:
         self._check_may_write(context)
-        return tracked(self._snapshot(self.sequence_number, self._current_state("snapshot", state)), self._writes)
+        return tracked(Housekeeping(self).snapshot(current_state(self, "snapshot", state)), self._writes)
 
     def forget_events(self, context: PersistentContext[Any, Any], state: Any) -> Coroutine[Any, Any, None]:
         self._check_may_write(context)
-        return tracked(
-            self._forget_events(self.sequence_number, self._current_state("forget_events", state)), self._writes
-        )
+        return tracked(Housekeeping(self).forget_events(current_state(self, "forget_events", state)), self._writes)
 
     def erase(self, context: PersistentContext[Any, Any], state: Any) -> Coroutine[Any, Any, Any]:
         self._check_may_write(context)
-        return tracked(self._erase(self.sequence_number, state), self._writes)
-
-    def _current_state(self, method: str, state: Any) -> Any:
-        """The state after all events so far: the given one, if this message has persisted some."""
-        if self._is_writing:
-            raise PersistUsageError(f"await what ctx.persist returned before ctx.{method}")
-        if self.sequence_number == 0:
-            raise PersistUsageError(f"ctx.{method} needs an event: nothing was ever persisted under {self.key!r}")
-        if state is NOT_GIVEN and self._has_persisted:
-            raise PersistUsageError(
-                f"this message has persisted events: ctx.{method}(state) needs the state after them"
-            )
-        if state is not NOT_GIVEN and not self._has_persisted and state is not self._cell.state:
-            raise PersistUsageError(
-                f"this message has persisted nothing: ctx.{method}(state) takes no other state than the one that the "
-                "handler was called with"
-            )
-        return self._cell.state if state is NOT_GIVEN else state
+        return tracked(Housekeeping(self).erase(state), self._writes)
 
     @asynccontextmanager
-    async def _housekeeping(self, number: int) -> AsyncIterator[Housekeeping]:
-        """Work on the journal up to the event `number`, the last one at the call. It counts as a write in progress."""
-        if self._is_writing or self.out_of_sync is not None:
+    async def writing_after(self, number: int) -> AsyncIterator[None]:
+        """Counts as a write in progress for the length of the block, which begins after the writes before it.
+
+        Raises:
+            PersistUsageError: One of them stored an event, so that `number` isn't the last one any more.
+        """
+        if self.is_writing or self.out_of_sync is not None:
             await self._wait_for_turn()
         if self.sequence_number != number:
             raise PersistUsageError("an event was persisted meanwhile: await ctx.persist before this")
-        self._is_writing = True
+        self.is_writing = True
         try:
             if self.snapshots is not None:
                 await self.snapshots.settled()
-            yield Housekeeping(self.key, self.persistence, self.options, number, self.event_id)
+            yield
         finally:
             self._end_write()
 
-    async def _snapshot(self, number: int, state: Any) -> PersistedSnapshot:
-        async with self._housekeeping(number) as housekeeping:
-            snapshot = housekeeping.snapshot(state, self.commands.metadata())
-            await housekeeping.store(snapshot)
-            if self.snapshots is not None:
-                self.snapshots.note_stored(number)
-            return snapshot
-
-    async def _forget_events(self, number: int, state: Any) -> None:
-        async with self._housekeeping(number) as housekeeping:
-            housekeeping.check_may_delete()
-            try:
-                await housekeeping.replace_events(housekeeping.snapshot(state, self.commands.metadata()))
-            except SequenceConflictError as error:
-                self.out_of_sync = error
-                raise
-            if self.snapshots is not None:
-                self.snapshots.note_stored(number)
-
-    async def _erase(self, number: int, state: Any) -> Any:
-        if state is NOT_GIVEN:
-            state = await self._initial_state()
-        elif number == 0:
-            raise PersistUsageError(f"ctx.erase(state) needs an event: nothing was ever persisted under {self.key!r}")
-        if number == 0:
-            return state
-        async with self._housekeeping(number) as housekeeping:
-            housekeeping.check_may_delete()
-            snapshot = housekeeping.snapshot(state, {})
-            remaining = housekeeping.state_of(snapshot)
-            self._has_persisted = True  # the journal no longer holds what the cell's state stands on
-            try:
-                await housekeeping.replace_everything(snapshot)
-            except BaseException as error:
-                self.out_of_sync = error  # the journal may hold the snapshot of `state`, or still everything
-                raise
-            self.commands.forget()
-            if self.snapshots is not None:
-                self.snapshots.begin(number)
-            self._state_to_return = remaining
-            return remaining
-
-    async def _initial_state(self) -> Any:
-        options = self._cell.options
-        if options.initial_state_func is None:
-            if not is_immutable(options.initial_state):
-                raise PersistUsageError(
-                    "handlers may have changed initial_state in place, so it may hold what is to be erased: give "
-                    "ctx.erase the state that remains, or spawn the actor with initial_state_func"
-                )
-            return options.initial_state
-        state = options.initial_state_func(ReplayContext(self._cell, NOBODY, self))
-        return await state if hasattr(state, "__await__") else state
-
     def _check_state_returned(self, returned: Any) -> None:
         """Checks, after a message that erased the journal, that the handler returned the state that remains there."""
-        state, self._state_to_return = self._state_to_return, NOT_GIVEN
+        state, self.state_to_return = self.state_to_return, NOT_GIVEN
         if state is not NOT_GIVEN and returned is not state and self.out_of_sync is None:
             self.out_of_sync = PersistUsageError(
                 "the handler erased its journal: it has to return what ctx.erase returned"
@@ -457,7 +390,7 @@ class Journal:
     def _succeeded(self, count: int, last: PersistedEvent) -> None:
         self.sequence_number += count
         self.event_id = last.event_id
-        self._has_persisted = True
+        self.has_persisted = True
         self._in_doubt = None  # their numbers are taken now: they can't be stored any more
         self._end_write()
 
@@ -470,7 +403,7 @@ class Journal:
         self._end_write()
 
     def _end_write(self) -> None:
-        self._is_writing = False
+        self.is_writing = False
         if self._write_waiter is not None:
             self._write_waiter.set_result(None)
             self._write_waiter = None
@@ -481,7 +414,7 @@ class Journal:
         await asyncio.wait([self._write_waiter])  # awaited directly, it would be cancelled with any one of its waiters
 
     def _check_may_write(self, context: PersistentContext[Any, Any]) -> None:
-        cell = self._cell
+        cell = self.cell
         if not self.recovered:
             raise PersistUsageError(
                 f"{cell.ref.path} is recovering: what it handles is in the journal already. Check ctx.recovering first"
@@ -491,7 +424,7 @@ class Journal:
                 f"{cell.ref.path} has handled the message that this ctx belongs to. Await ctx.persist before the "
                 "handler returns; a task that outlives the message sends the actor a new one, and that persists"
             )
-        if self._state_to_return is not NOT_GIVEN:
+        if self.state_to_return is not NOT_GIVEN:
             raise PersistUsageError(
                 "this message has erased the journal: return what ctx.erase returned, and persist in another message"
             )

@@ -57,7 +57,7 @@ async def recover_state(  # noqa: PLR0915 - the hot path
             if isinstance(item, Start):
                 cell.state = item.state if item.sequence_number else await _initial_state(cell, initial_state, slot)
                 initial_state = NO_STATE
-                restore_commands(journal, reader, item)
+                _restore_commands(journal, reader, item)
                 continue
             msg = reader.decode(item)
             journal.replayed = item
@@ -82,7 +82,9 @@ async def recover_state(  # noqa: PLR0915 - the hot path
     return True
 
 
-async def fold_state(cell: Cell, journal: ReplayTarget, reader: Reader, apply: Callable[[Any, Any], Any]) -> bool:
+async def fold_state(
+    cell: Cell, journal: ReplayTarget, reader: Reader, apply: Callable[[Any, Any], Any], slot: RecoverySlot
+) -> bool:
     """Gives the cell the state that follows from the journal: `apply` folds the events, the handler isn't called.
 
     Returns:
@@ -91,16 +93,15 @@ async def fold_state(cell: Cell, journal: ReplayTarget, reader: Reader, apply: C
     Raises:
         CorruptJournalError: The journal can't be read, or `apply` refuses an event.
     """
+    if cell.is_stopping:
+        return False
     initial_state = cell.state
     async with aclosing(reader.read()) as items:
         async for item in items:
             if isinstance(item, Start):
-                if item.sequence_number:
-                    cell.state = item.state
-                else:
-                    cell.state = await initial_state_of(cell) if initial_state is NO_STATE else initial_state
+                cell.state = item.state if item.sequence_number else await _initial_state(cell, initial_state, slot)
                 initial_state = NO_STATE
-                restore_commands(journal, reader, item)
+                _restore_commands(journal, reader, item)
                 continue
             cell.state = apply_event(apply, cell.state, reader.decode(item), item)
             if item.metadata:
@@ -124,7 +125,7 @@ def apply_event(apply: Callable[[Any, Any], Any], state: Any, event: Any, record
         raise CorruptJournalError(f"apply refuses it: {error!r}", record.key, record.sequence_number) from error
 
 
-def restore_commands(journal: ReplayTarget, reader: Reader, start: Start) -> None:
+def _restore_commands(journal: ReplayTarget, reader: Reader, start: Start) -> None:
     """Restores the remembered commands from the snapshot's metadata.
 
     Raises:
