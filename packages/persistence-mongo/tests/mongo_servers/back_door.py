@@ -34,6 +34,19 @@ class MongoBackDoor:
     async def garble_event(self, key: str, sequence_number: int) -> None:
         await self._do(lambda database: _garble(database, "event_journal", key, sequence_number))
 
+    async def garble_metadata(self, key: str, sequence_number: int) -> None:
+        await self._do(lambda database: _garble(database, "event_journal", key, sequence_number, field="metadata"))
+
+    async def holds(self, text: str) -> bool:
+        found: list[bool] = []
+
+        def look(database: Database[Documents]) -> None:
+            collections = [database[name] for name in database.list_collection_names()]
+            found.append(any(text in repr(document) for each in collections for document in each.find()))
+
+        await self._do(look)
+        return found[0]
+
     async def garble_snapshot(self, key: str, sequence_number: int) -> None:
         await self._do(lambda database: _garble(database, "snapshot_store", key, sequence_number))
 
@@ -64,10 +77,10 @@ class MongoBackDoor:
         await asyncio.to_thread(go)
 
 
-def _garble(database: Database[Documents], collection: str, key: str, number: int) -> None:
-    """Puts a date, as another program might, in place of the data."""
-    change = {"$set": {"data": {"when": datetime(2020, 1, 1, tzinfo=UTC)}}}
-    inside = {"$set": {"events.$.data": {"when": datetime(2020, 1, 1, tzinfo=UTC)}}}
+def _garble(database: Database[Documents], collection: str, key: str, number: int, *, field: str = "data") -> None:
+    """Puts a date, as another program might, in place of the data, or of another field."""
+    change = {"$set": {field: {"when": datetime(2020, 1, 1, tzinfo=UTC)}}}
+    inside = {"$set": {f"events.$.{field}": {"when": datetime(2020, 1, 1, tzinfo=UTC)}}}
     journal = database[collection]
     if not journal.update_one({"key": key, "events.sequence_number": number}, inside).modified_count:
         assert journal.update_one({"key": key, "sequence_number": number}, change).modified_count == 1
